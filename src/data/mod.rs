@@ -1,0 +1,3 @@
+//! Data sets: arrays read from files, checked once, shared by all cases.
+
+pub mod npz;

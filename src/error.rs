@@ -1,0 +1,70 @@
+//! The one error of the public interface: what the typed errors of each module
+//! turn into when they reach a user, with the class that decides an exit code.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// What went wrong, in the terms in which a user or a script reacts to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The command, its arguments or an environment variable.
+    Usage,
+    /// A spec or `suite.toml`.
+    Spec,
+    /// A model or data set that cannot be opened, or a case that could not be run.
+    Unavailable,
+    /// A baseline or record that cannot be read or written.
+    Evidence,
+    /// A defect of steadfast.
+    Defect,
+}
+
+/// An error with its class. Displayed, it is the whole message, causes included.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    source: Box<dyn StdError + Send + Sync>,
+}
+
+impl Error {
+    /// Wraps `source`.
+    pub fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self {
+            kind,
+            source: source.into(),
+        }
+    }
+
+    /// The class of the error.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&chain(self.source.as_ref()))
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.source()
+    }
+}
+
+/// An error's message with those of its causes, for a reader who sees only text.
+/// A cause that the message already repeats is left out.
+pub fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let message = error.to_string();
+        if !text.contains(&message) {
+            text.push_str(": ");
+            text.push_str(&message);
+        }
+        cause = error.source();
+    }
+    text
+}

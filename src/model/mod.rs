@@ -1,0 +1,134 @@
+//! What a model is to the engine, and the ways in: a Rust value, or an ONNX file.
+//!
+//! How outputs become scores is the metrics' business; how batches are made and
+//! padded is the engine's.
+
+use ndarray::{Array2, ArrayViewD};
+use serde::{Deserialize, Serialize};
+
+pub mod onnx;
+mod rust;
+
+pub use rust::{FromFn, from_fn};
+
+/// What the numbers that a model answers with mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gives {
+    /// Unnormalised scores, one a class; their softmax are the probabilities.
+    Logits,
+    /// Probabilities, one a class, that sum to one.
+    Probabilities,
+    /// One number: the probability of class 1 of two.
+    PositiveProbability,
+}
+
+/// What a model declares about itself before it is asked anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// What it answers with; `None` where only the spec can say (ONNX).
+    pub gives: Option<Gives>,
+    /// The number of classes; `None` where it is known from the first answer only.
+    pub classes: Option<usize>,
+    /// The shape of one example, without the batch; `None` for a free axis, and
+    /// an empty list where nothing is declared.
+    pub input_shape: Vec<Option<usize>>,
+    /// What computes, with its version: `rten 0.27.0`, `rust`.
+    pub engine: String,
+    /// Whether several threads may call `predict` at once.
+    pub concurrent: bool,
+}
+
+impl Default for Description {
+    fn default() -> Self {
+        Self {
+            gives: None,
+            classes: None,
+            input_shape: Vec::new(),
+            engine: "rust".to_owned(),
+            concurrent: true,
+        }
+    }
+}
+
+/// A classifier.
+///
+/// The engine calls `predict` with batches of at least two examples, from
+/// several threads where the model says it may, and fails the case, never the
+/// run, when it panics.
+pub trait Model: Send + Sync {
+    /// What the model is.
+    fn describe(&self) -> Description;
+
+    /// The answers to `inputs` (float32, first axis the batch): one row an
+    /// example, one column a class, or a single column for
+    /// [`Gives::PositiveProbability`].
+    ///
+    /// An answer must depend on its own example only, not on its neighbours in
+    /// the batch.
+    fn predict(&self, inputs: ArrayViewD<'_, f32>) -> Result<Array2<f32>, ModelError>;
+}
+
+/// Why a model cannot be opened, or did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The file is missing or cannot be read.
+    #[error("failed to read the model {path}: {source}")]
+    Unreadable {
+        /// As the spec writes it.
+        path: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The bytes are not an ONNX graph.
+    #[error(
+        "failed to parse {path} as ONNX: {reason}. Export the model again, or check that the file is complete (git lfs pull?)"
+    )]
+    NotOnnx {
+        /// As the spec writes it.
+        path: String,
+        /// What the parser met.
+        reason: String,
+    },
+    /// The embedded engine would answer wrongly without saying so.
+    #[error(
+        "{path} needs the operator {operator} (node {node:?}), which the embedded engine rten computes wrongly: {reason}. Export the model without it, or use ONNX Runtime (the feature `ort`)"
+    )]
+    Untrusted {
+        /// As the spec writes it.
+        path: String,
+        /// The operator's ONNX name.
+        operator: String,
+        /// The node's name in the graph.
+        node: String,
+        /// What is wrong with the answer.
+        reason: &'static str,
+    },
+    /// The embedded engine has no such operator, or refuses the graph.
+    #[error(
+        "the embedded engine rten cannot load {path}: {reason}. Export the model with operators that it has, or use ONNX Runtime (the feature `ort`)"
+    )]
+    Unsupported {
+        /// As the spec writes it.
+        path: String,
+        /// The engine's own words.
+        reason: String,
+    },
+    /// `model.input` or `model.output` is needed, or names no tensor.
+    #[error("{path}: {reason}")]
+    Tensor {
+        /// As the spec writes it.
+        path: String,
+        /// Which tensor, which there are, and which key to set.
+        reason: String,
+    },
+    /// The model did not answer.
+    #[error("the model failed: {0}")]
+    Failed(String),
+}
+
+impl From<ModelError> for crate::error::Error {
+    fn from(error: ModelError) -> Self {
+        Self::new(crate::error::ErrorKind::Unavailable, error)
+    }
+}

@@ -1,0 +1,41 @@
+//! What a perturbation is, and the built-in ones: `noise`, `image`.
+//!
+//! A perturbation is a pure function of (example, parameters, stream). Batches,
+//! ranges of the data and column selection are the engine's.
+
+use ndarray::ArrayViewMutD;
+
+use crate::catalogue::{Parameters, PerturbationKind};
+use crate::seed::Stream;
+
+/// One kind of change to an input.
+pub trait Perturbation: Send + Sync {
+    /// Its entry in the catalogue.
+    fn kind(&self) -> &'static PerturbationKind;
+
+    /// Whether examples of this shape (without the batch axis) can be perturbed:
+    /// an image is `[channels, height, width]`, a row of a table `[columns]`.
+    fn check(&self, shape: &[usize]) -> Result<(), PerturbationError>;
+
+    /// Changes one example, whose values are on the unit scale [0, 1] (the
+    /// engine maps the data's own range to it, and clips the result).
+    ///
+    /// A stochastic kind draws a fixed number of words an element from `stream`,
+    /// whatever the parameters, so that severities share their draws.
+    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, stream: &mut Stream);
+}
+
+/// Why a perturbation cannot be applied to a data set.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum PerturbationError {
+    /// The examples have the wrong shape.
+    #[error("{kind} needs {needs}, and an example here has the shape {shape:?}")]
+    Shape {
+        /// The kind's name.
+        kind: &'static str,
+        /// The shape that it needs, in words.
+        needs: &'static str,
+        /// The shape that was met.
+        shape: Vec<usize>,
+    },
+}
