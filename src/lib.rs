@@ -11,4 +11,5 @@ pub mod file;
 pub mod model;
 pub mod perturb;
 pub mod seed;
+pub mod spec;
 pub mod stats;

@@ -1,0 +1,119 @@
+//! The specs of a repository: `robustness-specs/*.toml` and `suite.toml`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::diagnostic::{Problem, Source, SpecError};
+use super::expand::cases;
+use super::parse::{parse_spec, parse_suite};
+use super::value::{Case, Spec, Suite};
+use crate::catalogue::Catalogue;
+
+/// The folder of specs, beside `Cargo.toml`.
+pub const FOLDER: &str = "robustness-specs";
+
+/// The name of the suite's file in it.
+pub const SUITE_FILE: &str = "suite.toml";
+
+/// All specs of a repository. One that does not parse harms no other.
+#[derive(Debug, Default)]
+pub struct Specs {
+    /// What all share.
+    pub suite: Suite,
+    /// What is wrong with `suite.toml`; its defaults hold then.
+    pub suite_error: Option<SpecError>,
+    /// Those that parse, by name.
+    pub specs: Vec<Arc<Spec>>,
+    /// Those that do not: the file's stem and why.
+    pub errors: Vec<(String, SpecError)>,
+}
+
+impl Specs {
+    /// Reads the specs under `root`. Nothing but TOML is opened.
+    pub fn read(root: &Path, catalogue: &Catalogue) -> Self {
+        let mut specs = Self::default();
+        let folder = root.join(FOLDER);
+        let mut files: Vec<_> = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries
+                .filter_map(Result::ok)
+                .map(|entry| entry.path())
+                .filter(|path| {
+                    path.extension()
+                        .is_some_and(|extension| extension == "toml")
+                })
+                .collect(),
+            Err(_) => return specs,
+        };
+        files.sort();
+        let suite_file = folder.join(SUITE_FILE);
+        if suite_file.exists() {
+            match read_source(&suite_file, SUITE_FILE)
+                .and_then(|source| parse_suite(&source, catalogue))
+            {
+                Ok(suite) => specs.suite = suite,
+                Err(error) => specs.suite_error = Some(error),
+            }
+        }
+        for path in files {
+            let file = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            if file == SUITE_FILE || file.starts_with('.') {
+                continue;
+            }
+            let stem = file.strip_suffix(".toml").unwrap_or(&file).to_owned();
+            let spec = read_source(&path, &file)
+                .and_then(|source| parse_spec(&stem, &source, &specs.suite, catalogue));
+            match spec {
+                Ok(spec) => specs.specs.push(Arc::new(spec)),
+                Err(error) => specs.errors.push((stem, error)),
+            }
+        }
+        specs
+    }
+
+    /// The cases of all specs, by spec and in the order of each file.
+    pub fn cases(&self) -> Vec<Case> {
+        self.specs.iter().flat_map(cases).collect()
+    }
+
+    /// Whether there is no spec at all, not even one that does not parse.
+    pub fn is_empty(&self) -> bool {
+        self.specs.is_empty() && self.errors.is_empty() && self.suite_error.is_none()
+    }
+}
+
+fn read_source(path: &Path, file: &str) -> Result<Arc<Source>, SpecError> {
+    let shown = format!("{FOLDER}/{file}");
+    let failed = |message: String, help: &str| {
+        let source = Arc::new(Source {
+            path: shown.clone(),
+            text: String::new(),
+        });
+        SpecError::one(
+            &source,
+            Problem {
+                message,
+                label: "this file".to_owned(),
+                span: 0..0,
+                help: Some(help.to_owned()),
+            },
+        )
+    };
+    let bytes = std::fs::read(path).map_err(|error| {
+        failed(
+            format!("failed to read the file: {error}"),
+            "check its permissions",
+        )
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let byte = error.utf8_error().valid_up_to();
+        failed(
+            format!("the file is not UTF-8 text (byte {byte})"),
+            "save it as UTF-8",
+        )
+    })?;
+    Ok(Arc::new(Source { path: shown, text }))
+}

@@ -1,0 +1,439 @@
+//! The keys of a spec and of `suite.toml`, as values: name, form, default, what
+//! it means.
+//!
+//! The parser, the JSON Schema and the reference in `docs/spec.md` are all made
+//! from these tables, so that they cannot disagree. The parameters of each kind
+//! come from the catalogue.
+
+/// What may stand at a key.
+#[derive(Clone, Copy, Debug)]
+pub enum Form {
+    /// Any string.
+    Text,
+    /// A string that becomes part of case names: `[a-z0-9_.-]+`.
+    Segment,
+    /// A path, relative to the repository's root.
+    Path,
+    /// A list of paths.
+    Paths,
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number from the first to the second, both included.
+    Integer(i64, i64),
+    /// A number from the first to the second, both included, or a string `"2/255"`.
+    Number(f64, f64),
+    /// One such number or a list of them.
+    Numbers(f64, f64),
+    /// `[low, high]` with low below high.
+    Interval,
+    /// A list of column numbers.
+    Columns,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A list of strings.
+    Texts,
+    /// A table with these keys.
+    Table(&'static [Key]),
+    /// A list of tables with these keys, and with the parameters of their kind.
+    Entries(Role, &'static [Key]),
+}
+
+/// Which part of the catalogue an entry's `kind` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// `[[perturbation]]`.
+    Perturbation,
+    /// `[[metric]]`.
+    Metric,
+}
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// As it is written.
+    pub name: &'static str,
+    /// What may stand there.
+    pub form: Form,
+    /// What holds without it.
+    pub default: WhenAbsent,
+    /// One or two sentences.
+    pub about: &'static str,
+}
+
+/// What holds where a key is not given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenAbsent {
+    /// It must be given.
+    Required,
+    /// This, in words or as the value is written.
+    Is(&'static str),
+}
+
+use WhenAbsent::{Is, Required};
+
+const fn key(name: &'static str, form: Form, default: WhenAbsent, about: &'static str) -> Key {
+    Key {
+        name,
+        form,
+        default,
+        about,
+    }
+}
+
+/// The largest whole number that TOML and JSON both carry.
+const LARGEST: i64 = 9_007_199_254_740_991;
+
+/// The top of a spec.
+pub const SPEC: &[Key] = &[
+    key(
+        "schema",
+        Form::Integer(1, 1),
+        Required,
+        "The version of this format: 1.",
+    ),
+    key(
+        "name",
+        Form::Segment,
+        Is("the file's stem"),
+        "The first segment of the names of all cases. Where it is given, it is the file's stem.",
+    ),
+    key(
+        "description",
+        Form::Text,
+        Is("none"),
+        "What is checked, for people.",
+    ),
+    key("owner", Form::Text, Is("none"), "Who answers for it."),
+    key(
+        "seed",
+        Form::Integer(0, LARGEST),
+        Required,
+        "Where all randomness of the spec comes from. Any number; a date is easy to recognise.",
+    ),
+    key(
+        "replicates",
+        Form::Integer(1, 10_000),
+        Is("5"),
+        "Random draws of each stochastic perturbation. Deterministic ones have one.",
+    ),
+    key(
+        "seed_scope",
+        Form::Choice(&["example", "shared"]),
+        Is("\"example\""),
+        "Whether each example has its own draw, or all examples of a replicate share one (one sensor, one patch).",
+    ),
+    key(
+        "ignore",
+        Form::Text,
+        Is("none"),
+        "A reason. The cases are listed as ignored and do not run.",
+    ),
+    key("model", Form::Table(MODEL), Required, "Which model."),
+    key(
+        "data",
+        Form::Table(DATA),
+        Required,
+        "Which labelled examples.",
+    ),
+    key(
+        "gate",
+        Form::Table(GATE),
+        Is("[defaults] of suite.toml"),
+        "How much change is tolerable, and what must be shown.",
+    ),
+    key(
+        "perturbation",
+        Form::Entries(Role::Perturbation, PERTURBATION),
+        Required,
+        "What is done to the inputs; each entry and severity is a case.",
+    ),
+    key(
+        "metric",
+        Form::Entries(Role::Metric, METRIC),
+        Is("accuracy"),
+        "What is measured and judged in every case.",
+    ),
+];
+
+/// `[model]`.
+pub const MODEL: &[Key] = &[
+    key(
+        "onnx",
+        Form::Path,
+        Is("none"),
+        "An ONNX file. Exactly one of `onnx` and `registered` must be given.",
+    ),
+    key(
+        "registered",
+        Form::Text,
+        Is("none"),
+        "The name of a Rust model that the harness registers.",
+    ),
+    key(
+        "input",
+        Form::Text,
+        Is("the only one"),
+        "The name of the input tensor (ONNX).",
+    ),
+    key(
+        "output",
+        Form::Text,
+        Is("the only one"),
+        "The name of the output tensor (ONNX).",
+    ),
+    key(
+        "gives",
+        Form::Choice(&["logits", "probabilities", "positive_probability"]),
+        Is("as the Rust model declares; required for ONNX"),
+        "What the answers are. `positive_probability`: one number, the probability of class 1 of two.",
+    ),
+    key(
+        "files",
+        Form::Paths,
+        Is("none"),
+        "The files that identify a registered model: its digest is theirs.",
+    ),
+    key(
+        "batch",
+        Form::Integer(1, 65_536),
+        Is("64"),
+        "Examples a forward pass. A batch of one is padded to two.",
+    ),
+    key(
+        "stochastic",
+        Form::Boolean,
+        Is("false"),
+        "Whether two answers to one input may differ. Nothing is then called nondeterministic.",
+    ),
+];
+
+/// `[data]`.
+pub const DATA: &[Key] = &[
+    key("path", Form::Path, Required, "A `.npz` file."),
+    key(
+        "inputs",
+        Form::Text,
+        Required,
+        "The array of inputs, first axis the examples: float32, float64 or uint8.",
+    ),
+    key(
+        "labels",
+        Form::Text,
+        Required,
+        "The array of integer class labels.",
+    ),
+    key(
+        "ids",
+        Form::Text,
+        Is("row numbers"),
+        "The array of stable ids of the examples.",
+    ),
+    key(
+        "cluster",
+        Form::Text,
+        Is("none"),
+        "The array that says which rows belong together (one patient, one clip) and are not independent.",
+    ),
+    key(
+        "range",
+        Form::Interval,
+        Is("[0, 1]"),
+        "The range of the inputs. Perturbations work on the unit scale, and perturbed inputs are clipped to the range; uint8 inputs are mapped onto it.",
+    ),
+    key(
+        "limit",
+        Form::Integer(1, LARGEST),
+        Is("all"),
+        "Use a seeded draw of that many examples.",
+    ),
+    key(
+        "examples",
+        Form::Choice(&["sample", "exhaustive"]),
+        Is("\"sample\""),
+        "`exhaustive`: the examples are all there are (a list of known incidents), not a sample of something larger.",
+    ),
+];
+
+const ANY_MARGIN: Form = Form::Number(0.0, 1e6);
+const ALPHA: Form = Form::Number(1e-9, 0.5);
+const MODE: Form = Form::Choice(&["detect", "prove"]);
+const DIRECTION: Form = Form::Choice(&["lower", "higher", "both"]);
+const ON_INCONCLUSIVE: Form = Form::Choice(&["pass", "warn", "fail"]);
+
+/// `[gate]`, and `[defaults]` of `suite.toml`.
+pub const GATE: &[Key] = &[
+    key(
+        "margin",
+        Form::Number(0.0, 1.0),
+        Is("[defaults] of suite.toml; one of both must say"),
+        "The largest harmful change that is tolerable, for metrics on [0, 1]; others need their own.",
+    ),
+    key(
+        "mode",
+        MODE,
+        Is("\"detect\""),
+        "`detect`: fail when harm beyond the margin is shown. `prove`: fail unless harm beyond the margin is excluded.",
+    ),
+    key(
+        "direction",
+        DIRECTION,
+        Is("the metric's harmful direction"),
+        "Which change is harm.",
+    ),
+    key(
+        "on_inconclusive",
+        ON_INCONCLUSIVE,
+        Is("\"warn\" in detect, \"fail\" in prove"),
+        "What a test that cannot tell does.",
+    ),
+    key(
+        "null",
+        Form::Choice(&["no_harm", "margin"]),
+        Is("\"no_harm\""),
+        "What the harm test of `detect` is against: no harm at all, or harm equal to the margin (needs about four times the examples).",
+    ),
+    key(
+        "alpha",
+        ALPHA,
+        Is("suite.toml's alpha / capacity; 0.05 in prove"),
+        "The error rate of each test of this spec, literally.",
+    ),
+    key(
+        "power",
+        Form::Number(0.5, 0.999),
+        Is("0.8"),
+        "With what probability the detectable drop is to be seen.",
+    ),
+    key(
+        "detectable_drop",
+        ANY_MARGIN,
+        Is("twice the margin"),
+        "The harm that must be seen with that power for a pass to mean `no_regression`.",
+    ),
+];
+
+/// `[[perturbation]]`, beside the parameters of the kind.
+pub const PERTURBATION: &[Key] = &[
+    key(
+        "kind",
+        Form::Text,
+        Required,
+        "Which perturbation; `custom::NAME` for one that the harness registers.",
+    ),
+    key(
+        "name",
+        Form::Segment,
+        Is("the kind"),
+        "Takes the place of the kind in case names, where two entries would collide.",
+    ),
+    key(
+        "severity",
+        Form::Numbers(1.0, 5.0),
+        Is("explicit parameters"),
+        "One severity or a list, 1 to 5; between two steps the parameters are interpolated. Or give the kind's own parameters.",
+    ),
+    key(
+        "scale",
+        Form::Choice(&["imagenet_c", "cifar10_c"]),
+        Is("by the size of the images: below 64 pixels cifar10_c"),
+        "Which table the severities mean.",
+    ),
+    key(
+        "columns",
+        Form::Columns,
+        Is("all"),
+        "The columns of tabular inputs that are perturbed, by number from 0.",
+    ),
+];
+
+/// `[[metric]]`, beside the parameters of the kind.
+pub const METRIC: &[Key] = &[
+    key("kind", Form::Text, Required, "Which metric."),
+    key(
+        "name",
+        Form::Segment,
+        Is("the kind"),
+        "Takes the place of the kind, where two entries would collide.",
+    ),
+    key(
+        "margin",
+        ANY_MARGIN,
+        Is("[gate] margin for metrics on [0, 1]"),
+        "The margin of this metric, in its own unit.",
+    ),
+    key(
+        "alpha",
+        ALPHA,
+        Is("[gate] alpha"),
+        "The error rate of this metric's test in each case.",
+    ),
+    key("mode", MODE, Is("[gate] mode"), "As in [gate]."),
+    key(
+        "direction",
+        DIRECTION,
+        Is("[gate] direction"),
+        "As in [gate].",
+    ),
+    key(
+        "on_inconclusive",
+        ON_INCONCLUSIVE,
+        Is("[gate] on_inconclusive"),
+        "As in [gate].",
+    ),
+    key(
+        "detectable_drop",
+        ANY_MARGIN,
+        Is("twice the margin"),
+        "As in [gate].",
+    ),
+    key(
+        "report_only",
+        Form::Boolean,
+        Is("false"),
+        "Computed and shown, not judged; takes no alpha.",
+    ),
+];
+
+/// The top of `suite.toml`.
+pub const SUITE: &[Key] = &[
+    key(
+        "schema",
+        Form::Integer(1, 1),
+        Is("1"),
+        "The version of this format: 1.",
+    ),
+    key(
+        "family",
+        Form::Table(FAMILY),
+        Is("{ alpha = 0.05, capacity = 20 }"),
+        "The error budget that all specs share.",
+    ),
+    key(
+        "defaults",
+        Form::Table(GATE),
+        Is("none"),
+        "Any key of `[gate]`, for specs that do not give it.",
+    ),
+    key(
+        "approvers",
+        Form::Texts,
+        Is("none"),
+        "Who may accept a change, for people.",
+    ),
+];
+
+/// `[family]` of `suite.toml`.
+pub const FAMILY: &[Key] = &[
+    key(
+        "alpha",
+        ALPHA,
+        Is("0.05"),
+        "The probability that any test of the suite fails for a model that is not worse.",
+    ),
+    key(
+        "capacity",
+        Form::Integer(1, 1_000_000),
+        Is("20"),
+        "How many tests the alpha is divided by. Adding a spec uses spare capacity and changes no other verdict.",
+    ),
+];

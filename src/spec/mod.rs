@@ -1,0 +1,24 @@
+//! Specs: the schema, parsing with places in the file, expansion to cases.
+//!
+//! Nothing here opens a model or a data set.
+
+mod diagnostic;
+mod expand;
+mod folder;
+pub mod grammar;
+mod number;
+mod parse;
+mod read;
+pub mod schema;
+mod value;
+
+pub use diagnostic::{Problem, Source, SpecError, nearest};
+pub use expand::{Ledger, cases, ledger};
+pub use folder::{FOLDER, SUITE_FILE, Specs};
+pub use number::Exact;
+pub use parse::{parse_spec, parse_suite};
+pub use read::{Located, is_segment};
+pub use value::{
+    Case, DataSpec, Direction, Examples, Gives, MetricSpec, Mode, ModelOrigin, ModelSpec, Null,
+    OnInconclusive, PerturbationRef, PerturbationSpec, SeedScope, Setting, Spec, Suite, TestSpec,
+};

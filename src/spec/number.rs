@@ -1,0 +1,212 @@
+//! Numbers as a person wrote them: exact, so that a margin of 0.01 is one
+//! hundredth and not the nearest binary fraction.
+
+use std::fmt;
+
+use num_rational::Ratio;
+
+/// An exact number and its text in the spec: `0.05`, `5e-2`, `2/255`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exact {
+    text: String,
+    ratio: Ratio<i64>,
+}
+
+/// Most decimal digits that are read: every such number, and a ratio of two, is
+/// then exact in what follows.
+const DIGITS: usize = 15;
+
+impl Exact {
+    /// Reads a TOML number or a ratio of two, without surrounding space.
+    ///
+    /// ```
+    /// # use steadfast::spec::Exact;
+    /// assert_eq!(Exact::parse("0.05").unwrap().fraction(), (1, 20));
+    /// assert_eq!(Exact::parse("5e-2").unwrap().fraction(), (1, 20));
+    /// assert_eq!(Exact::parse("2/255").unwrap().fraction(), (2, 255));
+    /// assert!(Exact::parse("inf").is_err());
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let ratio = match text.split_once('/') {
+            None => decimal(text)?,
+            Some((top, bottom)) => {
+                let (top, bottom) = (decimal(top)?, decimal(bottom)?);
+                if *bottom.numer() == 0 {
+                    return Err("it divides by zero".to_owned());
+                }
+                let numerator = top.numer().checked_mul(*bottom.denom());
+                let denominator = top.denom().checked_mul(*bottom.numer());
+                match (numerator, denominator) {
+                    (Some(numerator), Some(denominator)) => Ratio::new(numerator, denominator),
+                    _ => return Err(too_long()),
+                }
+            }
+        };
+        Ok(Self {
+            text: text.to_owned(),
+            ratio,
+        })
+    }
+
+    /// Numerator and positive denominator, in lowest terms.
+    pub fn fraction(&self) -> (i64, i64) {
+        (*self.ratio.numer(), *self.ratio.denom())
+    }
+
+    /// The nearest double.
+    pub fn value(&self) -> f64 {
+        let (numerator, denominator) = self.fraction();
+        numerator as f64 / denominator as f64
+    }
+
+    /// The number divided by a positive whole number, exactly.
+    pub fn divided_by(&self, divisor: u32) -> Option<Self> {
+        let (numerator, denominator) = self.fraction();
+        let denominator = denominator.checked_mul(i64::from(divisor.max(1)))?;
+        Some(Self::computed(Ratio::new(numerator, denominator)))
+    }
+
+    /// Twice the number, exactly.
+    pub fn doubled(&self) -> Option<Self> {
+        let (numerator, denominator) = self.fraction();
+        Some(Self::computed(Ratio::new(
+            numerator.checked_mul(2)?,
+            denominator,
+        )))
+    }
+
+    fn computed(ratio: Ratio<i64>) -> Self {
+        Self {
+            text: format!("{}", *ratio.numer() as f64 / *ratio.denom() as f64),
+            ratio,
+        }
+    }
+
+    /// The text as a segment of a case's name: `2/255` is `2_255`.
+    pub fn segment(&self) -> String {
+        self.text
+            .to_lowercase()
+            .chars()
+            .filter(|letter| !matches!(letter, '+' | ' '))
+            .map(|letter| if letter == '/' { '_' } else { letter })
+            .collect()
+    }
+}
+
+impl fmt::Display for Exact {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+fn too_long() -> String {
+    format!("it has more than {DIGITS} digits")
+}
+
+/// A decimal number: sign, digits with underscores, fraction, exponent.
+fn decimal(text: &str) -> Result<Ratio<i64>, String> {
+    let not_a_number = || format!("`{text}` is not a number");
+    let clean: String = text.chars().filter(|&letter| letter != '_').collect();
+    let (sign, rest) = match clean.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, clean.strip_prefix('+').unwrap_or(&clean)),
+    };
+    let (mantissa, exponent) = match rest.split_once(['e', 'E']) {
+        None => (rest, 0),
+        Some((mantissa, exponent)) => (
+            mantissa,
+            exponent.parse::<i32>().map_err(|_| not_a_number())?,
+        ),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(not_a_number());
+    }
+    let significant = digits.trim_start_matches('0').trim_end_matches('0');
+    let trailing = digits.len() - digits.trim_end_matches('0').len();
+    if significant.len() > DIGITS {
+        return Err(too_long());
+    }
+    let numerator: i64 = if significant.is_empty() {
+        return Ok(Ratio::new(0, 1));
+    } else {
+        significant.parse().map_err(|_| not_a_number())?
+    };
+    let power = exponent
+        .saturating_sub(i32::try_from(fraction.len()).unwrap_or(i32::MAX))
+        .saturating_add(i32::try_from(trailing).unwrap_or(i32::MAX));
+    if power.unsigned_abs() as usize > DIGITS {
+        return Err(too_long());
+    }
+    let scale = 10_i64.pow(power.unsigned_abs());
+    let ratio = if power < 0 {
+        Ratio::new(sign * numerator, scale)
+    } else {
+        Ratio::new(
+            (sign * numerator).checked_mul(scale).ok_or_else(too_long)?,
+            1,
+        )
+    };
+    Ok(ratio)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reads_what_toml_writes() {
+        for (text, fraction) in [
+            ("0.05", (1, 20)),
+            ("5e-2", (1, 20)),
+            ("5E-2", (1, 20)),
+            ("+0.5", (1, 2)),
+            ("-3", (-3, 1)),
+            ("1_000", (1000, 1)),
+            ("0", (0, 1)),
+            ("0.000", (0, 1)),
+            ("2/255", (2, 255)),
+            ("0.5/255", (1, 510)),
+            ("1e3", (1000, 1)),
+            ("0.30000000000000", (3, 10)),
+        ] {
+            assert_eq!(Exact::parse(text).unwrap().fraction(), fraction, "{text}");
+        }
+        for text in [
+            "",
+            "x",
+            "inf",
+            "nan",
+            "1/0",
+            "1/",
+            "1.2.3",
+            "--1",
+            "1e99",
+            "0.1234567890123456",
+        ] {
+            assert!(Exact::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn segments_are_words_of_a_case_name() {
+        assert_eq!(Exact::parse("2/255").unwrap().segment(), "2_255");
+        assert_eq!(Exact::parse("2.5").unwrap().segment(), "2.5");
+        assert_eq!(Exact::parse("+1E-3").unwrap().segment(), "1e-3");
+    }
+
+    proptest! {
+        #[test]
+        fn the_value_is_the_nearest_double(numerator in 0u32..1_000_000, digits in 0u32..7) {
+            let text = format!("{:.*}", digits as usize, f64::from(numerator) / 10f64.powi(digits as i32));
+            prop_assert_eq!(Exact::parse(&text).unwrap().value(), text.parse::<f64>().unwrap());
+        }
+
+        #[test]
+        fn no_text_panics(text in "\\PC*") {
+            let _ = Exact::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,733 @@
+//! From a checked document to a spec or a suite: defaults filled in, and the
+//! rules that tie one key to another.
+
+use std::sync::Arc;
+
+use super::diagnostic::{Problem, Source, SpecError};
+use super::grammar;
+use super::number::Exact;
+use super::read::{Checked, Located, Reader, Section, is_segment};
+use super::value::{
+    DataSpec, Direction, Examples, Gives, MetricSpec, Mode, ModelOrigin, ModelSpec, Null,
+    OnInconclusive, PerturbationRef, PerturbationSpec, SeedScope, Setting, Spec, Suite, TestSpec,
+};
+use crate::catalogue::{Better, Catalogue, MetricKind, Parameters, Scale};
+
+/// Words that a spec may not be called.
+const RESERVED: [&str; 2] = ["suite", "spec"];
+
+/// The names of `suite.toml`'s defaults where it says nothing.
+const FAMILY_ALPHA: &str = "0.05";
+const CAPACITY: u32 = 20;
+/// The alpha of a test in prove mode, which draws on no budget.
+const PROVE_ALPHA: &str = "0.05";
+const POWER: &str = "0.8";
+
+/// A literal of this module.
+fn literal(text: &str) -> Exact {
+    Exact::parse(text).unwrap_or_else(|_| unreachable!("{text} is a number"))
+}
+
+impl Default for Suite {
+    fn default() -> Self {
+        Self {
+            alpha: literal(FAMILY_ALPHA),
+            capacity: CAPACITY,
+            defaults: Section::default(),
+            approvers: Vec::new(),
+        }
+    }
+}
+
+/// Parses `suite.toml`.
+pub fn parse_suite(source: &Arc<Source>, catalogue: &Catalogue) -> Result<Suite, SpecError> {
+    let mut reader = Reader {
+        catalogue,
+        problems: Vec::new(),
+    };
+    let document = reader.document(&source.text, grammar::SUITE);
+    let mut suite = Suite::default();
+    if let Some(document) = document {
+        if let Some(family) = document.section("family") {
+            if let Some(alpha) = family.number("alpha") {
+                suite.alpha = alpha.clone();
+            }
+            if let Some(&capacity) = family.integer("capacity") {
+                suite.capacity = u32::try_from(capacity).unwrap_or(u32::MAX);
+            }
+        }
+        if let Some(defaults) = document.section("defaults") {
+            suite.defaults = defaults.clone();
+        }
+        suite.approvers = texts(&document, "approvers")
+            .into_iter()
+            .map(|text| text.value)
+            .collect();
+    }
+    finish(source, reader.problems, suite)
+}
+
+/// Parses the spec `name` (its file's stem) under `suite`.
+///
+/// # Errors
+/// All problems of the file at once, each with its place.
+pub fn parse_spec(
+    name: &str,
+    source: &Arc<Source>,
+    suite: &Suite,
+    catalogue: &Catalogue,
+) -> Result<Spec, SpecError> {
+    let mut reader = Reader {
+        catalogue,
+        problems: Vec::new(),
+    };
+    let Some(document) = reader.document(&source.text, grammar::SPEC) else {
+        return Err(SpecError {
+            source: Arc::clone(source),
+            problems: reader.problems,
+        });
+    };
+    let spec = Parser {
+        reader: &mut reader,
+        suite,
+        document: &document,
+    }
+    .spec(name, source);
+    finish(source, reader.problems, ()).and_then(|()| {
+        spec.ok_or_else(|| {
+            SpecError::one(
+                source,
+                Problem {
+                    message: "the spec is incomplete".to_owned(),
+                    label: "here".to_owned(),
+                    span: 0..0,
+                    help: None,
+                },
+            )
+        })
+    })
+}
+
+fn finish<T>(source: &Arc<Source>, mut problems: Vec<Problem>, value: T) -> Result<T, SpecError> {
+    if problems.is_empty() {
+        return Ok(value);
+    }
+    problems.sort_by_key(|problem| problem.span.start);
+    Err(SpecError {
+        source: Arc::clone(source),
+        problems,
+    })
+}
+
+/// The choice at `key`, which the grammar has checked already.
+fn choice<T>(section: &Section, key: &str, from_text: impl Fn(&str) -> Option<T>) -> Option<T> {
+    section.text(key).and_then(from_text)
+}
+
+fn texts(section: &Section, key: &str) -> Vec<Located<String>> {
+    let items = section.list(key).unwrap_or_default();
+    items
+        .iter()
+        .filter_map(|item| match &item.value {
+            Checked::Text(text) => Some(Located {
+                value: text.clone(),
+                span: item.span.clone(),
+            }),
+            _ => None,
+        })
+        .collect()
+}
+
+struct Parser<'a, 'r> {
+    reader: &'a mut Reader<'r>,
+    suite: &'a Suite,
+    document: &'a Section,
+}
+
+impl Parser<'_, '_> {
+    /// Parts that fail have reported why.
+    fn spec(&mut self, name: &str, source: &Arc<Source>) -> Option<Spec> {
+        self.name(name);
+        let document = self.document;
+        let model = document
+            .section("model")
+            .and_then(|section| self.model(section));
+        let data = document
+            .section("data")
+            .and_then(|section| self.data(section));
+        let perturbations = self.perturbations();
+        let metrics = self.metrics();
+        Some(Spec {
+            name: name.to_owned(),
+            source: Arc::clone(source),
+            description: document.text("description").map(str::to_owned),
+            owner: document.text("owner").map(str::to_owned),
+            seed: u64::try_from(*document.integer("seed")?).ok()?,
+            replicates: document
+                .integer("replicates")
+                .map_or(Some(5), |&replicates| u32::try_from(replicates).ok())?,
+            seed_scope: choice(document, "seed_scope", SeedScope::from_text)
+                .unwrap_or(SeedScope::Example),
+            ignore: document.text("ignore").map(str::to_owned),
+            model: model?,
+            data: data?,
+            perturbations,
+            metrics,
+        })
+    }
+
+    fn name(&mut self, stem: &str) {
+        let place = self.document.place("name");
+        if !is_segment(stem) {
+            let help = "rename the file: lower-case letters, digits, `_`, `.` and `-`".to_owned();
+            let message = format!("the file's stem `{stem}` cannot be part of a case's name");
+            self.reader.report(0..0, message, "this file", Some(help));
+        } else if RESERVED.contains(&stem) {
+            let message = format!("a spec cannot be called `{stem}`: the word is reserved");
+            self.reader.report(
+                0..0,
+                message,
+                "this file",
+                Some("rename the file".to_owned()),
+            );
+        }
+        if let Some(written) = self.document.text("name")
+            && written != stem
+        {
+            let help = format!(
+                "write name = \"{stem}\", leave the key out, or rename the file to {written}.toml"
+            );
+            self.reader.report(
+                place,
+                format!("the name is \"{written}\" and the file is {stem}.toml"),
+                "must be the file's stem",
+                Some(help),
+            );
+        }
+    }
+
+    fn model(&mut self, section: &Section) -> Option<ModelSpec> {
+        let gives = choice(section, "gives", Gives::from_text);
+        let origin = match (
+            section.located_text("onnx"),
+            section.located_text("registered"),
+        ) {
+            (Some(path), None) => {
+                if gives.is_none() && !section.order.iter().any(|key| key == "gives") {
+                    self.reader.report(
+                        section.span.clone(),
+                        "[model] has no `gives`, and an ONNX file does not say what its answers are".to_owned(),
+                        "must be given here",
+                        Some("gives = \"logits\", \"probabilities\" or \"positive_probability\"".to_owned()),
+                    );
+                }
+                ModelOrigin::Onnx(path)
+            }
+            (None, Some(name)) => {
+                for key in ["input", "output"] {
+                    if section.entries.contains_key(key) {
+                        let message = format!(
+                            "`{key}` names a tensor of an ONNX file, and this model is registered"
+                        );
+                        self.reader.report(
+                            section.place(key),
+                            message,
+                            "of no use here",
+                            Some("remove it".to_owned()),
+                        );
+                    }
+                }
+                ModelOrigin::Registered(name)
+            }
+            (Some(_), Some(second)) => {
+                self.reader.report(
+                    second.span,
+                    "[model] has both `onnx` and `registered`".to_owned(),
+                    "one too many",
+                    Some("a spec has one model: keep one of the two".to_owned()),
+                );
+                return None;
+            }
+            (None, None) => {
+                let tried = ["onnx", "registered"]
+                    .iter()
+                    .any(|key| section.order.iter().any(|written| written == key));
+                if !tried {
+                    self.reader.report(
+                        section.span.clone(),
+                        "[model] does not say which model".to_owned(),
+                        "must be given here",
+                        Some(
+                            "onnx = \"models/….onnx\", or registered = \"name\" for a Rust model"
+                                .to_owned(),
+                        ),
+                    );
+                }
+                return None;
+            }
+        };
+        Some(ModelSpec {
+            origin,
+            input: section.text("input").map(str::to_owned),
+            output: section.text("output").map(str::to_owned),
+            gives,
+            files: texts(section, "files"),
+            batch: section
+                .integer("batch")
+                .map_or(Some(64), |&batch| usize::try_from(batch).ok())?,
+            stochastic: section.boolean("stochastic").copied().unwrap_or(false),
+        })
+    }
+
+    fn data(&mut self, section: &Section) -> Option<DataSpec> {
+        let bound = |index: usize, default: &str| match section
+            .list("range")
+            .and_then(|list| list.get(index))
+        {
+            Some(Located {
+                value: Checked::Number(number),
+                ..
+            }) => number.clone(),
+            _ => literal(default),
+        };
+        Some(DataSpec {
+            path: section.located_text("path")?,
+            inputs: section.text("inputs")?.to_owned(),
+            labels: section.text("labels")?.to_owned(),
+            ids: section.text("ids").map(str::to_owned),
+            cluster: section.text("cluster").map(str::to_owned),
+            range: [bound(0, "0"), bound(1, "1")],
+            limit: section
+                .integer("limit")
+                .and_then(|&limit| u64::try_from(limit).ok()),
+            examples: choice(section, "examples", Examples::from_text).unwrap_or(Examples::Sample),
+        })
+    }
+
+    fn sections(&self, key: &str) -> Vec<Section> {
+        let items = self.document.list(key).unwrap_or_default();
+        items
+            .iter()
+            .filter_map(|item| match &item.value {
+                Checked::Section(section) => Some(section.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn perturbations(&mut self) -> Vec<PerturbationSpec> {
+        let mut entries: Vec<PerturbationSpec> = Vec::new();
+        for section in self.sections("perturbation") {
+            let Some(entry) = self.perturbation(&section) else {
+                continue;
+            };
+            let cases = |entry: &PerturbationSpec| -> Vec<String> {
+                let settings = entry.settings.iter();
+                settings
+                    .map(|(_, segment)| match segment {
+                        Some(segment) => format!("{}::{segment}", entry.label),
+                        None => entry.label.clone(),
+                    })
+                    .collect()
+            };
+            let taken: Vec<String> = entries.iter().flat_map(cases).collect();
+            let mut own = cases(&entry);
+            let twice = own
+                .iter()
+                .find(|name| taken.contains(name))
+                .cloned()
+                .or_else(|| {
+                    own.sort();
+                    own.windows(2)
+                        .find(|pair| pair[0] == pair[1])
+                        .map(|pair| pair[0].clone())
+                });
+            if let Some(name) = twice {
+                self.reader.report(
+                    section.place("kind"),
+                    format!("two cases of this spec would be called `{name}`"),
+                    "the second one",
+                    Some("remove one, or give this entry a `name`".to_owned()),
+                );
+            }
+            entries.push(entry);
+        }
+        entries
+    }
+
+    fn perturbation(&mut self, section: &Section) -> Option<PerturbationSpec> {
+        let written = section.text("kind")?;
+        let kind = match written.strip_prefix("custom::") {
+            Some(name) => {
+                if !is_segment(name) {
+                    let message = format!("`{name}` cannot be part of a case's name");
+                    let help = "use lower-case letters, digits, `_`, `.` and `-`".to_owned();
+                    self.reader
+                        .report(section.place("kind"), message, "custom::NAME", Some(help));
+                    return None;
+                }
+                let parameters =
+                    section
+                        .entries
+                        .iter()
+                        .filter_map(|(key, entry)| match &entry.value {
+                            Checked::Opaque(value) => Some((key.clone(), value.clone())),
+                            _ => None,
+                        });
+                PerturbationRef::Custom {
+                    name: name.to_owned(),
+                    parameters: serde_json::Value::Object(parameters.collect()),
+                }
+            }
+            None => PerturbationRef::BuiltIn(self.reader.catalogue.perturbation(written)?),
+        };
+        let label = section
+            .text("name")
+            .map_or_else(|| written.to_owned(), str::to_owned);
+        Some(PerturbationSpec {
+            settings: self.settings(section, &kind)?,
+            kind,
+            label,
+            scale: choice(section, "scale", |text| {
+                Scale::ALL.into_iter().find(|scale| scale.name() == text)
+            }),
+            columns: section.list("columns").map(|items| {
+                let numbers = items.iter().filter_map(|item| match item.value {
+                    Checked::Integer(number) => usize::try_from(number).ok(),
+                    _ => None,
+                });
+                numbers.collect()
+            }),
+            span: section.span.clone(),
+        })
+    }
+
+    /// The severities, or the explicit parameters.
+    fn settings(
+        &mut self,
+        section: &Section,
+        kind: &PerturbationRef,
+    ) -> Option<Vec<(Setting, Option<String>)>> {
+        let own: Vec<(&String, &Exact)> = section
+            .order
+            .iter()
+            .filter(|key| {
+                !grammar::PERTURBATION
+                    .iter()
+                    .any(|known| known.name == key.as_str())
+            })
+            .filter_map(|key| section.number(key).map(|number| (key, number)))
+            .collect();
+        if let Some(severities) = section.list("severity") {
+            if let Some((key, _)) = own.first() {
+                self.reader.report(
+                    section.place(key),
+                    format!("both `severity` and `{key}` are given"),
+                    "one too many",
+                    Some("a severity stands for parameters: keep one of the two".to_owned()),
+                );
+                return None;
+            }
+            if let PerturbationRef::BuiltIn(kind) = kind
+                && kind.severities.is_empty()
+            {
+                let message = format!("`{}` has no severities", kind.name);
+                self.reader.report(
+                    section.place("severity"),
+                    message,
+                    "of no use here",
+                    Some("remove it".to_owned()),
+                );
+                return None;
+            }
+            return Some(
+                severities
+                    .iter()
+                    .filter_map(|item| match &item.value {
+                        Checked::Number(number) => {
+                            let segment = format!("severity_{}", number.segment());
+                            Some((Setting::Severity(number.clone()), Some(segment)))
+                        }
+                        _ => None,
+                    })
+                    .collect(),
+            );
+        }
+        if section.order.iter().any(|key| key == "severity") {
+            return None;
+        }
+        match kind {
+            PerturbationRef::Custom { parameters, .. } => {
+                let parts: Vec<String> = section
+                    .order
+                    .iter()
+                    .filter_map(|key| parameters.get(key).map(|value| (key, value)))
+                    .filter_map(|(key, value)| {
+                        let text = match value {
+                            serde_json::Value::String(text) => text.clone(),
+                            other => other.to_string(),
+                        };
+                        let part = format!("{key}_{}", text.replace('/', "_")).to_lowercase();
+                        is_segment(&part).then_some(part)
+                    })
+                    .collect();
+                let segment = (!parts.is_empty()).then(|| parts.join("_"));
+                Some(vec![(Setting::Plain, segment)])
+            }
+            PerturbationRef::BuiltIn(kind) if kind.parameters.is_empty() => {
+                Some(vec![(Setting::Plain, None)])
+            }
+            PerturbationRef::BuiltIn(kind) => {
+                let failed = section.order.iter().any(|key| {
+                    kind.parameters.iter().any(|known| known.name == key)
+                        && section.number(key).is_none()
+                });
+                let mut values = Vec::new();
+                for parameter in kind.parameters {
+                    match (section.number(parameter.name), parameter.default) {
+                        (Some(number), _) => {
+                            values.push((parameter.name.to_owned(), number.value()))
+                        }
+                        (None, Some(default)) => values.push((parameter.name.to_owned(), default)),
+                        (None, None) if failed => return None,
+                        (None, None) => {
+                            let help = if kind.severities.is_empty() {
+                                format!("{}: {}", parameter.name, parameter.about)
+                            } else {
+                                format!("severity = [1, 2, 3, 4, 5], or {} = …", parameter.name)
+                            };
+                            self.reader.report(
+                                section.span.clone(),
+                                format!(
+                                    "`{}` is given neither a severity nor `{}`",
+                                    kind.name, parameter.name
+                                ),
+                                "how strong?",
+                                Some(help),
+                            );
+                            return None;
+                        }
+                    }
+                }
+                let parts: Vec<String> = own
+                    .iter()
+                    .map(|(key, number)| format!("{key}_{}", number.segment()))
+                    .collect();
+                let segment = (!parts.is_empty()).then(|| parts.join("_"));
+                Some(vec![(Setting::Parameters(Parameters(values)), segment)])
+            }
+        }
+    }
+
+    fn metrics(&mut self) -> Vec<MetricSpec> {
+        let sections = self.sections("metric");
+        if sections.is_empty() && !self.document.order.iter().any(|key| key == "metric") {
+            let Some(kind) = self.reader.catalogue.metric("accuracy") else {
+                return Vec::new();
+            };
+            let bare = Section {
+                span: self.document.place("gate"),
+                ..Section::default()
+            };
+            return self.metric(&bare, kind).into_iter().collect();
+        }
+        let mut metrics: Vec<MetricSpec> = Vec::new();
+        for section in sections {
+            let kind = section
+                .text("kind")
+                .and_then(|kind| self.reader.catalogue.metric(kind));
+            let Some(metric) = kind.and_then(|kind| self.metric(&section, kind)) else {
+                continue;
+            };
+            if metrics.iter().any(|other| other.label == metric.label) {
+                self.reader.report(
+                    section.place("kind"),
+                    format!(
+                        "two metrics of this spec would be called `{}`",
+                        metric.label
+                    ),
+                    "the second one",
+                    Some("remove one, or give this entry a `name`".to_owned()),
+                );
+            }
+            metrics.push(metric);
+        }
+        metrics
+    }
+
+    fn metric(&mut self, section: &Section, kind: &'static MetricKind) -> Option<MetricSpec> {
+        let parameters = kind
+            .parameters
+            .iter()
+            .map(|parameter| {
+                let value = section
+                    .number(parameter.name)
+                    .map(Exact::value)
+                    .or(parameter.default)
+                    .unwrap_or(parameter.minimum);
+                (parameter.name.to_owned(), value)
+            })
+            .collect();
+        let report_only = section.boolean("report_only").copied().unwrap_or(false);
+        let test = if report_only {
+            None
+        } else {
+            Some(self.test(section, kind)?)
+        };
+        Some(MetricSpec {
+            kind,
+            label: section.text("name").unwrap_or(kind.name).to_owned(),
+            parameters: Parameters(parameters),
+            test,
+            span: section.span.clone(),
+        })
+    }
+
+    /// The test of one metric: its own keys, else `[gate]`'s, else `suite.toml`'s.
+    fn test(&mut self, metric: &Section, kind: &'static MetricKind) -> Option<TestSpec> {
+        let none = Section::default();
+        let gate = self.document.section("gate").unwrap_or(&none);
+        let defaults = &self.suite.defaults;
+        let chain = [metric, gate, defaults];
+        let given = |key: &str| {
+            chain
+                .into_iter()
+                .find(|section| section.entries.contains_key(key))
+        };
+        let number = |key: &str| given(key).and_then(|section| section.number(key)).cloned();
+
+        // A margin in [gate] is in the unit of metrics on [0, 1].
+        let unit = kind.range == (0.0, 1.0);
+        let in_unit = |key: &str| {
+            let own = metric.number(key).cloned();
+            if unit {
+                own.or_else(|| number(key))
+            } else {
+                own
+            }
+        };
+        let tried = |key: &str| {
+            chain
+                .into_iter()
+                .any(|section| section.order.iter().any(|known| known == key))
+        };
+        let margin = match in_unit("margin") {
+            Some(margin) => margin,
+            None if unit && tried("margin") || metric.order.iter().any(|key| key == "margin") => {
+                return None;
+            }
+            None => {
+                let (message, help) = if unit {
+                    (
+                        format!("no margin is given for `{}`", kind.name),
+                        "[gate] margin = 0.01: the largest drop that is tolerable".to_owned(),
+                    )
+                } else {
+                    let (low, high) = kind.range;
+                    (
+                        format!(
+                            "`{}` is on [{low}, {high:.4}] and needs a margin of its own",
+                            kind.name
+                        ),
+                        "write `margin = …` in this entry, or report_only = true".to_owned(),
+                    )
+                };
+                let place = if unit {
+                    gate.span.clone()
+                } else {
+                    metric.span.clone()
+                };
+                self.reader
+                    .report(place, message, "how much change is tolerable?", Some(help));
+                return None;
+            }
+        };
+        let margin_place =
+            given("margin").map_or(metric.span.clone(), |section| section.place("margin"));
+        if margin.fraction().0 == 0 {
+            self.reader.report(
+                margin_place,
+                "a margin of zero tolerates nothing, and no number of examples shows that"
+                    .to_owned(),
+                "must be above zero",
+                Some("give the smallest harm that you would act on".to_owned()),
+            );
+            return None;
+        }
+        let detectable_drop = match in_unit("detectable_drop") {
+            Some(drop) => drop,
+            None => margin.doubled()?,
+        };
+        if detectable_drop.value() <= margin.value() {
+            let place = given("detectable_drop").map_or(metric.span.clone(), |section| {
+                section.place("detectable_drop")
+            });
+            self.reader.report(
+                place,
+                format!("the detectable drop {detectable_drop} is not above the margin {margin}"),
+                "too small",
+                Some("twice the margin is the default".to_owned()),
+            );
+            return None;
+        }
+        let word = |key: &str| given(key).and_then(|section| section.text(key));
+        let mode = word("mode")
+            .and_then(Mode::from_text)
+            .unwrap_or(Mode::Detect);
+        if mode == Mode::Prove && !kind.has_limits {
+            let place = given("mode").map_or(metric.span.clone(), |section| {
+                if std::ptr::eq(section, defaults) {
+                    metric.span.clone()
+                } else {
+                    section.place("mode")
+                }
+            });
+            self.reader.report(
+                place,
+                format!("`{}` has no valid confidence limit, so that nothing can be proven about it", kind.name),
+                "prove",
+                Some(format!(
+                    "gate brier_score or negative_log_likelihood instead, or give `{}` mode = \"detect\" or report_only = true",
+                    kind.name
+                )),
+            );
+            return None;
+        }
+        let alpha = match (number("alpha"), mode) {
+            (Some(alpha), _) => alpha,
+            (None, Mode::Prove) => literal(PROVE_ALPHA),
+            (None, Mode::Detect) => self.suite.test_alpha(),
+        };
+        Some(TestSpec {
+            margin,
+            detectable_drop,
+            alpha,
+            power: number("power").unwrap_or_else(|| literal(POWER)),
+            mode,
+            direction: word("direction").and_then(Direction::from_text).unwrap_or(
+                match kind.better {
+                    Better::Higher => Direction::Lower,
+                    Better::Lower => Direction::Higher,
+                },
+            ),
+            null: word("null")
+                .and_then(Null::from_text)
+                .unwrap_or(Null::NoHarm),
+            on_inconclusive: word("on_inconclusive")
+                .and_then(OnInconclusive::from_text)
+                .unwrap_or(match mode {
+                    Mode::Detect => OnInconclusive::Warn,
+                    Mode::Prove => OnInconclusive::Fail,
+                }),
+        })
+    }
+}
+
+impl Suite {
+    /// The alpha of a detect test that gives none: the family's over the capacity.
+    pub fn test_alpha(&self) -> Exact {
+        self.alpha
+            .divided_by(self.capacity)
+            .unwrap_or_else(|| literal("1e-9"))
+    }
+}

@@ -1,0 +1,354 @@
+//! A spec, a suite and a case as plain values: what was asked for, with every
+//! default filled in.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::diagnostic::{Problem, Source, SpecError};
+use super::number::Exact;
+use super::read::Located;
+use crate::catalogue::{MetricKind, Parameters, PerturbationKind, Scale};
+
+macro_rules! choice {
+    ($(#[$about:meta])* $name:ident { $($(#[$variant_about:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name {
+            $($(#[$variant_about])* $variant),+
+        }
+
+        impl $name {
+            /// The value that a spec writes as `text`.
+            pub fn from_text(text: &str) -> Option<Self> {
+                match text {
+                    $($text => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+
+            /// As a spec writes it.
+            pub fn text(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text),+
+                }
+            }
+        }
+    };
+}
+
+choice! {
+    /// What a test must show (statistics.md 1.3).
+    Mode {
+        /// Fail when harm beyond the margin is shown.
+        Detect = "detect",
+        /// Fail unless harm beyond the margin is excluded.
+        Prove = "prove",
+    }
+}
+choice! {
+    /// Which change of a metric is harm.
+    Direction {
+        /// A fall.
+        Lower = "lower",
+        /// A rise.
+        Higher = "higher",
+        /// Either.
+        Both = "both",
+    }
+}
+choice! {
+    /// What a test that cannot tell does.
+    OnInconclusive {
+        /// Passes.
+        Pass = "pass",
+        /// Passes, and says so.
+        Warn = "warn",
+        /// Fails.
+        Fail = "fail",
+    }
+}
+choice! {
+    /// What the harm test is against.
+    Null {
+        /// No harm at all.
+        NoHarm = "no_harm",
+        /// Harm equal to the margin.
+        Margin = "margin",
+    }
+}
+choice! {
+    /// What one random draw belongs to.
+    SeedScope {
+        /// Each example of each replicate has its own.
+        Example = "example",
+        /// All examples of a replicate share one.
+        Shared = "shared",
+    }
+}
+choice! {
+    /// What the examples are.
+    Examples {
+        /// A sample of what the model will meet.
+        Sample = "sample",
+        /// All there are.
+        Exhaustive = "exhaustive",
+    }
+}
+
+/// One spec file.
+#[derive(Debug)]
+pub struct Spec {
+    /// The file's stem, the first segment of all case names.
+    pub name: String,
+    /// The file.
+    pub source: Arc<Source>,
+    /// For people.
+    pub description: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Where all randomness comes from.
+    pub seed: u64,
+    /// Draws of each stochastic perturbation.
+    pub replicates: u32,
+    /// What one draw belongs to.
+    pub seed_scope: SeedScope,
+    /// Why the cases are not run.
+    pub ignore: Option<String>,
+    /// Which model.
+    pub model: ModelSpec,
+    /// Which examples.
+    pub data: DataSpec,
+    /// What is done to the inputs.
+    pub perturbations: Vec<PerturbationSpec>,
+    /// What is measured.
+    pub metrics: Vec<MetricSpec>,
+}
+
+impl Spec {
+    /// An error that points at a path of this spec.
+    pub fn error_at(&self, path: &Located<String>, message: String, help: &str) -> SpecError {
+        SpecError::one(
+            &self.source,
+            Problem {
+                message,
+                label: "named here".to_owned(),
+                span: path.span.clone(),
+                help: Some(help.to_owned()),
+            },
+        )
+    }
+}
+
+/// Where a model comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ModelOrigin {
+    /// An ONNX file, relative to the repository's root.
+    Onnx(Located<String>),
+    /// A Rust model of this name, registered in the harness.
+    Registered(Located<String>),
+}
+
+/// `[model]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelSpec {
+    /// Where it comes from.
+    pub origin: ModelOrigin,
+    /// Tensor names.
+    pub input: Option<String>,
+    /// Likewise.
+    pub output: Option<String>,
+    /// What the answers are, where the spec says it.
+    pub gives: Option<crate::spec::Gives>,
+    /// What identifies a registered model.
+    pub files: Vec<Located<String>>,
+    /// Examples a forward pass.
+    pub batch: usize,
+    /// Whether answers vary.
+    pub stochastic: bool,
+}
+
+choice! {
+    /// What the numbers that a model answers with mean.
+    Gives {
+        /// Unnormalised scores, one a class; their softmax are the probabilities.
+        Logits = "logits",
+        /// Probabilities, one a class, that sum to one.
+        Probabilities = "probabilities",
+        /// One number: the probability of class 1 of two.
+        PositiveProbability = "positive_probability",
+    }
+}
+
+/// `[data]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataSpec {
+    /// The file, relative to the repository's root.
+    pub path: Located<String>,
+    /// Array names.
+    pub inputs: String,
+    /// Likewise.
+    pub labels: String,
+    /// Likewise; row numbers without it.
+    pub ids: Option<String>,
+    /// Likewise; rows are independent without it.
+    pub cluster: Option<String>,
+    /// The range of the inputs.
+    pub range: [Exact; 2],
+    /// A seeded draw of that many examples.
+    pub limit: Option<u64>,
+    /// A sample, or all there are.
+    pub examples: Examples,
+}
+
+/// Which perturbation an entry names.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PerturbationRef {
+    /// One of the catalogue.
+    BuiltIn(&'static PerturbationKind),
+    /// A user's own: its name without `custom::`, and what it was given.
+    Custom {
+        /// As it is registered.
+        name: String,
+        /// Its parameters as written.
+        parameters: Value,
+    },
+}
+
+impl PerturbationRef {
+    /// As a spec writes it.
+    pub fn kind(&self) -> String {
+        match self {
+            Self::BuiltIn(kind) => kind.name.to_owned(),
+            Self::Custom { name, .. } => format!("custom::{name}"),
+        }
+    }
+}
+
+/// How strongly a case perturbs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Setting {
+    /// There is nothing to set.
+    Plain,
+    /// A severity of a published table.
+    Severity(Exact),
+    /// Values of parameters, in the order in which they are written.
+    Parameters(Parameters),
+}
+
+/// One `[[perturbation]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PerturbationSpec {
+    /// Which.
+    pub kind: PerturbationRef,
+    /// What it is called in case names: `::`-separated segments.
+    pub label: String,
+    /// One case each: how strongly, and the last segment of the case's name.
+    pub settings: Vec<(Setting, Option<String>)>,
+    /// Which table the severities mean; by the size of the images without it.
+    pub scale: Option<Scale>,
+    /// The columns that are perturbed; all without it.
+    pub columns: Option<Vec<usize>>,
+    /// Where the entry stands.
+    pub span: Range<usize>,
+}
+
+/// One `[[metric]]` with all that its test needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricSpec {
+    /// Which.
+    pub kind: &'static MetricKind,
+    /// What it is called in messages and baselines.
+    pub label: String,
+    /// Its parameters.
+    pub parameters: Parameters,
+    /// How it is judged; `None`: it is only reported.
+    pub test: Option<TestSpec>,
+    /// Where the entry stands.
+    pub span: Range<usize>,
+}
+
+impl MetricSpec {
+    /// What a baseline knows it by: name, version and parameters.
+    pub fn identity(&self) -> String {
+        let identity = self.kind.identity();
+        if self.parameters.0.is_empty() {
+            return identity;
+        }
+        let parameters: Vec<String> = self
+            .parameters
+            .0
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        format!("{identity}({})", parameters.join(","))
+    }
+}
+
+/// How one metric of a spec is judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestSpec {
+    /// The largest tolerable harm, in the metric's unit.
+    pub margin: Exact,
+    /// The harm that must be seen for silence to mean something.
+    pub detectable_drop: Exact,
+    /// The error rate, literally.
+    pub alpha: Exact,
+    /// The probability with which the detectable drop is to be seen.
+    pub power: Exact,
+    /// What must be shown.
+    pub mode: Mode,
+    /// Which change is harm.
+    pub direction: Direction,
+    /// What the harm test is against.
+    pub null: Null,
+    /// What a test that cannot tell does.
+    pub on_inconclusive: OnInconclusive,
+}
+
+/// `robustness-specs/suite.toml`.
+#[derive(Clone, Debug)]
+pub struct Suite {
+    /// The error budget of all detect tests together.
+    pub alpha: Exact,
+    /// The number of tests that it is made for.
+    pub capacity: u32,
+    /// `[defaults]`: keys of `[gate]` for specs that do not give them.
+    pub defaults: super::read::Section,
+    /// Who may accept a change.
+    pub approvers: Vec<String>,
+}
+
+/// One trial: a spec's model on its data under one perturbation at one setting.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// `digits::gaussian_noise::severity_3`.
+    pub name: String,
+    /// The spec.
+    pub spec: Arc<Spec>,
+    /// Which of its perturbations.
+    pub perturbation: usize,
+    /// Which of that one's settings.
+    pub setting: usize,
+}
+
+impl Case {
+    /// The perturbation.
+    pub fn perturbation(&self) -> &PerturbationSpec {
+        &self.spec.perturbations[self.perturbation]
+    }
+
+    /// How strongly it is applied.
+    pub fn setting(&self) -> &Setting {
+        &self.perturbation().settings[self.setting].0
+    }
+
+    /// `robustness-specs/digits.toml:41`: where the case is asked for.
+    pub fn place(&self) -> String {
+        let (line, _) = self.spec.source.position(self.perturbation().span.start);
+        format!("{}:{line}", self.spec.source.path)
+    }
+}
