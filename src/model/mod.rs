@@ -4,24 +4,15 @@
 //! padded is the engine's.
 
 use ndarray::{Array2, ArrayViewD};
-use serde::{Deserialize, Serialize};
 
 pub mod onnx;
 mod rust;
 
+pub use crate::spec::Gives;
 pub use rust::{FromFn, from_fn};
 
-/// What the numbers that a model answers with mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Gives {
-    /// Unnormalised scores, one a class; their softmax are the probabilities.
-    Logits,
-    /// Probabilities, one a class, that sum to one.
-    Probabilities,
-    /// One number: the probability of class 1 of two.
-    PositiveProbability,
-}
+/// The engine of a Rust model, as [`Description::engine`] names it.
+pub const RUST_ENGINE: &str = "rust";
 
 /// What a model declares about itself before it is asked anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +36,7 @@ impl Default for Description {
             gives: None,
             classes: None,
             input_shape: Vec::new(),
-            engine: "rust".to_owned(),
+            engine: RUST_ENGINE.to_owned(),
             concurrent: true,
         }
     }
@@ -90,10 +81,9 @@ pub enum ModelError {
         /// What the parser met.
         reason: String,
     },
-    /// The embedded engine would answer wrongly without saying so.
-    #[error(
-        "{path} needs the operator {operator} (node {node:?}), which the embedded engine rten computes wrongly: {reason}. Export the model without it, or use ONNX Runtime (the feature `ort`)"
-    )]
+    /// The embedded engine would answer wrongly without saying so, or the answer
+    /// would depend on chance or on an example's neighbours.
+    #[error("{path} is refused for its operator {operator} (node {node:?}): {reason}")]
     Untrusted {
         /// As the spec writes it.
         path: String,
@@ -101,17 +91,15 @@ pub enum ModelError {
         operator: String,
         /// The node's name in the graph.
         node: String,
-        /// What is wrong with the answer.
+        /// What is wrong with the answer, and the cure.
         reason: &'static str,
     },
-    /// The embedded engine has no such operator, or refuses the graph.
-    #[error(
-        "the embedded engine rten cannot load {path}: {reason}. Export the model with operators that it has, or use ONNX Runtime (the feature `ort`)"
-    )]
+    /// The embedded engine has no such operator, or cannot take the graph as it is.
+    #[error("the embedded engine rten cannot run {path}: {reason}")]
     Unsupported {
         /// As the spec writes it.
         path: String,
-        /// The engine's own words.
+        /// What it met, and the cure.
         reason: String,
     },
     /// `model.input` or `model.output` is needed, or names no tensor.
@@ -125,6 +113,9 @@ pub enum ModelError {
     /// The model did not answer.
     #[error("the model failed: {0}")]
     Failed(String),
+    /// The model panicked.
+    #[error("the model panicked: {0}")]
+    Panicked(String),
 }
 
 impl From<ModelError> for crate::error::Error {

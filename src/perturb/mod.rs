@@ -1,7 +1,15 @@
-//! What a perturbation is, and the built-in ones: `noise`, `image`.
+//! What a perturbation is, and the built-in ones: `identity`, `noise` (inputs of
+//! any shape), `image`. What uniforms are turned into is `draw`.
 //!
 //! A perturbation is a pure function of (example, parameters, stream). Batches,
 //! ranges of the data and column selection are the engine's.
+
+pub mod draw;
+pub mod identity;
+pub mod image;
+pub mod noise;
+#[cfg(test)]
+mod testing;
 
 use ndarray::ArrayViewMutD;
 
@@ -22,6 +30,11 @@ pub trait Perturbation: Send + Sync {
     ///
     /// A stochastic kind draws a fixed number of words an element from `stream`,
     /// whatever the parameters, so that severities share their draws.
+    ///
+    /// # Panics
+    ///
+    /// May panic where `check` refuses the shape: an example that is left as it
+    /// was would pass for a robust answer.
     fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, stream: &mut Stream);
 }
 

@@ -157,6 +157,7 @@ impl Parser<'_, '_> {
             .and_then(|section| self.data(section));
         let perturbations = self.perturbations();
         let metrics = self.metrics();
+        self.dependence(&metrics);
         Some(Spec {
             name: name.to_owned(),
             source: Arc::clone(source),
@@ -202,6 +203,46 @@ impl Parser<'_, '_> {
                 format!("the name is \"{written}\" and the file is {stem}.toml"),
                 "must be the file's stem",
                 Some(help),
+            );
+        }
+    }
+
+    /// What is known of dependence between rows must be something that the tests
+    /// can take into account.
+    fn dependence(&mut self, metrics: &[MetricSpec]) {
+        let shared = self.document.text("seed_scope") == Some("shared");
+        let data = self.document.section("data");
+        let exhaustive = data.and_then(|data| data.text("examples")) == Some("exhaustive");
+        if let Some(data) = data.filter(|data| data.entries.contains_key("cluster"))
+            && (shared || exhaustive)
+        {
+            let other = if shared {
+                "seed_scope = \"shared\""
+            } else {
+                "examples = \"exhaustive\""
+            };
+            self.reader.report(
+                data.place("cluster"),
+                format!("`cluster` and {other} cannot be judged together"),
+                "one too many",
+                Some("keep the one that dominates".to_owned()),
+            );
+        }
+        if !shared {
+            return;
+        }
+        for metric in metrics
+            .iter()
+            .filter(|metric| metric.test.is_some() && metric.kind.name != "accuracy")
+        {
+            self.reader.report(
+                metric.span.clone(),
+                format!(
+                    "`{}` cannot be judged under seed_scope = \"shared\"",
+                    metric.label
+                ),
+                "only accuracy keeps each replicate by itself",
+                Some("give it report_only = true, or seed_scope = \"example\"".to_owned()),
             );
         }
     }
@@ -342,7 +383,25 @@ impl Parser<'_, '_> {
                         .find(|pair| pair[0] == pair[1])
                         .map(|pair| pair[0].clone())
                 });
-            if let Some(name) = twice {
+            let equal_settings =
+                entry
+                    .settings
+                    .iter()
+                    .enumerate()
+                    .find_map(|(index, (setting, segment))| {
+                        let same = |(other, _): &(Setting, Option<String>)| match (setting, other) {
+                            (Setting::Severity(one), Setting::Severity(two)) => {
+                                one.fraction() == two.fraction()
+                            }
+                            _ => false,
+                        };
+                        entry.settings[..index]
+                            .iter()
+                            .any(same)
+                            .then(|| segment.clone())
+                            .flatten()
+                    });
+            if let Some(name) = twice.or(equal_settings) {
                 self.reader.report(
                     section.place("kind"),
                     format!("two cases of this spec would be called `{name}`"),

@@ -204,6 +204,13 @@ pub struct DataSpec {
     pub examples: Examples,
 }
 
+impl DataSpec {
+    /// The range as numbers.
+    pub fn bounds(&self) -> (f64, f64) {
+        (self.range[0].value(), self.range[1].value())
+    }
+}
+
 /// Which perturbation an entry names.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PerturbationRef {

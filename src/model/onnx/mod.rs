@@ -1,1 +1,294 @@
-//! ONNX models.
+//! ONNX models, run by the embedded engine rten.
+//!
+//! A file is opened in steps, each of which can refuse it with a reason: its
+//! bytes are whole (`wire`), it has the tensors that a spec means (`interface`),
+//! its operators are computed rightly (`trust`), the engine takes it (`engine`).
+//! What the answers mean is the spec's to say.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+use ndarray::{Array2, ArrayViewD, Axis, concatenate};
+use rten_onnx::onnx::{DataLocation, GraphProto, ModelProto, NodeProto};
+
+use super::{Description, Model, ModelError};
+use crate::digest::Digest;
+use engine::Engine;
+use interface::{Interface, show};
+
+mod engine;
+mod interface;
+#[cfg(test)]
+mod test_graph;
+mod trust;
+mod wire;
+
+pub use engine::on_threads;
+
+/// The embedded engine and its version, as records name it.
+pub const ENGINE: &str = "rten 0.27.0";
+
+/// Which ONNX file to open, and which of its tensors to use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Where the file is.
+    pub path: PathBuf,
+    /// The path as the spec writes it, for messages.
+    pub shown: String,
+    /// The input tensor's name; the only one where it is `None`.
+    pub input: Option<String>,
+    /// The output tensor's name; the only one where it is `None`.
+    pub output: Option<String>,
+}
+
+/// An ONNX model that is ready to answer.
+///
+/// The answer to an example is the same to the bit in batches of every size of at
+/// least two, at every position, and for every number of threads, so far as the
+/// operators of feed-forward, convolutional, recurrent and attention networks were
+/// tried; batches of one differ in the last bits. A graph that is made for one
+/// batch size is run in batches of that size.
+pub struct OnnxModel {
+    digest: Digest,
+    interface: Interface,
+    engine: Engine,
+}
+
+impl OnnxModel {
+    /// The SHA-256 of the file's bytes.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+}
+
+/// Opens an ONNX file: reads its bytes once, checks them, and prepares the graph.
+///
+/// # Errors
+/// Every [`ModelError`] but [`ModelError::Failed`]; none of them is a panic,
+/// whatever the bytes are.
+pub fn load(request: &Request) -> Result<OnnxModel, ModelError> {
+    let path = || request.shown.clone();
+    let not_onnx = |reason| ModelError::NotOnnx {
+        path: path(),
+        reason,
+    };
+    let unsupported = |reason| ModelError::Unsupported {
+        path: path(),
+        reason,
+    };
+
+    let bytes = std::fs::read(&request.path).map_err(|source| ModelError::Unreadable {
+        path: path(),
+        source,
+    })?;
+    let digest = Digest::of(&bytes);
+    let (mut model, functions) = parse(&bytes).map_err(not_onnx)?;
+    let graph = model
+        .graph
+        .as_ref()
+        .ok_or_else(|| not_onnx("it holds no graph".to_owned()))?;
+    let opset = standard_opset(&model)
+        .ok_or_else(|| not_onnx("it does not say which operator set it uses".to_owned()))?;
+
+    if opset < trust::OLDEST_OPSET {
+        return Err(unsupported(format!(
+            "its operators are of set {opset}, and those before {} had other meanings. Export the model with a newer operator set",
+            trust::OLDEST_OPSET
+        )));
+    }
+    if let Some(call) = find(graph, &|node| functions.iter().any(|own| calls(node, own))) {
+        return Err(unsupported(format!(
+            "the node {:?} calls {}, a function that the file defines itself. Inline it when exporting (onnx.inliner.inline_local_functions)",
+            trust::name(call),
+            call.op_type.as_deref().unwrap_or_default()
+        )));
+    }
+    if let Some(tensor) = external(graph) {
+        return Err(unsupported(format!(
+            "the tensor {tensor:?} is kept in another file, which the model's digest would not cover. Save the model as one file (onnx.save_model with save_as_external_data=False)"
+        )));
+    }
+    let (input, output) = (request.input.as_deref(), request.output.as_deref());
+    let interface = Interface::of(graph, input, output).map_err(|reason| ModelError::Tensor {
+        path: path(),
+        reason,
+    })?;
+    if let Some(refusal) = trust::refuse(graph, opset) {
+        return Err(ModelError::Untrusted {
+            path: path(),
+            operator: refusal.operator,
+            node: refusal.node,
+            reason: refusal.reason,
+        });
+    }
+    let engine = guarded(|| Engine::load(bytes, &mut model, &interface)).map_err(|reason| {
+        unsupported(format!(
+            "{reason}. Export the model with operators that it has, or use ONNX Runtime (the feature `ort`)"
+        ))
+    })?;
+    Ok(OnnxModel {
+        digest,
+        interface,
+        engine,
+    })
+}
+
+impl Model for OnnxModel {
+    fn describe(&self) -> Description {
+        Description {
+            gives: None,
+            classes: self.interface.classes,
+            input_shape: self.interface.example.clone(),
+            engine: ENGINE.to_owned(),
+            concurrent: true,
+        }
+    }
+
+    fn predict(&self, inputs: ArrayViewD<'_, f32>) -> Result<Array2<f32>, ModelError> {
+        self.check_shape(&inputs)?;
+        let size = match self.interface.batch {
+            Some(size) => size,
+            None => return self.answer(inputs),
+        };
+        let answers: Vec<Array2<f32>> = inputs
+            .axis_chunks_iter(Axis(0), size)
+            .map(|chunk| self.answer_of_size(chunk, size))
+            .collect::<Result<_, _>>()?;
+        let views: Vec<_> = answers.iter().map(|answers| answers.view()).collect();
+        concatenate(Axis(0), &views).map_err(|error| {
+            ModelError::Failed(format!(
+                "its answers to batches of {size} do not fit: {error}"
+            ))
+        })
+    }
+}
+
+impl OnnxModel {
+    /// Holds the shape of a batch against what the graph declares.
+    fn check_shape(&self, inputs: &ArrayViewD<'_, f32>) -> Result<(), ModelError> {
+        let declared = &self.interface.example;
+        let given = inputs.shape().get(1..).unwrap_or_default();
+        let fits = declared.len() == given.len()
+            && declared
+                .iter()
+                .zip(given)
+                .all(|(declared, given)| declared.is_none_or(|size| size == *given));
+        if declared.is_empty() || fits {
+            return Ok(());
+        }
+        let given: Vec<Option<usize>> = given.iter().copied().map(Some).collect();
+        Err(ModelError::Failed(format!(
+            "an example has the shape {}, and the input `{}` takes {}",
+            show(&given),
+            self.interface.input,
+            show(declared)
+        )))
+    }
+
+    /// The answers to at most `size` examples by a graph that takes exactly that
+    /// many: the last example is repeated to fill up.
+    fn answer_of_size(
+        &self,
+        inputs: ArrayViewD<'_, f32>,
+        size: usize,
+    ) -> Result<Array2<f32>, ModelError> {
+        let count = inputs.len_of(Axis(0));
+        let rows: Vec<usize> = (0..size).map(|row| row.min(count - 1)).collect();
+        let answers = self.answer(inputs.select(Axis(0), &rows).view())?;
+        Ok(answers.slice_axis(Axis(0), (..count).into()).to_owned())
+    }
+
+    /// The answers to one batch, in one run of the graph.
+    fn answer(&self, inputs: ArrayViewD<'_, f32>) -> Result<Array2<f32>, ModelError> {
+        let count = inputs.len_of(Axis(0));
+        let inputs = inputs.as_standard_layout();
+        let data = inputs.as_slice().unwrap_or_default();
+        let (shape, numbers) = self
+            .engine
+            .run(inputs.shape(), data)
+            .map_err(ModelError::Failed)?;
+        let columns = match shape.as_slice() {
+            [rows] if *rows == count => Some(1),
+            [rows, columns, ones @ ..] if *rows == count && ones.iter().all(|&size| size == 1) => {
+                Some(*columns)
+            }
+            _ => None,
+        };
+        columns
+            .and_then(|columns| Array2::from_shape_vec((count, columns), numbers).ok())
+            .ok_or_else(|| {
+                ModelError::Failed(format!(
+                    "the output `{}` has the shape {shape:?} for {count} examples, where one row of scores an example is expected: [{count}, classes]. Set `model.output` to the scores",
+                    self.interface.output
+                ))
+            })
+    }
+}
+
+/// The parsed model and the functions that it defines itself. The error says what
+/// is wrong with the bytes.
+fn parse(bytes: &[u8]) -> Result<(ModelProto, Vec<wire::Function>), String> {
+    if bytes.is_empty() {
+        return Err("the file is empty".to_owned());
+    }
+    if bytes.starts_with(b"version https://git-lfs") {
+        return Err("it is a Git LFS pointer, not the model".to_owned());
+    }
+    let functions = wire::check(bytes)?;
+    let model = guarded(|| ModelProto::parse_buf(bytes).map_err(|error| error.to_string()))?;
+    Ok((model, functions))
+}
+
+/// The version of the standard operators that a model uses.
+fn standard_opset(model: &ModelProto) -> Option<i64> {
+    let mut sets = model.opset_import.iter();
+    let standard = sets.find(|set| matches!(set.domain.as_deref(), None | Some("" | "ai.onnx")));
+    standard?.version
+}
+
+/// Whether a node calls a function of the file.
+fn calls(node: &NodeProto, function: &wire::Function) -> bool {
+    let domain = node.domain.as_deref().unwrap_or_default();
+    node.op_type.as_deref() == Some(&function.name) && domain == function.domain
+}
+
+/// The first node for which `wanted` holds, in the graph or its subgraphs.
+fn find<'a>(graph: &'a GraphProto, wanted: &dyn Fn(&NodeProto) -> bool) -> Option<&'a NodeProto> {
+    graph.node.iter().find_map(|node| {
+        if wanted(node) {
+            return Some(node);
+        }
+        let attributes = node.attribute.iter();
+        let mut subgraphs = attributes.filter_map(|attribute| attribute.g.as_ref());
+        subgraphs.find_map(|subgraph| find(subgraph, wanted))
+    })
+}
+
+/// The first tensor whose numbers are not in the file.
+fn external(graph: &GraphProto) -> Option<String> {
+    let constants = graph.node.iter().flat_map(|node| &node.attribute);
+    let here = constants
+        .clone()
+        .filter_map(|attribute| attribute.t.as_ref())
+        .chain(&graph.initializer)
+        .find(|tensor| tensor.data_location == Some(DataLocation::EXTERNAL))
+        .map(|tensor| tensor.name.clone().unwrap_or_default());
+    here.or_else(|| {
+        let mut subgraphs = constants.filter_map(|attribute| attribute.g.as_ref());
+        subgraphs.find_map(external)
+    })
+}
+
+/// Calls a parser that may panic on what it did not expect.
+fn guarded<T>(parser: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(parser)).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or(panic.downcast_ref::<String>().map(String::as_str));
+        Err(format!("it gave up: {}", text.unwrap_or("no reason given")))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,453 @@
+//! The baseline file: a head for people, packed columns below, and a digest over
+//! both.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::digest::{Digest, canonical_json};
+use crate::outcome::{Outcomes, PackedColumn, UnpackError, pack, unpack};
+use crate::provenance::{Environment, Identity, ModelIdentity};
+
+/// The version of the format.
+pub const SCHEMA: u32 = 1;
+
+/// A baseline file, its keys in this order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineFile {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The case's name.
+    pub case: String,
+    /// What was accepted, for people: verdicts are computed from the columns.
+    pub metrics: Vec<BaselineMetric>,
+    /// How much there is.
+    pub counts: Counts,
+    /// What `inputs_digest` is of.
+    pub inputs: Value,
+    /// What the model was asked.
+    pub inputs_digest: Digest,
+    /// Which model.
+    pub model: ModelIdentity,
+    /// What computed.
+    pub environment: Environment,
+    /// Who accepted it, and why.
+    pub accepted: Accepted,
+    /// The outcomes.
+    pub columns: Vec<PackedColumn>,
+    /// The examples' ids, in order.
+    pub ids_digest: Digest,
+    /// The digest of the canonical JSON of all the rest.
+    pub digest: Digest,
+}
+
+/// A metric's value when it was accepted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineMetric {
+    /// What the spec calls it.
+    pub name: String,
+    /// `name@version(parameters)`.
+    pub identity: String,
+    /// Its value, to six digits.
+    pub value: f64,
+    /// The 95 % confidence interval; `None`: the metric has no valid one.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// How much there is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
+    /// Examples.
+    pub n: usize,
+    /// Draws an example.
+    pub replicates: usize,
+}
+
+/// Who accepted a baseline, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accepted {
+    /// `Name <address>`, from git's configuration.
+    pub by: String,
+    /// When, RFC 3339.
+    pub at: String,
+    /// The commit that the run was at, with `+` where the tree differed from it.
+    pub commit: Option<String>,
+    /// In the author's words.
+    pub reason: String,
+}
+
+/// What a baseline is made of.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The case's name.
+    pub case: String,
+    /// The metrics' values.
+    pub metrics: Vec<BaselineMetric>,
+    /// What decided the outcomes.
+    pub identity: Identity,
+    /// The columns that the metrics need.
+    pub outcomes: Outcomes,
+    /// Who and why.
+    pub accepted: Accepted,
+}
+
+/// Why a baseline cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BaselineError {
+    /// It cannot be read.
+    #[error("failed to read the baseline {path}: {source}. Restore it: git checkout -- {path}")]
+    Unreadable {
+        /// From the root.
+        path: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// It is not a baseline.
+    #[error(
+        "failed to parse the baseline {path}: {reason}. Restore it: git checkout -- {path}; or bless the case anew: cargo steadfast bless {case} --reason \"…\""
+    )]
+    Malformed {
+        /// From the root.
+        path: String,
+        /// The case's name.
+        case: String,
+        /// What was met, with line and column.
+        reason: String,
+    },
+    /// It is of another version of the format.
+    #[error(
+        "the baseline {path} has schema {found}, and this steadfast reads {SCHEMA}. Update steadfast, or bless the case anew"
+    )]
+    Schema {
+        /// From the root.
+        path: String,
+        /// What it says.
+        found: u32,
+    },
+    /// It was changed after it was written.
+    #[error(
+        "the baseline {path} was changed by hand or damaged: its digest is {found} and its content has {actual}. Restore it: git checkout -- {path}; or bless the case anew"
+    )]
+    Digest {
+        /// From the root.
+        path: String,
+        /// What it says.
+        found: String,
+        /// What it is.
+        actual: String,
+    },
+    /// It is another case's.
+    #[error(
+        "the baseline {path} is of the case {found}. Move it where it belongs, or bless the case anew"
+    )]
+    Case {
+        /// From the root.
+        path: String,
+        /// What it says.
+        found: String,
+    },
+    /// Its outcomes are damaged.
+    #[error(
+        "failed to unpack the baseline {path}: {source}. Restore it: git checkout -- {path}; or bless the case anew"
+    )]
+    Damaged {
+        /// From the root.
+        path: String,
+        /// What was met.
+        source: UnpackError,
+    },
+}
+
+impl From<BaselineError> for crate::error::Error {
+    fn from(error: BaselineError) -> Self {
+        Self::new(crate::error::ErrorKind::Evidence, error)
+    }
+}
+
+/// A number to six significant digits.
+fn six_digits(value: f64) -> f64 {
+    format!("{value:.5e}").parse().unwrap_or(value)
+}
+
+impl Draft {
+    /// The file of this draft.
+    pub fn finish(self) -> BaselineFile {
+        let mut file = BaselineFile {
+            schema: SCHEMA,
+            case: self.case,
+            metrics: self
+                .metrics
+                .into_iter()
+                .map(|metric| BaselineMetric {
+                    value: six_digits(metric.value),
+                    interval: metric
+                        .interval
+                        .map(|(lower, upper)| (six_digits(lower), six_digits(upper))),
+                    ..metric
+                })
+                .collect(),
+            counts: Counts {
+                n: self.outcomes.examples,
+                replicates: self.outcomes.replicates,
+            },
+            inputs: self.identity.inputs,
+            inputs_digest: self.identity.inputs_digest,
+            model: self.identity.model,
+            environment: self.identity.environment,
+            accepted: self.accepted,
+            columns: pack(&self.outcomes),
+            ids_digest: self.identity.ids_digest,
+            digest: Digest::of(b""),
+        };
+        file.digest = file.content_digest();
+        file
+    }
+}
+
+impl BaselineFile {
+    /// The digest of everything but the digest itself.
+    fn content_digest(&self) -> Digest {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        if let Some(object) = value.as_object_mut() {
+            object.remove("digest");
+        }
+        Digest::of_json(&value)
+    }
+
+    /// The outcomes.
+    pub fn outcomes(&self) -> Result<Outcomes, UnpackError> {
+        unpack(self.counts.n, self.counts.replicates, &self.columns)
+    }
+
+    /// Whether `other` accepts the same outcomes of the same inputs, model and
+    /// environment: then nothing is to be written, not even a reason.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let strip = |file: &Self| Self {
+            accepted: other.accepted.clone(),
+            digest: other.digest.clone(),
+            ..file.clone()
+        };
+        strip(self) == strip(other)
+    }
+}
+
+/// The text of a baseline file: one entry of the head a line, so that a change
+/// reads well in a diff, and packed data without indentation, so that it is small.
+pub fn render(file: &BaselineFile) -> String {
+    // Plain values with text keys always serialise.
+    fn json(value: &impl Serialize) -> String {
+        serde_json::to_string(value).unwrap_or_default()
+    }
+    fn list<T: Serialize>(items: &[T]) -> String {
+        let items: Vec<String> = items
+            .iter()
+            .map(|item| format!("\n  {}", json(item)))
+            .collect();
+        format!("[{}\n ]", items.join(","))
+    }
+    fn object(value: &impl Serialize) -> String {
+        let value = serde_json::to_value(value).unwrap_or_default();
+        let entries = value.as_object().into_iter().flatten();
+        let mut lines: Vec<String> = entries
+            .map(|(key, value)| format!("\n  {}: {}", json(key), canonical_json(value)))
+            .collect();
+        lines.sort();
+        format!("{{{}\n }}", lines.join(","))
+    }
+    let columns: Vec<String> = file
+        .columns
+        .iter()
+        .map(|column| {
+            let head = PackedColumn {
+                data: Vec::new(),
+                ..column.clone()
+            };
+            let lines: Vec<String> = column.data.iter().map(json).collect();
+            let head = json(&head);
+            let head = head.strip_suffix("[]}").unwrap_or(&head);
+            format!("\n  {head}[\n{}]}}", lines.join(",\n"))
+        })
+        .collect();
+    let entries = [
+        ("schema", json(&file.schema)),
+        ("case", json(&file.case)),
+        ("metrics", list(&file.metrics)),
+        ("counts", json(&file.counts)),
+        ("inputs", object(&file.inputs)),
+        ("inputs_digest", json(&file.inputs_digest)),
+        ("model", object(&file.model)),
+        ("environment", object(&file.environment)),
+        ("accepted", object(&file.accepted)),
+        ("columns", format!("[{}\n ]", columns.join(","))),
+        ("ids_digest", json(&file.ids_digest)),
+        ("digest", json(&file.digest)),
+    ];
+    let lines: Vec<String> = entries
+        .into_iter()
+        .map(|(key, value)| format!(" \"{key}\": {value}"))
+        .collect();
+    format!("{{\n{}\n}}\n", lines.join(",\n"))
+}
+
+/// Reads a baseline and checks all that can be checked without its case.
+pub fn parse(path: &str, case: &str, text: &[u8]) -> Result<BaselineFile, BaselineError> {
+    #[derive(Deserialize)]
+    struct Head {
+        schema: u32,
+    }
+    let malformed = |error: serde_json::Error| BaselineError::Malformed {
+        path: path.to_owned(),
+        case: case.to_owned(),
+        reason: error.to_string(),
+    };
+    let head: Head = serde_json::from_slice(text).map_err(malformed)?;
+    if head.schema != SCHEMA {
+        return Err(BaselineError::Schema {
+            path: path.to_owned(),
+            found: head.schema,
+        });
+    }
+    let file: BaselineFile = serde_json::from_slice(text).map_err(malformed)?;
+    let actual = file.content_digest();
+    if actual != file.digest {
+        return Err(BaselineError::Digest {
+            path: path.to_owned(),
+            found: file.digest.short().to_owned(),
+            actual: actual.short().to_owned(),
+        });
+    }
+    if Digest::of_json(&file.inputs) != file.inputs_digest {
+        return Err(BaselineError::Digest {
+            path: path.to_owned(),
+            found: file.inputs_digest.short().to_owned(),
+            actual: Digest::of_json(&file.inputs).short().to_owned(),
+        });
+    }
+    if file.case != case {
+        return Err(BaselineError::Case {
+            path: path.to_owned(),
+            found: file.case,
+        });
+    }
+    if let Err(source) = file.outcomes() {
+        return Err(BaselineError::Damaged {
+            path: path.to_owned(),
+            source,
+        });
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::{Column, ColumnSpec};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    /// A baseline as the digits suite has them, of `n` examples.
+    fn draft(n: usize, replicates: usize, with_score: bool, fill: u16) -> Draft {
+        let digest = Digest::of(b"x");
+        let mut columns = vec![Column {
+            spec: ColumnSpec::correct(),
+            values: vec![fill % 2; n * replicates],
+        }];
+        if with_score {
+            columns.push(Column {
+                spec: ColumnSpec::score("brier_score", (0.0, 2.0)),
+                values: vec![fill; n],
+            });
+        }
+        let inputs = json!({
+            "data": {"digest": digest.to_string(), "ids_digest": digest.to_string(), "inputs": "x", "labels": "y", "range": [0.0, 1.0]},
+            "perturbation": {"kind": "gaussian_noise@1", "parameters": {"std": 0.08}},
+            "replicates": replicates, "seed": 20260101, "seed_scope": "example",
+        });
+        let metric = |name: &str| BaselineMetric {
+            name: name.to_owned(),
+            identity: format!("{name}@1"),
+            value: 0.123_456_789,
+            interval: Some((0.1, 0.2)),
+        };
+        Draft {
+            case: "digits::gaussian_noise::severity_3".to_owned(),
+            metrics: vec![metric("accuracy"), metric("brier_score")],
+            identity: Identity {
+                inputs_digest: Digest::of_json(&inputs),
+                inputs,
+                ids_digest: digest.clone(),
+                model: ModelIdentity {
+                    origin: "onnx models/digits.onnx".to_owned(),
+                    digest: Some(digest),
+                    gives: "logits".to_owned(),
+                    input: None,
+                    output: None,
+                },
+                environment: Environment::of_engine("rten 0.27.0"),
+            },
+            outcomes: Outcomes {
+                examples: n,
+                replicates,
+                columns,
+            },
+            accepted: Accepted {
+                by: "A Tester <tester@example.org>".to_owned(),
+                at: "2026-11-24T08:19:55Z".to_owned(),
+                commit: Some("cbe35c93d1155c8ae081ab55ecfa3785be837785+".to_owned()),
+                reason: "retrained with augmentation".to_owned(),
+            },
+        }
+    }
+
+    #[test]
+    fn ten_thousand_examples_take_what_the_format_promises() {
+        let size = |with_score| render(&draft(10_000, 5, with_score, 1).finish()).len();
+        assert!(
+            size(false) <= 10_240,
+            "{} bytes of correctness",
+            size(false)
+        );
+        assert!(size(true) <= 40_960, "{} bytes with a score", size(true));
+    }
+
+    #[test]
+    fn only_outcomes_and_identities_make_a_file_another() {
+        let file = draft(9, 2, true, 7).finish();
+        let mut other = draft(9, 2, true, 7);
+        other.accepted.reason = "something else".to_owned();
+        assert!(file.is_same(&other.finish()));
+        assert!(!file.is_same(&draft(9, 2, true, 8).finish()));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again(
+            n in 1usize..50, replicates in 1usize..4, with_score: bool, fill: u16, reason in "\\PC{0,40}",
+        ) {
+            let mut draft = draft(n, replicates, with_score, fill);
+            draft.accepted.reason = reason;
+            let file = draft.finish();
+            let text = render(&file);
+            let read = parse("baselines/x.json", &file.case, text.as_bytes()).unwrap();
+            prop_assert_eq!(render(&read), text);
+            prop_assert_eq!(read, file);
+        }
+
+        #[test]
+        fn damage_is_an_error_and_never_a_panic(place in 0.0..1.0f64, bit in 0u8..8) {
+            let file = draft(40, 2, true, 9).finish();
+            let mut bytes = render(&file).into_bytes();
+            let place = (place * bytes.len() as f64) as usize;
+            let cut = parse("b", &file.case, &bytes[..place]);
+            prop_assert!(cut.is_err());
+            bytes[place] ^= 1 << bit;
+            // White space is no content: anything else is found.
+            if let Ok(read) = parse("b", &file.case, &bytes) {
+                prop_assert_eq!(read, file);
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The folder of baselines: one file a case, `digits::identity` in
+//! `baselines/digits/identity.json`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::file::{BaselineError, BaselineFile, parse, render};
+use crate::file::write_atomically;
+
+/// The folder, beside `Cargo.toml`.
+pub const FOLDER: &str = "baselines";
+
+/// What stands where a case's baseline should be.
+#[derive(Debug)]
+pub enum Lookup {
+    /// Nothing.
+    Missing,
+    /// A baseline.
+    Found(Box<BaselineFile>),
+    /// Something else.
+    Unusable(BaselineError),
+}
+
+/// The file of a case, from the root, with `/` between the segments.
+pub fn path(case: &str) -> String {
+    format!("{FOLDER}/{}.json", case.replace("::", "/"))
+}
+
+/// Reads the baseline of a case.
+pub fn look_up(root: &Path, case: &str) -> Lookup {
+    let shown = path(case);
+    match std::fs::read(root.join(&shown)) {
+        Ok(text) => match parse(&shown, case, &text) {
+            Ok(file) => Lookup::Found(Box::new(file)),
+            Err(error) => Lookup::Unusable(error),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Lookup::Missing,
+        Err(source) => Lookup::Unusable(BaselineError::Unreadable {
+            path: shown,
+            source,
+        }),
+    }
+}
+
+/// Writes a baseline whole or not at all.
+pub fn write(root: &Path, file: &BaselineFile) -> io::Result<()> {
+    write_atomically(&root.join(path(&file.case)), render(file).as_bytes())
+}
+
+/// All baseline files under `root`: the case that each would be of, and its path
+/// from the root. A case that no spec asks for is an orphan.
+pub fn files(root: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    fn walk(
+        folder: &Path,
+        segments: &mut Vec<String>,
+        found: &mut Vec<(String, PathBuf)>,
+    ) -> io::Result<()> {
+        let mut entries: Vec<_> = std::fs::read_dir(folder)?.collect::<Result<_, _>>()?;
+        entries.sort_by_key(std::fs::DirEntry::file_name);
+        for entry in entries {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.file_type()?.is_dir() {
+                segments.push(name);
+                walk(&entry.path(), segments, found)?;
+                segments.pop();
+            } else if let Some(stem) = name.strip_suffix(".json") {
+                segments.push(stem.to_owned());
+                found.push((segments.join("::"), entry.path()));
+                segments.pop();
+            }
+        }
+        Ok(())
+    }
+    let mut found = Vec::new();
+    match walk(&root.join(FOLDER), &mut Vec::new(), &mut found) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+        Ok(()) => Ok(found),
+    }
+}
+
+/// The size of all baseline files, in bytes.
+pub fn total_size(root: &Path) -> io::Result<u64> {
+    let mut total = 0;
+    for (_, path) in files(root)? {
+        total += std::fs::metadata(path)?.len();
+    }
+    Ok(total)
+}

@@ -1,0 +1,258 @@
+//! What can be wrong with a data set, each with its cure.
+
+use crate::error::{Error, ErrorKind};
+
+/// A data set that cannot be used: the file, as the spec writes it, and the reason.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to read the data set {file}: {problem}")]
+pub struct DataError {
+    /// The file, as the spec writes it.
+    pub file: String,
+    /// What is wrong, and the cure.
+    pub problem: Box<Problem>,
+}
+
+impl DataError {
+    /// Whether an input lies outside the range that was asked for.
+    pub fn is_outside_range(&self) -> bool {
+        matches!(*self.problem, Problem::OutsideRange { .. })
+    }
+}
+
+impl From<DataError> for Error {
+    fn from(error: DataError) -> Self {
+        Self::new(ErrorKind::Unavailable, error)
+    }
+}
+
+/// What is wrong with a data set. Rows are counted from zero, and an element is
+/// written as NumPy indexes it: `x[17, 0, 3]` is in row 17.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// The file is missing, or the system does not give its bytes.
+    #[error("{0}")]
+    Unreadable(std::io::Error),
+
+    /// No reader is known for the file's extension.
+    #[error("its name does not end in .npz; save the arrays with numpy.savez")]
+    UnknownFormat,
+
+    /// The file is something else than a zip archive.
+    #[error("it is not an .npz archive: {0}")]
+    NotAnArchive(&'static str),
+
+    /// The container is broken.
+    #[error("the archive is truncated or damaged ({0}); write or fetch it again")]
+    DamagedArchive(String),
+
+    /// The bytes of one array are broken.
+    #[error("the array `{array}` is truncated or damaged ({reason}); write or fetch it again")]
+    DamagedArray {
+        /// The array.
+        array: String,
+        /// What was seen.
+        reason: String,
+    },
+
+    /// The array is encrypted, or compressed by a method that NumPy does not use.
+    #[error(
+        "the array `{array}` is {found}; save it with numpy.savez or numpy.savez_compressed, \
+         which do neither"
+    )]
+    UnsupportedMember {
+        /// The array.
+        array: String,
+        /// What was seen.
+        found: String,
+    },
+
+    /// The array's header is none, too long, or describes no plain array.
+    #[error("the header of the array `{array}` is not supported: {reason}")]
+    UnsupportedHeader {
+        /// The array.
+        array: String,
+        /// What was seen, and the cure.
+        reason: String,
+    },
+
+    /// A header that asks for another number of bytes than there are.
+    #[error(
+        "the header of the array `{array}` describes {described} bytes, but the archive holds \
+         {held} for it; the file is damaged: write or fetch it again"
+    )]
+    SizeMismatch {
+        /// The array.
+        array: String,
+        /// The bytes of header and elements, by the header; at most 2⁶⁴ - 1.
+        described: u64,
+        /// What the archive can hold of it.
+        held: u64,
+    },
+
+    /// An array of Python objects.
+    #[error(
+        "the array `{array}` holds pickled Python objects, which are never loaded \
+         (`allow_pickle`); save it as a plain array of numbers or strings: `{array}.astype(...)`"
+    )]
+    Pickled {
+        /// The array.
+        array: String,
+    },
+
+    /// No array has the name that the spec asks for.
+    #[error("there is no array `{array}`, which {key} asks for; {there}")]
+    MissingArray {
+        /// The array.
+        array: String,
+        /// The key of the spec.
+        key: &'static str,
+        /// The arrays that there are, and the nearest of them.
+        there: String,
+    },
+
+    /// Elements of a type that the key does not take.
+    #[error(
+        "the array `{array}` holds {found}, but {key} takes {wanted}; \
+         save `{array}.astype(\"{cure}\")`"
+    )]
+    WrongType {
+        /// The array.
+        array: String,
+        /// The key of the spec.
+        key: &'static str,
+        /// The type, as NumPy names it.
+        found: String,
+        /// What the key takes.
+        wanted: &'static str,
+        /// The type to convert to.
+        cure: &'static str,
+    },
+
+    /// A shape that the key does not take.
+    #[error("the array `{array}` has the shape {shape:?}, but {key} takes {wanted}")]
+    WrongShape {
+        /// The array.
+        array: String,
+        /// The key of the spec.
+        key: &'static str,
+        /// The shape.
+        shape: Vec<usize>,
+        /// What the key takes, and the cure.
+        wanted: &'static str,
+    },
+
+    /// Two arrays with different numbers of rows.
+    #[error(
+        "the array `{inputs}` has {examples} rows, but `{array}` ({key}) has {rows}; \
+         each must have one row an example"
+    )]
+    DifferentLengths {
+        /// The array of inputs.
+        inputs: String,
+        /// Its rows.
+        examples: usize,
+        /// The other array.
+        array: String,
+        /// Its key.
+        key: &'static str,
+        /// Its rows.
+        rows: usize,
+    },
+
+    /// NaN, an infinity, or a number beyond float32.
+    #[error(
+        "`{element}` is {value}, not a finite float32 number; \
+         replace such values or leave out their rows before saving"
+    )]
+    NotFinite {
+        /// The element, as NumPy indexes it.
+        element: String,
+        /// The value.
+        value: String,
+    },
+
+    /// An input outside `data.range`.
+    #[error(
+        "`{element}` is {value}, outside data.range = [{low}, {high}]; \
+         set data.range to the range of what the model is given, or rescale the array"
+    )]
+    OutsideRange {
+        /// The element, as NumPy indexes it.
+        element: String,
+        /// The value.
+        value: String,
+        /// The lower end of the range.
+        low: f64,
+        /// The upper end of the range.
+        high: f64,
+    },
+
+    /// A range that is none.
+    #[error("data.range = [{0}, {1}] is not two finite float32 numbers, the lower first")]
+    InvalidRange(f64, f64),
+
+    /// A label below zero, or beyond what this machine counts to.
+    #[error("the label `{element}` is {value}; number the classes 0, 1, 2 and so on")]
+    InvalidLabel {
+        /// The element, as NumPy indexes it.
+        element: String,
+        /// The value.
+        value: i128,
+    },
+
+    /// A label that no class of the model has.
+    #[error(
+        "the label `{element}` is {value}, but the model has {classes} classes, numbered from 0; \
+         check that this data set belongs to this model"
+    )]
+    LabelBeyondClasses {
+        /// The element, as NumPy indexes it.
+        element: String,
+        /// The value.
+        value: usize,
+        /// The number of classes of the model.
+        classes: usize,
+    },
+
+    /// A string that is not valid Unicode.
+    #[error("`{element}` is not valid Unicode; save the array as `astype(\"U\")`")]
+    InvalidText {
+        /// The element, as NumPy indexes it.
+        element: String,
+    },
+
+    /// Two examples with one id.
+    #[error(
+        "the id \"{id}\" is given to both `{array}[{first}]` and `{array}[{second}]`; \
+         make ids unique, or leave out data.ids to use the position in the file"
+    )]
+    DuplicateId {
+        /// The array of ids.
+        array: String,
+        /// The id.
+        id: String,
+        /// The first row that has it.
+        first: usize,
+        /// The second.
+        second: usize,
+    },
+
+    /// A limit that cannot be drawn.
+    #[error(
+        "data.limit = {limit} cannot be drawn from {examples} examples; \
+         set it from 1 to {examples}, or leave it out to use them all"
+    )]
+    Limit {
+        /// What the spec asks for.
+        limit: usize,
+        /// The examples in the file.
+        examples: usize,
+    },
+
+    /// More than the machine's memory.
+    #[error("the array `{array}` does not fit into memory; save fewer examples")]
+    OutOfMemory {
+        /// The array.
+        array: String,
+    },
+}

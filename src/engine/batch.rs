@@ -1,0 +1,277 @@
+//! Batches: rows perturbed one by one from their own streams, padded so that the
+//! engine never sees a batch of one, and handed to the model.
+
+use std::ops::Range;
+
+use ndarray::{Array1, Array2, ArrayD, ArrayViewMutD, Axis, IxDyn};
+
+use super::RunError;
+use super::context::LoadedModel;
+use super::identity::Resolved;
+use crate::data::Dataset;
+use crate::model::ModelError;
+use crate::perturb::identity::IDENTITY;
+use crate::seed::Stream;
+use crate::spec::SeedScope;
+
+/// The smallest batch that a model is handed: inference engines take another
+/// path for a single example, and its last bits differ.
+const SMALLEST: usize = 2;
+
+/// How far below a level of 8 bits a value may lie and still be that level: the way
+/// onto the unit scale and back rounds.
+const LEVEL_SLACK: f32 = 1e-3;
+
+/// The rows of a case, example by example with the replicates of each together,
+/// cut into batches.
+pub struct Plan<'a> {
+    /// The clean examples.
+    pub data: &'a Dataset,
+    /// Their range.
+    pub range: (f64, f64),
+    /// What is done to them.
+    pub perturbation: &'a Resolved<'a>,
+    /// The spec's seed.
+    pub seed: u64,
+    /// What one draw belongs to.
+    pub seed_scope: SeedScope,
+    /// Draws an example.
+    pub replicates: usize,
+    /// Rows a batch.
+    pub size: usize,
+}
+
+impl Plan<'_> {
+    /// Number of batches.
+    pub fn batches(&self) -> usize {
+        (self.data.len() * self.replicates).div_ceil(self.size.max(1))
+    }
+
+    /// The rows of a batch.
+    pub fn rows(&self, batch: usize) -> Range<usize> {
+        let start = batch * self.size;
+        start..(start + self.size).min(self.data.len() * self.replicates)
+    }
+
+    /// Example and replicate of a row.
+    pub fn place(&self, row: usize) -> (usize, usize) {
+        (row / self.replicates, row % self.replicates)
+    }
+
+    /// A row in words.
+    pub fn words(&self, row: usize) -> String {
+        let (example, replicate) = self.place(row);
+        let id = &self.data.ids()[example];
+        if self.replicates == 1 {
+            format!("example {id}")
+        } else {
+            format!("example {id}, replicate {replicate}")
+        }
+    }
+
+    /// The model's answers to a batch, one row each.
+    pub fn predict(&self, batch: usize, model: &LoadedModel) -> Result<Array2<f32>, RunError> {
+        let rows = self.rows(batch);
+        let inputs = self.inputs(rows.clone());
+        let answers = model
+            .predict(inputs.view())
+            .map_err(|error| self.blame(error, &rows, &inputs, model))?;
+        if answers.nrows() != inputs.len_of(Axis(0)) {
+            return Err(RunError::Answer {
+                place: self.words_of(&rows),
+                reason: format!(
+                    "the model answered {} rows to a batch of {}: one row an example is needed",
+                    answers.nrows(),
+                    inputs.len_of(Axis(0))
+                ),
+            });
+        }
+        Ok(answers)
+    }
+
+    fn words_of(&self, rows: &Range<usize>) -> String {
+        if rows.len() == 1 {
+            return self.words(rows.start);
+        }
+        format!("{} to {}", self.words(rows.start), self.words(rows.end - 1))
+    }
+
+    /// The error of a batch, with the example that brings it about: each is tried
+    /// by itself, paired with its own copy.
+    fn blame(
+        &self,
+        error: ModelError,
+        rows: &Range<usize>,
+        inputs: &ArrayD<f32>,
+        model: &LoadedModel,
+    ) -> RunError {
+        let alone = rows.clone().enumerate().find_map(|(index, row)| {
+            let one = inputs.index_axis(Axis(0), index);
+            let pair = ndarray::stack(Axis(0), &[one.view(), one.view()]).ok()?;
+            model.predict(pair.view()).err().map(|error| (row, error))
+        });
+        match alone {
+            Some((row, error)) => RunError::Answer {
+                place: self.words(row),
+                reason: error.to_string(),
+            },
+            None => RunError::Answer {
+                place: format!(
+                    "the batch of {} (each alone is answered)",
+                    self.words_of(rows)
+                ),
+                reason: error.to_string(),
+            },
+        }
+    }
+
+    /// The perturbed inputs of some rows, padded with copies of the last one.
+    fn inputs(&self, rows: Range<usize>) -> ArrayD<f32> {
+        let mut shape = vec![rows.len().max(SMALLEST)];
+        shape.extend(self.data.shape());
+        let mut inputs = ArrayD::zeros(IxDyn(&shape));
+        for (index, row) in rows.clone().enumerate() {
+            let (example, replicate) = self.place(row);
+            let mut target = inputs.index_axis_mut(Axis(0), index);
+            target.assign(&self.data.example(example));
+            self.perturb(target, example, replicate);
+        }
+        for index in rows.len()..shape[0] {
+            let last = inputs.index_axis(Axis(0), rows.len() - 1).to_owned();
+            inputs.index_axis_mut(Axis(0), index).assign(&last);
+        }
+        inputs
+    }
+
+    /// Perturbs one example in place: onto the unit scale, changed, clipped, and
+    /// back onto the data's range; 8-bit data become 8-bit data, truncated as the
+    /// benchmarks do.
+    fn perturb(&self, mut target: ArrayViewMutD<'_, f32>, example: usize, replicate: usize) {
+        let algorithm = self.perturbation.algorithm;
+        if std::ptr::eq(algorithm.kind(), &IDENTITY) {
+            return;
+        }
+        let id = match self.seed_scope {
+            SeedScope::Example => self.data.ids()[example].as_str(),
+            SeedScope::Shared => "",
+        };
+        let mut stream = Stream::new(self.seed, &self.perturbation.identity, replicate as u64, id);
+        let (low, high) = self.range;
+        let (low, width) = (low as f32, (high - low) as f32);
+        let unit = low == 0.0 && width == 1.0;
+        let mut apply = |mut values: ArrayViewMutD<'_, f32>| {
+            if !unit {
+                values.mapv_inplace(|value| (value - low) / width);
+            }
+            algorithm.apply(
+                values.view_mut(),
+                &self.perturbation.parameters,
+                &mut stream,
+            );
+            values.mapv_inplace(|value| value.clamp(0.0, 1.0));
+            if self.data.quantised() {
+                values.mapv_inplace(|value| (value * 255.0 + LEVEL_SLACK).floor() / 255.0);
+            }
+            if !unit {
+                values.mapv_inplace(|value| value * width + low);
+            }
+        };
+        match self.perturbation.columns {
+            None => apply(target),
+            Some(columns) => {
+                let mut chosen: Array1<f32> =
+                    columns.iter().map(|&column| target[[column]]).collect();
+                apply(chosen.view_mut().into_dyn());
+                for (&column, &value) in columns.iter().zip(&chosen) {
+                    target[[column]] = value;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Parameters;
+    use crate::data::testing::{int64, npy, npz};
+    use crate::data::{Request, open};
+    use crate::perturb::noise::impulse::ImpulseNoise;
+
+    /// Every level of 8 bits, in two examples.
+    fn levels(folder: &std::path::Path, range: (f64, f64)) -> Dataset {
+        let values: Vec<u8> = (0..=255).collect();
+        let inputs = npy("|u1", false, &[2, 1, 16, 8], &values);
+        let path = folder.join("levels.npz");
+        std::fs::write(&path, npz(&[("x", inputs), ("y", int64(&[0, 1]))])).unwrap();
+        open(&Request {
+            path,
+            shown: "levels.npz".to_owned(),
+            inputs: "x".to_owned(),
+            labels: "y".to_owned(),
+            ids: None,
+            cluster: None,
+            range,
+            limit: None,
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_perturbation_of_no_strength_keeps_every_level_on_any_range() {
+        let folder = tempfile::tempdir().unwrap();
+        for range in [(0.0, 1.0), (-1.0, 1.0), (0.0, 255.0), (-2.5, 0.3)] {
+            let data = levels(folder.path(), range);
+            let perturbation = Resolved {
+                algorithm: &ImpulseNoise,
+                identity: "impulse_noise@1".to_owned(),
+                parameters: Parameters(vec![("amount".to_owned(), 0.0)]),
+                columns: None,
+            };
+            let plan = Plan {
+                data: &data,
+                range,
+                perturbation: &perturbation,
+                seed: 1,
+                seed_scope: SeedScope::Example,
+                replicates: 1,
+                size: 2,
+            };
+            let inputs = plan.inputs(0..2);
+            // Half a level is far more than rounding, and far less than a level lost.
+            let half = ((range.1 - range.0) / 510.0) as f32;
+            for (found, clean) in inputs.iter().zip(data.inputs()) {
+                assert!(
+                    (found - clean).abs() < half,
+                    "{range:?}: {found} and {clean}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_alone_is_padded_to_two() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = levels(folder.path(), (0.0, 1.0));
+        let perturbation = Resolved {
+            algorithm: &crate::perturb::identity::Identity,
+            identity: "identity@1".to_owned(),
+            parameters: Parameters::default(),
+            columns: None,
+        };
+        let plan = Plan {
+            data: &data,
+            range: (0.0, 1.0),
+            perturbation: &perturbation,
+            seed: 1,
+            seed_scope: SeedScope::Example,
+            replicates: 1,
+            size: 1,
+        };
+        assert_eq!(plan.batches(), 2);
+        let inputs = plan.inputs(1..2);
+        assert_eq!(inputs.shape(), [2, 1, 16, 8]);
+        assert_eq!(inputs.index_axis(Axis(0), 0), data.example(1));
+        assert_eq!(inputs.index_axis(Axis(0), 1), data.example(1));
+    }
+}

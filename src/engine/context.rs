@@ -1,0 +1,302 @@
+//! What the cases of one process share: opened data sets and models, and the
+//! user's own kinds.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use ndarray::{Array2, ArrayViewD};
+
+use super::RunError;
+use super::guard::guarded;
+use crate::data::{self, DataError, Dataset};
+use crate::digest::{Digest, Hasher};
+use crate::model::{Description, Gives, Model, ModelError, onnx};
+use crate::perturb::Perturbation;
+use crate::provenance::{Commit, Environment, ModelIdentity};
+use crate::spec::{Located, ModelOrigin, Spec};
+
+/// A user's function that opens a model.
+pub type Opener = Box<dyn Fn() -> Result<Box<dyn Model>, ModelError> + Send + Sync>;
+
+/// What a user registers beside the built-in kinds.
+#[derive(Default)]
+pub struct Registry {
+    /// Rust models by name, opened when the first case needs them.
+    pub models: BTreeMap<String, Opener>,
+    /// Perturbations by their name after `custom::`.
+    pub perturbations: BTreeMap<String, Box<dyn Perturbation>>,
+}
+
+/// A model that answers.
+pub struct LoadedModel {
+    model: Box<dyn Model>,
+    /// Held while a model answers that may not be entered by several threads.
+    turn: Option<Mutex<()>>,
+    /// What the model says of itself.
+    pub description: Description,
+    /// What its answers are.
+    pub gives: Gives,
+}
+
+impl LoadedModel {
+    /// The answers to a batch; a panic is an error with its message.
+    pub fn predict(&self, inputs: ArrayViewD<'_, f32>) -> Result<Array2<f32>, ModelError> {
+        let _turn = self.turn.as_ref().map(|turn| {
+            turn.lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+        });
+        guarded(|| self.model.predict(inputs))
+            .unwrap_or_else(|message| Err(ModelError::Panicked(message)))
+    }
+}
+
+/// What is opened once a process, with the error of a failed attempt.
+struct Memo<K, T, E> {
+    cells: Mutex<HashMap<K, Arc<Cell<T, E>>>>,
+}
+
+/// One remembered attempt.
+type Cell<T, E> = OnceLock<Result<Arc<T>, Arc<E>>>;
+
+impl<K: Eq + Hash, T, E> Memo<K, T, E> {
+    fn new() -> Self {
+        Self {
+            cells: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// The value of `key`, made by the first who asks while others wait.
+    fn get(&self, key: K, make: impl FnOnce() -> Result<T, E>) -> Result<Arc<T>, Arc<E>> {
+        let cell = {
+            let mut cells = self
+                .cells
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            Arc::clone(cells.entry(key).or_default())
+        };
+        cell.get_or_init(|| make().map(Arc::new).map_err(Arc::new))
+            .clone()
+    }
+}
+
+/// What the cases of one process share.
+pub struct Context {
+    root: PathBuf,
+    registry: Registry,
+    datasets: Memo<String, Dataset, DataError>,
+    models: Memo<String, LoadedModel, ModelError>,
+    digests: Memo<String, Digest, std::io::Error>,
+    commit: OnceLock<Option<Commit>>,
+}
+
+impl Context {
+    /// The context of the repository at `root`.
+    pub fn new(root: PathBuf, registry: Registry) -> Self {
+        Self {
+            root,
+            registry,
+            datasets: Memo::new(),
+            models: Memo::new(),
+            digests: Memo::new(),
+            commit: OnceLock::new(),
+        }
+    }
+
+    /// The repository's root.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What the user registered.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The repository's commit, looked up once.
+    pub fn commit(&self) -> Option<Commit> {
+        self.commit
+            .get_or_init(|| crate::provenance::commit(&self.root))
+            .clone()
+    }
+
+    /// The data set of a spec.
+    pub fn dataset(&self, spec: &Spec) -> Result<Arc<Dataset>, RunError> {
+        let wanted = &spec.data;
+        self.require(spec, &wanted.path, "[data] path")?;
+        let request = data::Request {
+            path: self.root.join(&wanted.path.value),
+            shown: wanted.path.value.clone(),
+            inputs: wanted.inputs.clone(),
+            labels: wanted.labels.clone(),
+            ids: wanted.ids.clone(),
+            cluster: wanted.cluster.clone(),
+            range: wanted.bounds(),
+            limit: wanted.limit.map(|examples| data::Limit {
+                examples: usize::try_from(examples).unwrap_or(usize::MAX),
+                seed: spec.seed,
+            }),
+        };
+        let key = format!("{request:?}");
+        Ok(self.datasets.get(key, || data::open(&request))?)
+    }
+
+    /// The model of a spec.
+    pub fn model(&self, spec: &Spec) -> Result<Arc<LoadedModel>, RunError> {
+        let wanted = &spec.model;
+        let key = format!(
+            "{:?} {:?} {:?} {:?}",
+            origin(&wanted.origin),
+            wanted.input,
+            wanted.output,
+            wanted.gives
+        );
+        let model = match &wanted.origin {
+            ModelOrigin::Onnx(path) => {
+                self.require(spec, path, "[model] onnx")?;
+                self.models.get(key, || {
+                    let request = onnx::Request {
+                        path: self.root.join(&path.value),
+                        shown: path.value.clone(),
+                        input: wanted.input.clone(),
+                        output: wanted.output.clone(),
+                    };
+                    load(
+                        || onnx::load(&request).map(|model| Box::new(model) as Box<dyn Model>),
+                        wanted.gives,
+                    )
+                })?
+            }
+            ModelOrigin::Registered(name) => {
+                let Some(open) = self.registry.models.get(&name.value) else {
+                    return Err(Box::new(self.unregistered(spec, name)).into());
+                };
+                self.models.get(key, || load(open, wanted.gives))?
+            }
+        };
+        if let (Some(written), Some(declared)) = (wanted.gives, model.description.gives)
+            && written != declared
+        {
+            return Err(RunError::Mismatch(format!(
+                "[model] gives = \"{}\", and the model declares \"{}\". Correct one of the two",
+                written.text(),
+                declared.text()
+            )));
+        }
+        Ok(model)
+    }
+
+    fn unregistered(&self, spec: &Spec, name: &Located<String>) -> crate::spec::SpecError {
+        let known: Vec<&str> = self.registry.models.keys().map(String::as_str).collect();
+        let registered = if known.is_empty() {
+            "none is".to_owned()
+        } else {
+            format!("registered are {}", known.join(", "))
+        };
+        spec.error_at(
+            name,
+            format!("no model is registered as \"{}\"; {registered}", name.value),
+            &format!(
+                "in tests/robustness.rs: steadfast::harness().model(\"{}\", …)",
+                name.value
+            ),
+        )
+    }
+
+    /// Which model a spec names, with the digest of what identifies it. The
+    /// model is not opened.
+    pub fn model_identity(&self, spec: &Spec) -> Result<(ModelIdentity, Environment), RunError> {
+        let wanted = &spec.model;
+        let (digest, environment) = match &wanted.origin {
+            ModelOrigin::Onnx(path) => {
+                self.require(spec, path, "[model] onnx")?;
+                (
+                    Some(self.digest(std::slice::from_ref(path))?),
+                    Environment::of_engine(onnx::ENGINE),
+                )
+            }
+            ModelOrigin::Registered(_) => {
+                for path in &wanted.files {
+                    self.require(spec, path, "[model] files")?;
+                }
+                let digest = match wanted.files.as_slice() {
+                    [] => None,
+                    files => Some(self.digest(files)?),
+                };
+                (digest, Environment::of_engine(crate::model::RUST_ENGINE))
+            }
+        };
+        let gives = wanted.gives.map_or("as the model declares", Gives::text);
+        let identity = ModelIdentity {
+            origin: origin(&wanted.origin),
+            digest,
+            gives: gives.to_owned(),
+            input: wanted.input.clone(),
+            output: wanted.output.clone(),
+        };
+        Ok((identity, environment))
+    }
+
+    /// The digest of one file, or of the digests of several.
+    fn digest(&self, files: &[Located<String>]) -> Result<Digest, RunError> {
+        let one = |path: &Located<String>| {
+            let file = self.root.join(&path.value);
+            self.digests
+                .get(path.value.clone(), || Digest::of_file(&file))
+                .map_err(|error| {
+                    RunError::Mismatch(format!("failed to read {}: {error}", path.value))
+                })
+        };
+        if let [file] = files {
+            return Ok(one(file)?.as_ref().clone());
+        }
+        let mut hasher = Hasher::default();
+        for file in files {
+            hasher.update(one(file)?.to_string().as_bytes());
+        }
+        Ok(hasher.finish())
+    }
+
+    /// Fails with a caret under the path where it leads to no file.
+    fn require(&self, spec: &Spec, path: &Located<String>, key: &str) -> Result<(), RunError> {
+        if self.root.join(&path.value).is_file() {
+            return Ok(());
+        }
+        let message = format!("{key}: there is no file {}", path.value);
+        let help = "paths are relative to the repository's root, the folder of Cargo.toml; large files may need `git lfs pull`";
+        Err(Box::new(spec.error_at(path, message, help)).into())
+    }
+}
+
+fn origin(origin: &ModelOrigin) -> String {
+    match origin {
+        ModelOrigin::Onnx(path) => format!("onnx {}", path.value),
+        ModelOrigin::Registered(name) => format!("registered {}", name.value),
+    }
+}
+
+/// Opens a model; a panic while opening is an error.
+fn load(
+    open: impl Fn() -> Result<Box<dyn Model>, ModelError>,
+    gives: Option<Gives>,
+) -> Result<LoadedModel, ModelError> {
+    let (model, description) = guarded(|| {
+        let model = open()?;
+        let description = model.describe();
+        Ok((model, description))
+    })
+    .unwrap_or_else(|message| Err(ModelError::Panicked(message)))?;
+    let gives = gives.or(description.gives).ok_or_else(|| {
+        ModelError::Failed(
+            "neither the spec nor the model says what its answers are: set [model] gives"
+                .to_owned(),
+        )
+    })?;
+    Ok(LoadedModel {
+        turn: (!description.concurrent).then(|| Mutex::new(())),
+        model,
+        description,
+        gives,
+    })
+}

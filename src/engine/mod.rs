@@ -1,0 +1,206 @@
+//! Running one case: its identity, its batches, its outcomes.
+//!
+//! Nothing here knows of baselines. A case's outcomes depend on the case alone,
+//! never on which others ran, on threads, batch size or order: each row is made
+//! from its own random stream, and its answer is put at its own place.
+
+mod batch;
+mod context;
+mod guard;
+mod identity;
+mod score;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+
+pub use context::{Context, Registry};
+pub use guard::install_panic_hook;
+pub use identity::{differences_to_tree, differing_fields, input_differences};
+
+use crate::catalogue::Parameters;
+use crate::data::{DataError, Dataset};
+use crate::error::{Error, ErrorKind};
+use crate::metric::Metric;
+use crate::model::{ModelError, onnx};
+use crate::outcome::ColumnSpec;
+use crate::perturb::PerturbationError;
+use crate::provenance::Identity;
+use crate::record::Run;
+use crate::spec::{Case, SpecError};
+
+/// Why a case could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A path or name in the spec leads nowhere.
+    #[error("{0}")]
+    Spec(#[from] Box<SpecError>),
+    /// The data set.
+    #[error(transparent)]
+    Data(#[from] std::sync::Arc<DataError>),
+    /// The model, before it was asked anything.
+    #[error(transparent)]
+    Model(#[from] std::sync::Arc<ModelError>),
+    /// The perturbation cannot be applied to these examples.
+    #[error(transparent)]
+    Perturbation(#[from] PerturbationError),
+    /// Spec, model and data do not fit together.
+    #[error("{0}")]
+    Mismatch(String),
+    /// The model did not answer, or not usably.
+    #[error("{place}: {reason}")]
+    Answer {
+        /// Which examples and replicates.
+        place: String,
+        /// What happened, and what to look at.
+        reason: String,
+    },
+}
+
+impl From<RunError> for Error {
+    fn from(error: RunError) -> Self {
+        Self::new(ErrorKind::Unavailable, error)
+    }
+}
+
+/// What the execution of a case needs, all of it opened and checked.
+struct Prepared<'a> {
+    case: &'a Case,
+    data: std::sync::Arc<Dataset>,
+    model: std::sync::Arc<context::LoadedModel>,
+    perturbation: identity::Resolved<'a>,
+    identity: Identity,
+    replicates: usize,
+}
+
+/// Runs a case. `progress` is told how many more rows are done.
+pub fn run(
+    case: &Case,
+    context: &Context,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Run, RunError> {
+    let data = context.dataset(&case.spec)?;
+    let model = context.model(&case.spec)?;
+    let perturbation = identity::resolve(case, &data, context.registry())?;
+    perturbation.check(data.shape())?;
+    let identity = identity::identify(case, &data, &perturbation, context)?;
+    let replicates = if perturbation.stochastic() {
+        case.spec.replicates as usize
+    } else {
+        1
+    };
+    let prepared = Prepared {
+        case,
+        data,
+        model,
+        perturbation,
+        identity,
+        replicates,
+    };
+    execute(prepared, progress)
+}
+
+fn execute(
+    prepared: Prepared<'_>,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Run, RunError> {
+    let Prepared {
+        case,
+        data,
+        model,
+        perturbation,
+        identity,
+        replicates,
+    } = prepared;
+    let scores = Scores::of(case)?;
+    let scorer = score::Scorer {
+        gives: model.gives,
+        labels: data.labels(),
+        scores: &scores,
+    };
+    let plan = batch::Plan {
+        data: &data,
+        range: case.spec.data.bounds(),
+        perturbation: &perturbation,
+        seed: case.spec.seed,
+        seed_scope: case.spec.seed_scope,
+        replicates,
+        size: case.spec.model.batch,
+    };
+    let rows = data.len() * replicates;
+    // Batches after the first that failed are not begun; the error that is
+    // reported is the first one's whatever the threads do.
+    let failed = AtomicUsize::new(usize::MAX);
+    let one = |batch: usize| {
+        if batch > failed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let scored = plan
+            .predict(batch, &model)
+            .and_then(|answers| scorer.score(&plan, batch, &answers));
+        match &scored {
+            Ok(_) => progress(plan.rows(batch).len(), rows),
+            Err(_) => {
+                failed.fetch_min(batch, Ordering::Relaxed);
+            }
+        }
+        Some(scored)
+    };
+    // On the threads of the inference engine: a batch is then never begun on top
+    // of another that waits.
+    let results: Vec<Option<Result<score::Scored, RunError>>> =
+        onnx::on_threads(|| (0..plan.batches()).into_par_iter().map(one).collect());
+    let mut scored = Vec::with_capacity(results.len());
+    for result in results.into_iter().flatten() {
+        scored.push(result?);
+    }
+    let outcomes = score::collect(&scores, scored, &data, replicates)?;
+    Ok(Run {
+        identity,
+        outcomes,
+        ids: own_ids(data.ids()),
+        clusters: data
+            .clusters()
+            .map(|clusters| clusters.iter().map(|&cluster| cluster as u32).collect()),
+    })
+}
+
+/// The ids, where they are not 0, 1, 2, ….
+fn own_ids(ids: &[String]) -> Option<Vec<String>> {
+    let plain = ids
+        .iter()
+        .enumerate()
+        .all(|(row, id)| *id == row.to_string());
+    (!plain).then(|| ids.to_vec())
+}
+
+/// The columns of a case, with the metric that scores each that is a mean score.
+struct Scores {
+    columns: Vec<(ColumnSpec, Option<Score>)>,
+}
+
+/// A metric whose score fills a column, with its parameters.
+type Score = (&'static dyn Metric, Parameters);
+
+impl Scores {
+    fn of(case: &Case) -> Result<Self, RunError> {
+        let mut columns: Vec<(ColumnSpec, Option<Score>)> = Vec::new();
+        for spec in &case.spec.metrics {
+            let metric = crate::builtin::metric(spec.kind.name).ok_or_else(|| {
+                RunError::Mismatch(format!(
+                    "the metric `{}` is not in this build",
+                    spec.kind.name
+                ))
+            })?;
+            for column in metric.columns(&spec.label, &spec.parameters) {
+                if columns.iter().any(|(known, _)| known.name == column.name) {
+                    continue;
+                }
+                let scored = column.per == crate::outcome::Per::Example;
+                let scorer = scored.then(|| (metric, spec.parameters.clone()));
+                columns.push((column, scorer));
+            }
+        }
+        Ok(Self { columns })
+    }
+}

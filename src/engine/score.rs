@@ -1,0 +1,212 @@
+//! Answers become outcomes: probabilities, the predicted class, the columns that
+//! the metrics ask for.
+
+use ndarray::{Array2, ArrayView1};
+
+use super::batch::Plan;
+use super::{RunError, Scores};
+use crate::data::Dataset;
+use crate::metric::Prediction;
+use crate::model::Gives;
+use crate::outcome::{CLASS, CONFIDENCE, CORRECT, Column, ColumnSpec, Outcomes, Per};
+
+/// How far from one the probabilities of an answer may sum.
+const TOLERANCE: f64 = 1e-3;
+
+/// Turns answers into scores.
+pub struct Scorer<'a> {
+    /// What the answers are.
+    pub gives: Gives,
+    /// The true classes.
+    pub labels: &'a [usize],
+    /// What is asked for.
+    pub scores: &'a Scores,
+}
+
+/// The scores of one batch: one list a column, in the columns' order.
+pub struct Scored {
+    columns: Vec<Vec<f64>>,
+}
+
+impl Scorer<'_> {
+    /// Scores the answers to a batch.
+    pub fn score(
+        &self,
+        plan: &Plan<'_>,
+        batch: usize,
+        answers: &Array2<f32>,
+    ) -> Result<Scored, RunError> {
+        let rows = plan.rows(batch);
+        let mut columns = vec![Vec::with_capacity(rows.len()); self.scores.columns.len()];
+        let mut probabilities = Vec::new();
+        for (answer, row) in answers.rows().into_iter().zip(rows) {
+            let fail = |reason: String| RunError::Answer {
+                place: plan.words(row),
+                reason,
+            };
+            self.probabilities(answer, &mut probabilities)
+                .map_err(&fail)?;
+            let (example, _) = plan.place(row);
+            let label = self.labels[example];
+            if label >= probabilities.len() {
+                return Err(fail(format!(
+                    "the label is {label} and the model answers with {} classes, 0 to {}. Is this the model of this data?",
+                    probabilities.len(),
+                    probabilities.len() - 1
+                )));
+            }
+            if probabilities.len() > usize::from(u16::MAX) {
+                return Err(fail(format!(
+                    "the model answers with {} classes; at most 65,535 are kept",
+                    probabilities.len()
+                )));
+            }
+            let class = first_largest(&probabilities);
+            let prediction = Prediction {
+                label,
+                class,
+                probabilities: &probabilities,
+            };
+            for ((spec, scorer), values) in self.scores.columns.iter().zip(&mut columns) {
+                values.push(match (spec.name.as_str(), scorer) {
+                    (_, Some((metric, parameters))) => metric.score(&prediction, parameters),
+                    (CORRECT, None) => f64::from(u8::from(class == label)),
+                    (CLASS, None) => class as f64,
+                    (CONFIDENCE, None) => probabilities[class],
+                    (other, None) => {
+                        return Err(fail(format!("no metric fills the column `{other}`")));
+                    }
+                });
+            }
+        }
+        Ok(Scored { columns })
+    }
+
+    /// The probabilities that an answer stands for.
+    fn probabilities(
+        &self,
+        answer: ArrayView1<'_, f32>,
+        into: &mut Vec<f64>,
+    ) -> Result<(), String> {
+        into.clear();
+        if let Some((class, value)) = answer
+            .iter()
+            .enumerate()
+            .find(|(_, value)| !value.is_finite())
+        {
+            return Err(format!(
+                "the model answered {value} (class {class}): its outputs must be finite"
+            ));
+        }
+        match self.gives {
+            Gives::Logits => {
+                if answer.len() < 2 {
+                    return Err("the model answered one logit; two classes or more are needed (for one number, give positive_probability)".to_owned());
+                }
+                // Softmax, shifted by the largest logit so that nothing overflows.
+                let largest = answer.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                into.extend(
+                    answer
+                        .iter()
+                        .map(|&logit| libm::exp(f64::from(logit) - f64::from(largest))),
+                );
+                let sum: f64 = into.iter().sum();
+                into.iter_mut().for_each(|value| *value /= sum);
+            }
+            Gives::Probabilities => {
+                into.extend(answer.iter().map(|&value| f64::from(value)));
+                let sum: f64 = into.iter().sum();
+                if answer.len() < 2
+                    || (sum - 1.0).abs() > TOLERANCE
+                    || into.iter().any(|&value| value < -TOLERANCE)
+                {
+                    return Err(format!(
+                        "the model answered {} numbers that sum to {sum:.4}, and [model] gives = \"probabilities\". Are they logits?",
+                        answer.len()
+                    ));
+                }
+                into.iter_mut()
+                    .for_each(|value| *value = value.clamp(0.0, 1.0));
+            }
+            Gives::PositiveProbability => {
+                let [positive] = answer.as_slice().unwrap_or(&[]) else {
+                    return Err(format!(
+                        "the model answered {} numbers, and [model] gives = \"positive_probability\" means one",
+                        answer.len()
+                    ));
+                };
+                let positive = f64::from(*positive);
+                if !(-TOLERANCE..=1.0 + TOLERANCE).contains(&positive) {
+                    return Err(format!(
+                        "the model answered {positive}, which is no probability. Is it a logit?"
+                    ));
+                }
+                let positive = positive.clamp(0.0, 1.0);
+                into.extend([1.0 - positive, positive]);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The first class of the largest probability.
+fn first_largest(probabilities: &[f64]) -> usize {
+    let mut best = 0;
+    for (class, &probability) in probabilities.iter().enumerate() {
+        if probability > probabilities[best] {
+            best = class;
+        }
+    }
+    best
+}
+
+/// Puts the batches together, in order, and adds the labels.
+pub fn collect(
+    scores: &Scores,
+    batches: Vec<Scored>,
+    data: &Dataset,
+    replicates: usize,
+) -> Result<Outcomes, RunError> {
+    let rows = data.len() * replicates;
+    let mut all: Vec<Vec<f64>> = vec![Vec::with_capacity(rows); scores.columns.len()];
+    for batch in batches {
+        for (column, mut values) in all.iter_mut().zip(batch.columns) {
+            column.append(&mut values);
+        }
+    }
+    let mut columns = Vec::new();
+    for ((spec, _), values) in scores.columns.iter().zip(all) {
+        if values.len() != rows {
+            return Err(RunError::Mismatch(format!(
+                "{} of {rows} rows were answered",
+                values.len()
+            )));
+        }
+        let values: Vec<u16> = match (spec.per, spec.range) {
+            (Per::Replicate, None) => values.into_iter().map(|value| value as u16).collect(),
+            (Per::Replicate, Some(_)) => values
+                .into_iter()
+                .map(|value| spec.quantise(value))
+                .collect(),
+            // The mean of the replicates is taken before rounding, in their order.
+            (Per::Example, _) => values
+                .chunks(replicates)
+                .map(|scores| spec.quantise(scores.iter().sum::<f64>() / replicates as f64))
+                .collect(),
+        };
+        columns.push(Column {
+            spec: spec.clone(),
+            values,
+        });
+    }
+    let labels = data.labels().iter().map(|&label| label as u16).collect();
+    columns.push(Column {
+        spec: ColumnSpec::label(),
+        values: labels,
+    });
+    Ok(Outcomes {
+        examples: data.len(),
+        replicates,
+        columns,
+    })
+}

@@ -1,0 +1,200 @@
+//! What the process learns from its environment: variables, CI and test runner,
+//! the folders of the repository and of the state.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// The variable that moves the state folder.
+pub const STATE_VARIABLE: &str = "STEADFAST_DIR";
+
+/// All variables that steadfast reads; any other `STEADFAST_…` is a mistake.
+const VARIABLES: [&str; 1] = [STATE_VARIABLE];
+
+/// A variable that is not one of ours, or has no usable value.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum EnvironmentError {
+    /// No such variable.
+    #[error(
+        "the environment variable {name} is unknown to steadfast; it reads {known}. Unset it, or correct its name"
+    )]
+    Unknown {
+        /// As it is set.
+        name: String,
+        /// All that there are.
+        known: String,
+    },
+    /// It is empty.
+    #[error("the environment variable {name} is empty. Unset it, or set it to a folder")]
+    Empty {
+        /// Which.
+        name: String,
+    },
+}
+
+impl From<EnvironmentError> for crate::error::Error {
+    fn from(error: EnvironmentError) -> Self {
+        Self::new(crate::error::ErrorKind::Usage, error)
+    }
+}
+
+/// Whether every `STEADFAST_…` variable is known and has a value.
+pub fn check(
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<(), EnvironmentError> {
+    for (name, value) in variables {
+        let name = name.to_string_lossy().into_owned();
+        if !name.starts_with("STEADFAST_") {
+            continue;
+        }
+        if !VARIABLES.contains(&name.as_str()) {
+            return Err(EnvironmentError::Unknown {
+                name,
+                known: VARIABLES.join(", "),
+            });
+        }
+        if value.is_empty() {
+            return Err(EnvironmentError::Empty { name });
+        }
+    }
+    Ok(())
+}
+
+/// Whether this is a CI job: `CI` is set and not `false`, `0` or empty; else
+/// whether `TF_BUILD` is set (Azure Pipelines).
+pub fn is_ci() -> bool {
+    is_ci_in(|name| std::env::var(name).ok())
+}
+
+fn is_ci_in(variable: impl Fn(&str) -> Option<String>) -> bool {
+    match variable("CI") {
+        Some(value) => !matches!(value.as_str(), "" | "0" | "false"),
+        None => variable("TF_BUILD").is_some(),
+    }
+}
+
+/// Whether cargo-nextest runs this process for a single test.
+pub fn is_nextest_process() -> bool {
+    std::env::var("NEXTEST_EXECUTION_MODE").is_ok_and(|mode| mode == "process-per-test")
+}
+
+/// What the records of one run share: nextest's run id, else one drawn by this
+/// process.
+pub fn run_id() -> String {
+    static DRAWN: OnceLock<String> = OnceLock::new();
+    if let Ok(id) = std::env::var("NEXTEST_RUN_ID") {
+        return id;
+    }
+    DRAWN
+        .get_or_init(|| {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            let nanoseconds = now.map_or(0, |elapsed| elapsed.as_nanos());
+            let text = format!("{nanoseconds} {}", std::process::id());
+            crate::digest::Digest::of(text.as_bytes())
+                .short()
+                .to_owned()
+        })
+        .clone()
+}
+
+/// The root of the repository under test: `CARGO_MANIFEST_DIR` as cargo and
+/// nextest set it at run time (an archive may have moved it since the build),
+/// else the working folder.
+pub fn root() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(
+        || std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+        PathBuf::from,
+    )
+}
+
+/// The state folder as the harness finds it: `STEADFAST_DIR`, else `steadfast`
+/// in the target folder that the running executable is in, else in `target`
+/// under `root`. A relative `STEADFAST_DIR` is relative to `root`.
+pub fn state_folder(root: &Path) -> PathBuf {
+    if let Some(folder) = configured_state_folder(root) {
+        return folder;
+    }
+    let target = std::env::current_exe()
+        .ok()
+        .and_then(|executable| target_folder(&executable))
+        .unwrap_or_else(|| root.join("target"));
+    target.join("steadfast")
+}
+
+/// The folder that `STEADFAST_DIR` names.
+pub fn configured_state_folder(root: &Path) -> Option<PathBuf> {
+    std::env::var_os(STATE_VARIABLE)
+        .filter(|value| !value.is_empty())
+        .map(|value| root.join(value))
+}
+
+/// The target folder above an executable: the nearest with cargo's
+/// `CACHEDIR.TAG`, else the nearest that is called `target`.
+fn target_folder(executable: &Path) -> Option<PathBuf> {
+    let tagged = executable
+        .ancestors()
+        .skip(1)
+        .find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    tagged
+        .or_else(|| {
+            executable
+                .ancestors()
+                .skip(1)
+                .find(|folder| folder.file_name().is_some_and(|name| name == "target"))
+        })
+        .map(Path::to_path_buf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(pairs: &'static [(&'static str, &'static str)]) -> impl Fn(&str) -> Option<String> {
+        move |name| {
+            let found = pairs.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        }
+    }
+
+    #[test]
+    fn ci_is_told_by_its_variables() {
+        assert!(is_ci_in(with(&[("CI", "true")])));
+        assert!(is_ci_in(with(&[("CI", "1")])));
+        assert!(is_ci_in(with(&[("TF_BUILD", "True")])));
+        for value in ["", "0", "false"] {
+            assert!(!is_ci_in(
+                move |name| (name == "CI").then(|| value.to_owned())
+            ));
+        }
+        assert!(!is_ci_in(with(&[("CI", "false"), ("TF_BUILD", "True")])));
+        assert!(!is_ci_in(with(&[])));
+    }
+
+    #[test]
+    fn a_misspelt_variable_is_an_error() {
+        let check_one = |name: &str, value: &str| {
+            check([(OsString::from(name), OsString::from(value))].into_iter())
+        };
+        assert_eq!(check_one("STEADFAST_DIR", "x"), Ok(()));
+        assert_eq!(check_one("OTHER", ""), Ok(()));
+        assert!(matches!(
+            check_one("STEADFAST_DIRS", "x"),
+            Err(EnvironmentError::Unknown { .. })
+        ));
+        assert!(matches!(
+            check_one("STEADFAST_DIR", ""),
+            Err(EnvironmentError::Empty { .. })
+        ));
+    }
+
+    #[test]
+    fn the_target_folder_is_found_by_its_tag_or_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let executable = folder.path().join("out/x86_64/debug/deps/robustness-1");
+        std::fs::create_dir_all(executable.parent().unwrap()).unwrap();
+        std::fs::write(folder.path().join("out/CACHEDIR.TAG"), "").unwrap();
+        assert_eq!(target_folder(&executable), Some(folder.path().join("out")));
+        let named = Path::new("/no/such/target/debug/deps/robustness-1");
+        assert_eq!(target_folder(named), Some(PathBuf::from("/no/such/target")));
+    }
+}

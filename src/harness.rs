@@ -1,0 +1,456 @@
+//! The test harness: one libtest trial a case.
+//!
+//! ```no_run
+//! fn main() -> std::process::ExitCode {
+//!     steadfast::harness().run()
+//! }
+//! ```
+//!
+//! It prints nothing to stdout but what libtest-mimic prints: cargo-nextest reads
+//! the list of tests there. Listing reads specs only.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::baseline::{self, Lookup};
+use crate::engine::{self, Context, Registry};
+use crate::env;
+use crate::error::{Error, chain};
+use crate::judge::{Judgement, judge};
+use crate::model::{Model, ModelError};
+use crate::perturb::Perturbation;
+use crate::provenance::{Host, VERSION};
+use crate::record::{self, MetricValue, Record, Run};
+use crate::report;
+use crate::spec::{Case, FOLDER, Ledger, Specs, ledger};
+use crate::verdict::{Status, Verdict};
+
+/// What libtest exits with when a test fails.
+const FAILED: u8 = 101;
+
+/// The harness of a repository's robustness specs. Made by [`crate::harness()`].
+pub struct Harness {
+    root: PathBuf,
+    registry: Registry,
+}
+
+impl Default for Harness {
+    fn default() -> Self {
+        Self {
+            root: env::root(),
+            registry: Registry::default(),
+        }
+    }
+}
+
+impl Harness {
+    /// Registers a Rust model for specs that say `registered = "name"`. It is
+    /// opened once, when the first case needs it.
+    ///
+    /// ```no_run
+    /// use ndarray::{Array2, ArrayViewD, Axis};
+    /// use steadfast::model::{Gives, from_fn};
+    ///
+    /// fn main() -> std::process::ExitCode {
+    ///     steadfast::harness()
+    ///         .model("constant", || {
+    ///             Ok(from_fn(Gives::Logits, |batch: ArrayViewD<'_, f32>| {
+    ///                 Array2::zeros((batch.len_of(Axis(0)), 10))
+    ///             }))
+    ///         })
+    ///         .run()
+    /// }
+    /// ```
+    #[must_use]
+    pub fn model<M: Model + 'static>(
+        mut self,
+        name: &str,
+        open: impl Fn() -> Result<M, ModelError> + Send + Sync + 'static,
+    ) -> Self {
+        let open = move || open().map(|model| Box::new(model) as Box<dyn Model>);
+        self.registry.models.insert(name.to_owned(), Box::new(open));
+        self
+    }
+
+    /// Registers a perturbation for specs that say `kind = "custom::name"`.
+    #[must_use]
+    pub fn perturbation(mut self, name: &str, perturbation: impl Perturbation + 'static) -> Self {
+        self.registry
+            .perturbations
+            .insert(name.to_owned(), Box::new(perturbation));
+        self
+    }
+
+    /// The folder that `robustness-specs/` and `baselines/` are in, where it is
+    /// not the package's own.
+    #[must_use]
+    pub fn root(mut self, root: impl Into<PathBuf>) -> Self {
+        self.root = root.into();
+        self
+    }
+
+    /// Lists or judges the cases that the command line asks for, as libtest does,
+    /// and says how the process is to end: 0, or 101 where a case failed.
+    pub fn run(self) -> ExitCode {
+        let arguments = Arguments::from_args();
+        let specs = Specs::read(&self.root, &crate::builtin::catalogue());
+        engine::install_panic_hook();
+        let session = Arc::new(Session::new(self.root, self.registry, &arguments));
+        let trials = trials(specs, &session);
+        if env::is_nextest_process()
+            && arguments.exact
+            && !arguments.list
+            && let Some(name) = &arguments.filter
+        {
+            // libtest passes when `--exact` matches nothing: a false green.
+            let matches = trials.iter().filter(|trial| trial.name() == name).count();
+            if matches != 1 {
+                eprintln!(
+                    "Error: {matches} cases are called {name}; the specs have changed since they were listed"
+                );
+                return ExitCode::from(FAILED);
+            }
+        }
+        if !arguments.list {
+            session.say_if_unoptimised();
+        }
+        let conclusion = libtest_mimic::run(&arguments, trials);
+        if !arguments.list {
+            session.summarise();
+        }
+        if conclusion.has_failed() {
+            ExitCode::from(FAILED)
+        } else {
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// All trials: the cases, and those that are about the suite itself.
+fn trials(specs: Specs, session: &Arc<Session>) -> Vec<Trial> {
+    let mut trials = vec![Trial::test("suite::environment", move || {
+        fail_on(
+            env::check(std::env::vars_os())
+                .err()
+                .map(|error| error.to_string()),
+        )
+    })];
+    if specs.is_empty() {
+        let message = format!(
+            "no spec is found in {}: write one, or let `cargo steadfast init` do it",
+            session.context.root().join(FOLDER).display()
+        );
+        trials.push(Trial::test("suite::no_specs", move || {
+            fail_on(Some(message))
+        }));
+        return trials;
+    }
+    let ledger = ledger(&specs.suite, &specs.specs);
+    trials.push(Trial::test("suite::ledger", move || {
+        fail_on(ledger_problem(&ledger))
+    }));
+    let cases = specs.cases();
+    if let Some(error) = specs.suite_error {
+        trials.push(Trial::test("suite::spec", move || {
+            fail_on(Some(error.to_string()))
+        }));
+    }
+    for (stem, error) in specs.errors {
+        trials.push(Trial::test(format!("{stem}::spec"), move || {
+            fail_on(Some(error.to_string()))
+        }));
+    }
+    for case in cases {
+        let session = Arc::clone(session);
+        let ignored = case.spec.ignore.is_some();
+        let name = case.name.clone();
+        let trial = Trial::test(name, move || session.trial(&case)).with_ignored_flag(ignored);
+        trials.push(trial);
+    }
+    trials
+}
+
+/// What is wrong with the error budget, if anything is.
+pub fn ledger_problem(ledger: &Ledger) -> Option<String> {
+    if ledger.balanced {
+        return None;
+    }
+    let mut text = format!(
+        "the specs have {} tests whose alphas add up to {:.6}, and the family's alpha is {}: raise `capacity` in {FOLDER}/suite.toml, or spend less\n",
+        ledger.tests, ledger.spent, ledger.budget
+    );
+    for (name, tests, spent) in &ledger.specs {
+        text.push_str(&format!("      {name}: {tests} tests, {spent:.6}\n"));
+    }
+    Some(text)
+}
+
+/// Fails a trial with a message. cargo-nextest fills its reports from a block on
+/// stderr that begins with `Error: `.
+fn fail_on(message: Option<String>) -> Result<(), Failed> {
+    match message {
+        None => Ok(()),
+        Some(message) if env::is_nextest_process() => {
+            eprintln!("Error: {message}");
+            Err(Failed::without_message())
+        }
+        Some(message) => Err(message.into()),
+    }
+}
+
+/// What the trials of one process share.
+struct Session {
+    context: Context,
+    state: PathBuf,
+    progress: Option<MultiProgress>,
+    findings: Mutex<Vec<Finding>>,
+}
+
+/// What is said about a case at the end.
+struct Finding {
+    case: String,
+    verdict: Verdict,
+    status: Status,
+    headline: String,
+}
+
+impl Session {
+    fn new(root: PathBuf, registry: Registry, arguments: &Arguments) -> Self {
+        let person = std::io::stderr().is_terminal() && !env::is_ci() && !env::is_nextest_process();
+        Self {
+            state: env::state_folder(&root),
+            context: Context::new(root, registry),
+            progress: (person && !arguments.list).then(MultiProgress::new),
+            findings: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Says once that inference will be slow.
+    fn say_if_unoptimised(&self) {
+        let level = env!("BUILT_WITH_OPT_LEVEL");
+        if level == "0" && !env::is_nextest_process() {
+            eprintln!(
+                "steadfast: built without optimisation, so that inference is tens of times slower. \
+                 In Cargo.toml: [profile.dev.package.\"*\"] opt-level = 3"
+            );
+        }
+    }
+
+    /// One trial: run, judge, record, say.
+    fn trial(&self, case: &Case) -> Result<(), Failed> {
+        let bar = self.bar(case);
+        let tick = |rows: usize, of: usize| {
+            if let Some(bar) = &bar {
+                bar.set_length(of as u64);
+                bar.inc(rows as u64);
+            }
+        };
+        let started = Started::now();
+        let result = engine::run(case, &self.context, &tick).map_err(Error::from);
+        if let Some(bar) = &bar {
+            bar.finish_and_clear();
+        }
+        let judged = match result {
+            Ok(run) => {
+                let lookup = baseline::look_up(self.context.root(), &case.name);
+                let judgement = judge(case, &run, &lookup);
+                let found = match &lookup {
+                    Lookup::Found(baseline) => Some(baseline.as_ref()),
+                    _ => None,
+                };
+                let message = report::judged(case, &run, found, &judgement);
+                let headline = report::headline(case, &judgement);
+                Judged {
+                    verdict: judgement.verdict,
+                    status: judgement.status,
+                    record: self.record(case, &started, Some((run, &judgement)), &message),
+                    headline,
+                    message,
+                }
+            }
+            Err(error) => {
+                let message = report::errored(case, &error);
+                Judged {
+                    verdict: Verdict::Error,
+                    status: Status::Fail,
+                    record: self.record(case, &started, None, &message),
+                    headline: "could not be run".to_owned(),
+                    message,
+                }
+            }
+        };
+        self.conclude(case, judged)
+    }
+
+    fn conclude(&self, case: &Case, judged: Judged) -> Result<(), Failed> {
+        let written = judged.record.write(&self.state);
+        self.note(Finding {
+            case: case.name.clone(),
+            verdict: judged.verdict,
+            status: judged.status,
+            headline: judged.headline,
+        });
+        if let Err(error) = written {
+            return fail_on(Some(format!("{}: {}", case.name, chain(&error))));
+        }
+        match judged.status {
+            Status::Fail => fail_on(Some(judged.message)),
+            Status::Warn | Status::Pass => {
+                if env::is_nextest_process() {
+                    eprintln!("{}", judged.message);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn note(&self, finding: Finding) {
+        let mut findings = self
+            .findings
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        findings.push(finding);
+    }
+
+    fn bar(&self, case: &Case) -> Option<ProgressBar> {
+        let bars = self.progress.as_ref()?;
+        let bar = bars.add(ProgressBar::new(0));
+        if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} {eta:>5} {msg}") {
+            bar.set_style(style);
+        }
+        bar.set_message(case.name.clone());
+        Some(bar)
+    }
+
+    fn record(
+        &self,
+        case: &Case,
+        started: &Started,
+        judged: Option<(Run, &Judgement)>,
+        message: &str,
+    ) -> Record {
+        let spec = &case.spec;
+        let mut algorithms = vec![match &spec.perturbations[case.perturbation].kind {
+            crate::spec::PerturbationRef::BuiltIn(kind) => kind.identity(),
+            custom @ crate::spec::PerturbationRef::Custom { .. } => custom.kind(),
+        }];
+        algorithms.extend(spec.metrics.iter().map(crate::spec::MetricSpec::identity));
+        let judgement = judged.as_ref().map(|(_, judgement)| *judgement);
+        let metrics = judgement.map_or_else(Vec::new, |judgement| {
+            let pairs = spec.metrics.iter().zip(&judgement.metrics);
+            pairs
+                .map(|(spec, metric)| MetricValue {
+                    name: metric.name.clone(),
+                    identity: metric.identity.clone(),
+                    value: metric.value,
+                    verdict: metric.verdict,
+                    evidence: metric.comparison.as_ref().zip(spec.test.as_ref()).map(
+                        |(comparison, test)| report::evidence(comparison, test.margin.value()),
+                    ),
+                })
+                .collect()
+        });
+        let status = judgement.map_or(Status::Fail, |judgement| judgement.status);
+        let verdict = judgement.map_or(Verdict::Error, |judgement| judgement.verdict);
+        let record = Record {
+            schema: record::SCHEMA,
+            case: case.name.clone(),
+            run_id: env::run_id(),
+            place: case.place(),
+            spec_digest: crate::digest::Digest::of(spec.source.text.as_bytes()),
+            seed: spec.seed,
+            algorithms,
+            steadfast: VERSION.to_owned(),
+            commit: self.context.commit(),
+            host: Host::this().clone(),
+            started: started.text.clone(),
+            seconds: started.clock.elapsed().as_secs_f64(),
+            verdict,
+            status,
+            metrics,
+            message: (status != Status::Pass).then(|| message.to_owned()),
+            identity: None,
+            examples: 0,
+            replicates: 0,
+            ids: None,
+            clusters: None,
+            columns: Vec::new(),
+        };
+        match judged {
+            Some((run, _)) => record.with_run(run),
+            None => record,
+        }
+    }
+
+    /// Says on stderr what came out, and which passes are worth a look.
+    fn summarise(&self) {
+        let mut findings = self
+            .findings
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if findings.is_empty() || env::is_nextest_process() {
+            return;
+        }
+        findings.sort_by(|a, b| a.case.cmp(&b.case));
+        let counts: Vec<String> = Verdict::WORST_FIRST
+            .into_iter()
+            .rev()
+            .filter_map(|verdict| {
+                let count = findings
+                    .iter()
+                    .filter(|finding| finding.verdict == verdict)
+                    .count();
+                (count > 0).then(|| format!("{count} {verdict}"))
+            })
+            .collect();
+        let mut text = String::new();
+        for finding in findings
+            .iter()
+            .filter(|finding| finding.status == Status::Warn)
+        {
+            text.push_str(&format!(
+                "warning: {}: {}\n",
+                finding.case, finding.headline
+            ));
+        }
+        let cases = if findings.len() == 1 { "case" } else { "cases" };
+        text.push_str(&format!(
+            "steadfast: {} {cases}: {}\n",
+            findings.len(),
+            counts.join(", ")
+        ));
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+}
+
+/// What a trial ends with.
+struct Judged {
+    verdict: Verdict,
+    status: Status,
+    headline: String,
+    message: String,
+    record: Record,
+}
+
+/// When a case began.
+struct Started {
+    text: String,
+    clock: Instant,
+}
+
+impl Started {
+    fn now() -> Self {
+        Self {
+            text: jiff::Timestamp::now()
+                .strftime("%Y-%m-%dT%H:%M:%SZ")
+                .to_string(),
+            clock: Instant::now(),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! One metric's verdict from its numbers: the table of statistics.md 1.2, from
+//! *regressed* down.
+
+use super::paired::Comparison;
+use crate::spec::{Direction, Mode, Null, OnInconclusive, TestSpec};
+use crate::verdict::{Status, Verdict};
+
+/// A verdict, what it does, and why.
+pub struct Decision {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What it does to the trial.
+    pub status: Status,
+    /// Which rule decided.
+    pub rule: String,
+}
+
+/// Decides. `identical`: the stored outcomes are equal, and the model's bytes are
+/// not (in prove mode that is no proof yet).
+pub fn decide(comparison: &Comparison, test: &TestSpec, identical: bool) -> Decision {
+    let both = test.direction == Direction::Both;
+    let prove = test.mode == Mode::Prove;
+    let not_worse = comparison.excludes_harm;
+    let not_better = comparison.excludes_gain;
+    let proven = not_worse && (!both || not_better);
+    let alpha = comparison.alpha_side;
+    let harmed = comparison.p_harm <= alpha;
+    let gained = comparison.p_gain <= alpha;
+    let decision = |verdict, status, rule: &str| Decision {
+        verdict,
+        status,
+        rule: rule.to_owned(),
+    };
+    let unless_proven = |passes: Status| {
+        if !prove || proven {
+            passes
+        } else {
+            Status::Fail
+        }
+    };
+
+    if identical && proven {
+        return decision(
+            Verdict::Identical,
+            Status::Pass,
+            "every stored outcome is equal",
+        );
+    }
+    let regressed = match test.null {
+        Null::NoHarm => harmed && comparison.harm_exceeds_margin,
+        Null::Margin => comparison.shows_harm_beyond_margin,
+    };
+    if regressed {
+        let rule = match test.null {
+            Null::NoHarm => "harm is shown (p ≤ alpha) and the change is beyond the margin",
+            Null::Margin => "the whole interval lies beyond the margin",
+        };
+        if comparison.too_few_replicates {
+            let rule = "harm beyond the margin is shown, but fewer than 5 shared draws are too few to fail by";
+            return decision(Verdict::Regressed, unless_proven(Status::Warn), rule);
+        }
+        return decision(Verdict::Regressed, Status::Fail, rule);
+    }
+    if both && gained && comparison.gain_exceeds_margin {
+        return decision(
+            Verdict::Improved,
+            Status::Fail,
+            "a change in the other direction is shown, beyond the margin, and direction = \"both\"",
+        );
+    }
+    if harmed {
+        return decision(
+            Verdict::Degraded,
+            unless_proven(Status::Warn),
+            "harm is shown (p ≤ alpha), within the margin",
+        );
+    }
+    if gained {
+        return decision(
+            Verdict::Improved,
+            unless_proven(Status::Pass),
+            "improvement is shown (p ≤ alpha)",
+        );
+    }
+    if not_worse && not_better {
+        return decision(
+            Verdict::Equivalent,
+            Status::Pass,
+            "both limits lie within the margin",
+        );
+    }
+    if not_worse && (!both || !prove) {
+        return decision(
+            Verdict::NonInferior,
+            Status::Pass,
+            "the lower limit lies within the margin",
+        );
+    }
+    let detectable = comparison
+        .detectable
+        .is_some_and(|smallest| smallest <= test.detectable_drop.value());
+    if detectable && !prove {
+        return decision(
+            Verdict::NoRegression,
+            Status::Pass,
+            "no harm is shown, and harm of the detectable drop would have been seen",
+        );
+    }
+    let rule = if prove {
+        "harm beyond the margin is not excluded"
+    } else {
+        "no harm is shown, and there are too few examples to see the detectable drop"
+    };
+    let status = match test.on_inconclusive {
+        OnInconclusive::Pass => Status::Pass,
+        OnInconclusive::Warn => Status::Warn,
+        OnInconclusive::Fail => Status::Fail,
+    };
+    decision(Verdict::Inconclusive, status, rule)
+}

@@ -1,0 +1,111 @@
+//! Macro F1: the mean over classes of the harmonic mean of precision and recall.
+
+use super::{Form, Metric, Row};
+use crate::catalogue::{Better, MetricKind, Parameters};
+use crate::outcome::ColumnSpec;
+
+/// The catalogue's entry.
+pub static MACRO_F1: MetricKind = MetricKind {
+    name: "macro_f1",
+    version: 1,
+    about: "The unweighted mean over classes of 2·TP / (2·TP + FP + FN); a class that is neither a label nor predicted does not count.",
+    source: "Sokolova & Lapalme 2009",
+    better: Better::Higher,
+    range: (0.0, 1.0),
+    has_limits: true,
+    parameters: &[],
+};
+
+/// See the module.
+pub struct MacroF1;
+
+impl Metric for MacroF1 {
+    fn kind(&self) -> &'static MetricKind {
+        &MACRO_F1
+    }
+
+    fn form(&self) -> Form {
+        Form::Whole
+    }
+
+    fn columns(&self, _: &str, _: &Parameters) -> Vec<ColumnSpec> {
+        vec![ColumnSpec::class()]
+    }
+
+    /// A class has two sums: true positives, and labels plus predictions
+    /// (2·TP + FP + FN).
+    fn sums(&self, classes: usize, _: &Parameters) -> usize {
+        2 * classes
+    }
+
+    fn add(&self, row: Row<'_>, _: &Parameters, sign: i64, sums: &mut [i64]) {
+        let [class, label] = [row.values[0], row.label].map(usize::from);
+        if class == label {
+            sums[2 * class] += sign;
+        }
+        sums[2 * class + 1] += sign;
+        sums[2 * label + 1] += sign;
+    }
+
+    fn value(&self, sums: &[i64], _: usize, _: &Parameters) -> f64 {
+        let (mut total, mut classes) = (0.0, 0_u32);
+        for class in sums.chunks_exact(2) {
+            if class[1] > 0 {
+                total += 2.0 * class[0] as f64 / class[1] as f64;
+                classes += 1;
+            }
+        }
+        total / f64::from(classes.max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn f1(pairs: &[(u16, u16)], classes: usize) -> f64 {
+        let parameters = Parameters::default();
+        let mut sums = vec![0; MacroF1.sums(classes, &parameters)];
+        for &(label, class) in pairs {
+            let values = [class];
+            let row = Row {
+                values: &values,
+                label,
+            };
+            MacroF1.add(row, &parameters, 1, &mut sums);
+        }
+        MacroF1.value(&sums, pairs.len(), &parameters)
+    }
+
+    #[test]
+    fn closed_forms() {
+        assert_eq!(f1(&[(0, 0), (1, 1)], 2), 1.0);
+        assert_eq!(f1(&[(0, 1), (1, 0)], 2), 0.0);
+        // Class 0: TP 1, FN 1: 2/3. Class 1: TP 1, FP 1: 2/3. Class 2 is not there.
+        assert!((f1(&[(0, 0), (0, 1), (1, 1)], 3) - 2.0 / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn agrees_with_the_reference() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../shared/design/reference/statistics.json"
+        );
+        let Ok(text) = std::fs::read_to_string(path) else {
+            eprintln!("skipped: {path} is not there");
+            return;
+        };
+        let reference: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let group = &reference["ml_metrics"];
+        let numbers = |name: &str| -> Vec<u16> {
+            let items = group[name].as_array().unwrap().iter();
+            items.map(|item| item.as_u64().unwrap() as u16).collect()
+        };
+        let pairs: Vec<(u16, u16)> = numbers("multiclass_y")
+            .into_iter()
+            .zip(numbers("multiclass_pred"))
+            .collect();
+        let expected = group["macro_f1"].as_f64().unwrap();
+        assert!((f1(&pairs, 4) - expected).abs() < 1e-12);
+    }
+}

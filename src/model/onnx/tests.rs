@@ -1,0 +1,894 @@
+//! What a user of an ONNX file notices, on small graphs and on real models.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayD, IxDyn};
+use rten_onnx::onnx::{DataType, OperatorSetIdProto, StringStringEntryProto};
+
+use super::test_graph::*;
+use super::*;
+
+fn open(model: &ModelProto) -> Result<OnnxModel, ModelError> {
+    open_bytes(&model.write_buf().unwrap(), None, None)
+}
+
+fn open_bytes(
+    bytes: &[u8],
+    input: Option<&str>,
+    output: Option<&str>,
+) -> Result<OnnxModel, ModelError> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    load(&Request {
+        path: file.path().to_owned(),
+        shown: "models/m.onnx".to_owned(),
+        input: input.map(str::to_owned),
+        output: output.map(str::to_owned),
+    })
+}
+
+fn message(opened: Result<OnnxModel, ModelError>) -> String {
+    match opened {
+        Ok(_) => panic!("the model was opened"),
+        Err(error) => crate::error::chain(&error),
+    }
+}
+
+fn batch(shape: &[usize], numbers: &[f32]) -> ArrayD<f32> {
+    ArrayD::from_shape_vec(IxDyn(shape), numbers.to_vec()).unwrap()
+}
+
+/// Numbers in [0, 1) that follow no pattern.
+fn noise(shape: &[usize]) -> ArrayD<f32> {
+    let mut state = 1_u64;
+    ArrayD::from_shape_simple_fn(IxDyn(shape), || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 40) as f32 / (1 << 24) as f32
+    })
+}
+
+/// A file among the shared assets; `None`, said on stderr, where there are none.
+fn asset(name: &str) -> Option<PathBuf> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/assets/registry");
+    let path = Path::new(folder).join(name);
+    if path.is_file() {
+        return Some(path);
+    }
+    eprintln!("skipped: {} is absent", path.display());
+    None
+}
+
+fn open_asset(path: &Path) -> Result<OnnxModel, ModelError> {
+    load(&Request {
+        path: path.to_owned(),
+        shown: path.display().to_string(),
+        input: None,
+        output: None,
+    })
+}
+
+/// y = relu(x · w), from two numbers to two.
+fn dense() -> ModelProto {
+    model(
+        &[-1, 2],
+        &[-1, 2],
+        vec![
+            node("MatMul", &["x", "w"], &["h"]),
+            node("Relu", &["h"], &["y"]),
+        ],
+        vec![floats("w", &[2, 2], &[1.0, -1.0, 0.5, 2.0])],
+    )
+}
+
+#[test]
+fn the_engine_is_the_one_that_is_pinned() {
+    let manifest = include_str!("../../../Cargo.toml");
+    let manifest = toml::de::DeTable::parse(manifest).unwrap();
+    let dependencies = manifest.get_ref()["dependencies"].get_ref();
+    let version = |part: &str| {
+        let pinned = dependencies[part].get_ref();
+        let version = pinned
+            .get("version")
+            .map_or(pinned, |version| version.get_ref());
+        version.as_str().unwrap().to_owned()
+    };
+    let pinned = version("rten");
+    assert_eq!(
+        Some(ENGINE),
+        pinned
+            .strip_prefix('=')
+            .map(|version| format!("rten {version}"))
+            .as_deref()
+    );
+    for part in ["rten-onnx", "rten-tensor"] {
+        assert_eq!(version(part), pinned, "{part}");
+    }
+}
+
+#[test]
+fn a_graph_answers_and_describes_itself() {
+    let opened = open(&dense()).unwrap();
+    let answers = opened.predict(batch(&[2, 2], &[1.0, 2.0, -1.0, 0.0]).view());
+    assert_eq!(answers.unwrap(), ndarray::array![[2.0, 3.0], [0.0, 1.0]]);
+    let expected = Description {
+        gives: None,
+        classes: Some(2),
+        input_shape: vec![Some(2)],
+        engine: ENGINE.to_owned(),
+        concurrent: true,
+    };
+    assert_eq!(opened.describe(), expected);
+    let bytes = dense().write_buf().unwrap();
+    assert_eq!(opened.digest(), &Digest::of(&bytes));
+}
+
+#[test]
+fn a_batch_in_any_memory_order_is_read_by_its_indices() {
+    let opened = open(&dense()).unwrap();
+    let columns = batch(&[2, 2], &[1.0, -1.0, 2.0, 0.0]);
+    let answers = opened.predict(columns.t()).unwrap();
+    assert_eq!(answers, ndarray::array![[2.0, 3.0], [0.0, 1.0]]);
+}
+
+#[test]
+fn an_answer_of_one_number_an_example_becomes_a_column() {
+    for (operator, shape) in [("Squeeze", vec![-1]), ("Unsqueeze", vec![-1, 1, 1])] {
+        let axis = ints("axis", &[1]);
+        let graph = model(
+            &[-1, 1],
+            &shape,
+            vec![node(operator, &["x", "axis"], &["y"])],
+            vec![axis],
+        );
+        let answers = open(&graph)
+            .unwrap()
+            .predict(batch(&[2, 1], &[3.0, 4.0]).view());
+        assert_eq!(
+            answers.unwrap(),
+            ndarray::array![[3.0], [4.0]],
+            "{operator}"
+        );
+    }
+}
+
+#[test]
+fn an_answer_that_is_no_table_names_its_shape() {
+    let graph = model(
+        &[-1, 2, 2],
+        &[-1, 2, 2],
+        vec![node("Relu", &["x"], &["y"])],
+        vec![],
+    );
+    let error = open(&graph)
+        .unwrap()
+        .predict(noise(&[3, 2, 2]).view())
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("[3, 2, 2]") && text.contains("[3, classes]"),
+        "{text}"
+    );
+    assert!(text.contains("model.output"), "{text}");
+}
+
+#[test]
+fn an_example_of_another_shape_is_told_from_what_the_graph_takes() {
+    let error = open(&dense())
+        .unwrap()
+        .predict(noise(&[4, 3]).view())
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("(3)") && text.contains("(2)") && text.contains("`x`"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_graph_of_one_batch_size_is_run_in_that_size() {
+    let inputs = noise(&[7, 2]);
+    let expected = open(&dense()).unwrap().predict(inputs.view()).unwrap();
+    for size in [1, 2, 3, 16] {
+        let mut fixed = dense();
+        let graph = fixed.graph.as_mut().unwrap();
+        graph.input[0] = value("x", DataType::FLOAT, &[size, 2]);
+        graph.output[0] = value("y", DataType::FLOAT, &[size, 2]);
+        let answers = open(&fixed).unwrap().predict(inputs.view()).unwrap();
+        assert_eq!(answers.dim(), (7, 2));
+        let far = (&answers - &expected)
+            .mapv(f32::abs)
+            .into_iter()
+            .fold(0.0, f32::max);
+        assert!(far < 1e-6, "batches of {size}: {far}");
+    }
+}
+
+#[test]
+fn dropout_outside_of_training_changes_nothing() {
+    let graph = |inputs: &[&str], initializers| {
+        let dropout = node("Dropout", inputs, &["y"]);
+        model(&[-1, 2], &[-1, 2], vec![dropout], initializers)
+    };
+    let ratio = floats("ratio", &[], &[0.9]);
+    let inputs = noise(&[3, 2]);
+    let harmless = [
+        graph(&["x"], vec![]),
+        graph(&["x", "ratio"], vec![ratio.clone()]),
+        graph(
+            &["x", "ratio", "mode"],
+            vec![ratio.clone(), bools("mode", &[false])],
+        ),
+    ];
+    for model in harmless {
+        let answers = open(&model).unwrap().predict(inputs.view()).unwrap();
+        assert_eq!(answers.into_dyn(), inputs);
+    }
+    let training = graph(&["x", "ratio", "mode"], vec![ratio, bools("mode", &[true])]);
+    assert!(message(open(&training)).contains("training mode"));
+}
+
+#[test]
+fn a_missing_file_and_what_is_no_onnx_are_told_apart() {
+    let missing = load(&Request {
+        path: PathBuf::from("/nowhere/m.onnx"),
+        shown: "models/m.onnx".to_owned(),
+        input: None,
+        output: None,
+    });
+    assert!(matches!(missing, Err(ModelError::Unreadable { .. })));
+    let whole = dense().write_buf().unwrap();
+    let cases: [(&[u8], &str); 5] = [
+        (b"", "empty"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "LFS pointer",
+        ),
+        (b"PK\x03\x04 a zip archive, say", "at byte"),
+        (&[8, 8], "no graph"),
+        (&whole[..whole.len() / 2], "after the end of its message"),
+    ];
+    for (bytes, expected) in cases {
+        let opened = open_bytes(bytes, None, None);
+        assert!(
+            matches!(opened, Err(ModelError::NotOnnx { .. })),
+            "{expected}"
+        );
+        let text = message(opened);
+        assert!(
+            text.contains(expected) && text.contains("models/m.onnx"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn operators_that_the_engine_lacks_are_named_with_their_node() {
+    let mut lacking = dense();
+    let graph = lacking.graph.as_mut().unwrap();
+    graph.node[1] = node("Hardmax", &["h"], &["y"]);
+    let text = message(open(&lacking));
+    assert!(
+        text.contains("Hardmax") && text.contains("the_hardmax"),
+        "{text}"
+    );
+    assert!(text.contains("`ort`"), "{text}");
+
+    graph_of(&mut lacking).node[1].domain = Some("my.company".to_owned());
+    let text = message(open(&lacking));
+    assert!(text.contains("my.company"), "{text}");
+}
+
+fn graph_of(model: &mut ModelProto) -> &mut GraphProto {
+    model.graph.as_mut().unwrap()
+}
+
+#[test]
+fn a_function_of_the_file_is_not_mistaken_for_an_operator() {
+    // `functions` (field 25): a FunctionProto of name (1) "Relu", domain (10) "".
+    let mut bytes = dense().write_buf().unwrap();
+    bytes.extend([0xca, 0x01, 6, 0x0a, 4, b'R', b'e', b'l', b'u']);
+    let text = message(open_bytes(&bytes, None, None));
+    assert!(
+        text.contains("the_relu") && text.contains("Inline"),
+        "{text}"
+    );
+}
+
+#[test]
+fn weights_in_another_file_and_old_operator_sets_are_refused() {
+    let mut external = dense();
+    let weights = &mut graph_of(&mut external).initializer[0];
+    weights.raw_data = None;
+    weights.data_location = Some(DataLocation::EXTERNAL);
+    weights.external_data = vec![StringStringEntryProto {
+        key: Some("location".to_owned()),
+        value: Some("m.bin".to_owned()),
+    }];
+    let text = message(open(&external));
+    assert!(
+        text.contains("\"w\"") && text.contains("one file"),
+        "{text}"
+    );
+
+    let mut old = dense();
+    old.opset_import = vec![OperatorSetIdProto {
+        domain: Some("ai.onnx".to_owned()),
+        version: Some(6),
+    }];
+    assert!(message(open(&old)).contains("set 6"));
+    old.opset_import.clear();
+    assert!(message(open(&old)).contains("operator set"));
+}
+
+/// Two inputs (`left`, `right`) and two outputs (`sum`, `copy` of left).
+fn two_sided() -> ModelProto {
+    let mut both = dense();
+    let graph = graph_of(&mut both);
+    graph.node = vec![
+        node("Add", &["left", "right"], &["sum"]),
+        node("Relu", &["left"], &["copy"]),
+    ];
+    graph.input = ["left", "right"]
+        .map(|name| value(name, DataType::FLOAT, &[-1, 2]))
+        .into();
+    graph.output = ["sum", "copy"]
+        .map(|name| value(name, DataType::FLOAT, &[-1, 2]))
+        .into();
+    both
+}
+
+#[test]
+fn tensors_are_chosen_by_name() {
+    let bytes = two_sided().write_buf().unwrap();
+    let text = |input, output| message(open_bytes(&bytes, input, output));
+    let several = text(None, None);
+    assert!(
+        several.contains("`left`, `right`") && several.contains("`model.input`"),
+        "{several}"
+    );
+    let several = text(Some("left"), None);
+    assert!(
+        several.contains("`sum`, `copy`") && several.contains("`model.output`"),
+        "{several}"
+    );
+    let unknown = text(Some("lft"), Some("copy"));
+    assert!(unknown.contains("did you mean `left`"), "{unknown}");
+    let unknown = text(Some("left"), Some("logits"));
+    assert!(
+        unknown.contains("`sum`, `copy`") && !unknown.contains("did you mean"),
+        "{unknown}"
+    );
+    let needed = text(Some("left"), Some("sum"));
+    assert!(needed.contains("also needs `right`"), "{needed}");
+    let apart = text(Some("right"), Some("copy"));
+    assert!(apart.contains("does not depend"), "{apart}");
+
+    let opened = open_bytes(&bytes, Some("left"), Some("copy")).unwrap();
+    let answers = opened.predict(batch(&[2, 2], &[1.0, -1.0, 0.0, 2.0]).view());
+    assert_eq!(answers.unwrap(), ndarray::array![[1.0, 0.0], [0.0, 2.0]]);
+}
+
+#[test]
+fn inputs_that_no_example_fits_are_refused() {
+    let mut whole = dense();
+    graph_of(&mut whole).input[0] = value("x", DataType::INT64, &[-1, 2]);
+    assert!(message(open(&whole)).contains("INT64"));
+    graph_of(&mut whole).input[0] = value("x", DataType::FLOAT, &[-1]);
+    assert!(message(open(&whole)).contains("batch axis"));
+    graph_of(&mut whole).input[0] = value("x", DataType::FLOAT, &[0, 2]);
+    assert!(message(open(&whole)).contains("dynamic batch axis"));
+}
+
+#[test]
+fn an_answer_does_not_depend_on_the_batch_or_the_threads() {
+    let models = [
+        ("digits_cnn.onnx", vec![1, 8, 8], 1),
+        ("digits32_cnn.onnx", vec![1, 32, 32], 3),
+        ("tabular-adult-dice/adult_model_a.onnx", vec![29], 1),
+        ("tabular-adult-dice/dice_adult.onnx", vec![29], 1),
+        ("resnet20.onnx", vec![3, 32, 32], 13),
+    ];
+    for (name, example, step) in models {
+        let Some(path) = asset(name) else { continue };
+        same_in_every_batch(name, open_asset(&path).unwrap(), &example, step);
+    }
+    same_in_every_batch("attention", open(&attention()).unwrap(), &[5, 8], 1);
+    same_in_every_batch("recurrent", open(&recurrent()).unwrap(), &[5, 8], 1);
+}
+
+fn same_in_every_batch(name: &str, mut opened: OnnxModel, example: &[usize], step: usize) {
+    let inputs = noise(&[&[64], example].concat());
+    let expected = opened.predict(inputs.view()).unwrap();
+    assert_ne!(
+        expected.row(0),
+        expected.row(1),
+        "{name} tells examples apart"
+    );
+    for threads in [1, 2] {
+        opened.engine.threads = Arc::new(rten::ThreadPool::with_num_threads(threads));
+        for size in (2..=64).step_by(step) {
+            // Another offset for every size, so that an example stands at many
+            // positions.
+            let start = (size * 5) % (65 - size);
+            let rows = ndarray::Slice::from(start..start + size);
+            let answers: Array2<f32> = opened.predict(inputs.slice_axis(Axis(0), rows)).unwrap();
+            let alone = expected.slice_axis(Axis(0), rows);
+            assert!(
+                answers
+                    .iter()
+                    .zip(alone)
+                    .all(|(a, b)| a.to_bits() == b.to_bits()),
+                "{name}: batch of {size} from {start}, {threads} threads"
+            );
+        }
+    }
+}
+
+/// Self-attention of five places with a learned projection, averaged.
+fn attention() -> ModelProto {
+    let nodes = vec![
+        node("MatMul", &["x", "w"], &["query"]),
+        node("Transpose", &["x"], &["key"]).with("perm", list(&[0, 2, 1])),
+        node("MatMul", &["query", "key"], &["scores"]),
+        node("Softmax", &["scores"], &["shares"]).with("axis", int(-1)),
+        node("MatMul", &["shares", "x"], &["mixed"]),
+        node("LayerNormalization", &["mixed", "one"], &["normal"]),
+        node("ReduceMean", &["normal"], &["y"])
+            .with("axes", list(&[1]))
+            .with("keepdims", int(0)),
+    ];
+    let w = noise(&[64]).into_raw_vec_and_offset().0;
+    let weights = vec![floats("w", &[8, 8], &w), floats("one", &[8], &[1.0; 8])];
+    model(&[-1, 5, 8], &[-1, 8], nodes, weights)
+}
+
+/// A long short-term memory over five steps, its last state.
+fn recurrent() -> ModelProto {
+    let nodes = vec![
+        node("Transpose", &["x"], &["steps"]).with("perm", list(&[1, 0, 2])),
+        node("LSTM", &["steps", "w", "r"], &["", "state"]).with("hidden_size", int(6)),
+        node("Squeeze", &["state", "first"], &["y"]),
+    ];
+    let numbers = noise(&[24 * 14]).into_raw_vec_and_offset().0;
+    let (w, r) = numbers.split_at(24 * 8);
+    let weights = vec![
+        floats("w", &[1, 24, 8], w),
+        floats("r", &[1, 24, 6], r),
+        ints("first", &[0]),
+    ];
+    model(&[-1, 5, 8], &[-1, 6], nodes, weights)
+}
+
+#[test]
+fn a_call_on_the_threads_of_the_engine_begins_no_other_on_top_of_it() {
+    use rayon::prelude::*;
+    use std::cell::Cell;
+    thread_local! { static OPEN: Cell<usize> = const { Cell::new(0) } }
+
+    let opened = open(&dense()).unwrap();
+    let inputs = noise(&[4, 2]);
+    let expected = opened.predict(inputs.view()).unwrap();
+    on_threads(|| {
+        (0..64).into_par_iter().for_each(|_| {
+            assert_eq!(OPEN.replace(1), 0, "within another call");
+            assert_eq!(opened.predict(inputs.view()).unwrap(), expected);
+            OPEN.set(0);
+        });
+    });
+}
+
+#[test]
+fn the_digits_network_is_as_accurate_as_it_was_trained_to_be() {
+    let (Some(path), Some(data)) = (asset("digits_cnn.onnx"), asset("digits_test.npz")) else {
+        return;
+    };
+    let digits = crate::data::open(&crate::data::Request {
+        shown: data.display().to_string(),
+        path: data,
+        inputs: "x".to_owned(),
+        labels: "y".to_owned(),
+        ids: None,
+        cluster: None,
+        range: (0.0, 1.0),
+        limit: None,
+    })
+    .unwrap();
+    let inputs = digits.inputs();
+    let answers = open_asset(&path).unwrap().predict(inputs).unwrap();
+    let right = answers
+        .rows()
+        .into_iter()
+        .zip(digits.labels())
+        .filter(|(scores, label)| {
+            let mut best = 0;
+            for class in 1..scores.len() {
+                if scores[class] > scores[best] {
+                    best = class;
+                }
+            }
+            best == **label
+        });
+    // assets/registry/manifest.json: 0.988, of 500, in PyTorch.
+    assert_eq!(right.count(), 494);
+}
+
+#[test]
+fn a_model_with_a_state_is_refused_by_naming_what_it_needs() {
+    let Some(path) = asset("audio-silero-vad/silero_vad_16k_op15.onnx") else {
+        return;
+    };
+    let opened = load(&Request {
+        input: Some("input".to_owned()),
+        output: Some("output".to_owned()),
+        ..Request {
+            shown: path.display().to_string(),
+            path,
+            input: None,
+            output: None,
+        }
+    });
+    let text = message(opened);
+    eprintln!("{text}");
+    assert!(text.contains("`state`"), "{text}");
+}
+
+#[test]
+fn damaged_files_are_refused_and_never_panic() {
+    let Some(path) = asset("digits_cnn.onnx") else {
+        return;
+    };
+    let whole = std::fs::read(&path).unwrap();
+    // Every length near the ends, where the structure is, and some between.
+    let near = 200.min(whole.len());
+    let between = (near..whole.len() - near).step_by(whole.len() / 150);
+    for length in (0..near)
+        .chain(between)
+        .chain(whole.len() - near..whole.len())
+    {
+        let opened = open_bytes(&whole[..length], None, None);
+        assert!(
+            matches!(opened, Err(ModelError::NotOnnx { .. })),
+            "{length} bytes"
+        );
+    }
+    let digest = Digest::of(&whole);
+    let mut accepted = 0;
+    let mut damaged = whole.clone();
+    let flips = (0..whole.len()).filter(|byte| *byte < 600 || byte % 331 == 0);
+    for (index, byte) in flips.enumerate() {
+        damaged[byte] ^= 1 << (index % 8);
+        if let Ok(opened) = open_bytes(&damaged, None, None) {
+            assert_ne!(opened.digest(), &digest);
+            accepted += 1;
+        }
+        damaged[byte] = whole[byte];
+    }
+    assert!(accepted > 0, "a flipped weight is another model");
+}
+
+/// What rten answers when nobody holds it back.
+fn ungated(model: &ModelProto, inputs: &ArrayD<f32>) -> Vec<f32> {
+    let loaded = rten::ModelOptions::with_all_ops()
+        .load(model.write_buf().unwrap())
+        .unwrap();
+    let data = inputs.as_slice().unwrap();
+    let batch = rten::ValueView::from_shape(inputs.shape(), data).unwrap();
+    match loaded.run_one(batch.into(), None).unwrap() {
+        rten::Value::FloatTensor(tensor) => tensor.into_data(),
+        other => panic!("{:?}", other.dtype()),
+    }
+}
+
+/// A graph that must be refused, an input, and the answer by the specification.
+struct Wrong {
+    model: ModelProto,
+    inputs: ArrayD<f32>,
+    specified: Vec<f32>,
+}
+
+fn wrong_answers() -> Vec<Wrong> {
+    let one =
+        |node: NodeProto, initializers, shape: &[usize], numbers: &[f32], specified: &[f32]| {
+            let mut free: Vec<i64> = shape.iter().map(|&size| size as i64).collect();
+            free[0] = -1;
+            Wrong {
+                model: model(&free, &[], vec![node], initializers),
+                inputs: batch(shape, numbers),
+                specified: specified.to_vec(),
+            }
+        };
+    let resize = |mode: &str, coordinates: &str| {
+        node("Resize", &["x", "", "scales"], &["y"])
+            .with("mode", text(mode))
+            .with("coordinate_transformation_mode", text(coordinates))
+    };
+    let scales = |scale: f32| vec![floats("scales", &[4], &[1.0, 1.0, 1.0, scale])];
+    let pool = node("MaxPool", &["x"], &["y"])
+        .with("kernel_shape", list(&[1, 2]))
+        .with("strides", list(&[1, 1]))
+        .with("auto_pad", text("SAME_LOWER"));
+    let mut old = one(
+        node("Softmax", &["x"], &["y"]).with("axis", int(1)),
+        vec![],
+        &[2, 2, 2],
+        &[0.0; 8],
+        // All four numbers of an example together.
+        &[0.25; 8],
+    );
+    old.model.opset_import[0].version = Some(12);
+    let mut cast = one(
+        node("Cast", &["x"], &["truth"]).with("to", int(9)),
+        vec![],
+        &[2, 2],
+        &[0.0, 0.5, 1.0, 2.0],
+        &[0.0, 1.0, 1.0, 1.0],
+    );
+    graph_of(&mut cast.model)
+        .node
+        .push(node("Cast", &["truth"], &["y"]).with("to", int(1)));
+    // One box that two classes claim.
+    let mut classes = one(
+        node("NonMaxSuppression", &["boxes", "x", "most"], &["chosen"]),
+        vec![
+            floats("boxes", &[1, 1, 4], &[0.0, 0.0, 1.0, 1.0]),
+            ints("most", &[1]),
+        ],
+        &[1, 2, 1],
+        &[0.9, 0.8],
+        &[0.0, 0.0, 0.0, 0.0, 1.0, 0.0],
+    );
+    graph_of(&mut classes.model)
+        .node
+        .push(node("Cast", &["chosen"], &["y"]).with("to", int(1)));
+    // A recurrent unit without weights whose state goes from 0.8 to 0.4 to 0.2:
+    // with z = 1/2 and h = 0, a step halves it. One step is asked for, of two.
+    let recurrent = one(
+        node("GRU", &["x", "w", "r", "", "lengths", "state"], &["", "y"])
+            .with("hidden_size", int(1))
+            .with("linear_before_reset", int(1)),
+        vec![
+            floats("w", &[1, 3, 1], &[0.0; 3]),
+            floats("r", &[1, 3, 1], &[0.0; 3]),
+            int32s("lengths", &[1]),
+            floats("state", &[1, 1, 1], &[0.8]),
+        ],
+        &[2, 1, 1],
+        &[0.0; 2],
+        &[0.4],
+    );
+    let memory = one(
+        node(
+            "LSTM",
+            &["x", "w", "r", "", "lengths", "", "state"],
+            &["", "", "y"],
+        )
+        .with("hidden_size", int(1)),
+        vec![
+            floats("w", &[1, 4, 1], &[0.0; 4]),
+            floats("r", &[1, 4, 1], &[0.0; 4]),
+            int32s("lengths", &[1]),
+            floats("state", &[1, 1, 1], &[0.8]),
+        ],
+        &[2, 1, 1],
+        &[0.0; 2],
+        &[0.4],
+    );
+    vec![
+        one(
+            node("Sign", &["x"], &["y"]),
+            vec![],
+            &[3, 1],
+            &[-2.0, 0.0, 3.0],
+            &[-1.0, 0.0, 1.0],
+        ),
+        // ONNX node test `resize_upsample_scales_cubic`'s rule in one row: the
+        // kernel of a = -0.75 at offsets 1/4 and 3/4.
+        one(
+            resize("cubic", "half_pixel"),
+            scales(2.0),
+            &[1, 1, 1, 4],
+            &[0.0, 0.0, 1.0, 0.0],
+            &[
+                0.0,
+                -0.035_156_25,
+                -0.105_468_75,
+                0.261_718_75,
+                0.878_906_25,
+                0.878_906_25,
+                0.226_562_5,
+                -0.140_625,
+            ],
+        ),
+        // ONNX node test `resize_downsample_scales_linear_align_corners`.
+        one(
+            resize("linear", "align_corners"),
+            scales(0.6),
+            &[1, 1, 1, 4],
+            &[1.0, 2.0, 3.0, 4.0],
+            &[1.0, 3.142_857_2],
+        ),
+        one(
+            pool,
+            vec![],
+            &[1, 1, 1, 3],
+            &[1.0, 3.0, 2.0],
+            &[1.0, 3.0, 3.0],
+        ),
+        old,
+        cast,
+        classes,
+        recurrent,
+        memory,
+    ]
+}
+
+#[test]
+fn what_is_refused_is_answered_wrongly() {
+    for case in wrong_answers() {
+        let node = &case.model.graph.as_ref().unwrap().node[0];
+        let operator = node.op_type.clone().unwrap();
+        let answers = ungated(&case.model, &case.inputs);
+        let right = answers.len() == case.specified.len()
+            && answers
+                .iter()
+                .zip(&case.specified)
+                .all(|(a, b)| (a - b).abs() < 1e-5);
+        eprintln!(
+            "{operator}: {answers:?}, by the specification {:?}",
+            case.specified
+        );
+        assert!(!right, "{operator} can be trusted now: its rule can go");
+        match open(&case.model) {
+            Err(ModelError::Untrusted {
+                operator: named,
+                node,
+                reason,
+                ..
+            }) => {
+                assert!(reason.contains("Export the model"), "{reason}");
+                assert_eq!(named, operator);
+                assert_eq!(node, format!("the_{}", operator.to_lowercase()));
+            }
+            other => panic!("{operator}: {:?}", other.map(|_| ())),
+        }
+    }
+}
+
+#[test]
+fn what_draws_or_looks_at_neighbours_is_refused_wherever_it_stands() {
+    let training = node("BatchNormalization", &["x", "w", "w", "w", "w"], &["y"]);
+    let nodes = [
+        node("RandomNormalLike", &["x"], &["y"]),
+        node("DynamicQuantizeLinear", &["x"], &["y", "scale", "zero"]),
+        node("Attention", &["x", "x", "x"], &["y"]),
+        training.clone().with("training_mode", int(1)),
+        NodeProto {
+            output: ["y", "mean", "variance"].map(str::to_owned).into(),
+            ..training
+        },
+        node("Sign", &["x"], &["y"]),
+    ];
+    for inner in nodes {
+        let operator = inner.op_type.clone();
+        let branch = |node: NodeProto| {
+            subgraph(GraphProto {
+                node: vec![node],
+                output: vec![value("y", DataType::FLOAT, &[-1, 2])],
+                ..GraphProto::default()
+            })
+        };
+        let outer = node("If", &["condition"], &["y"])
+            .with("then_branch", branch(node("Relu", &["x"], &["y"])))
+            .with("else_branch", branch(inner.clone()));
+        let weights = vec![floats("w", &[2], &[1.0, 1.0]), bools("condition", &[true])];
+        for node in [inner, outer] {
+            let whole = model(&[-1, 2], &[-1, 2], vec![node], weights.clone());
+            match open(&whole) {
+                Err(ModelError::Untrusted {
+                    operator: named, ..
+                }) => {
+                    assert_eq!(Some(named), operator);
+                }
+                other => panic!("{operator:?}: {:?}", other.map(|_| ())),
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_answered_rightly_is_not_refused() {
+    let pool = node("MaxPool", &["x"], &["y"])
+        .with("kernel_shape", list(&[1, 3]))
+        .with("strides", list(&[1, 1]))
+        .with("auto_pad", text("SAME_LOWER"));
+    let resize = |inputs: &[&str]| {
+        node("Resize", inputs, &["y"])
+            .with("mode", text("linear"))
+            .with("coordinate_transformation_mode", text("align_corners"))
+    };
+    let row = [1.0, 4.0, 2.0, 3.0];
+    // By the specification: output `o` of `m` is read at o (4 - 1) / (m - 1).
+    let aligned = |size: i64, expected: &[f32]| {
+        let nodes = vec![
+            node("Shape", &["x"], &["shape"]),
+            node("Gather", &["shape", "zero"], &["batch"]),
+            node("Concat", &["batch", "rest"], &["sizes"]).with("axis", int(0)),
+            resize(&["x", "", "", "sizes"]),
+        ];
+        let constants = vec![ints("zero", &[0]), ints("rest", &[1, 1, size])];
+        (nodes, constants, expected.to_vec())
+    };
+    let cases = [
+        (vec![pool], vec![], vec![4.0, 4.0, 4.0, 3.0]),
+        aligned(2, &[1.0, 3.0]),
+        aligned(3, &[1.0, 3.0, 3.0]),
+        aligned(7, &[1.0, 2.5, 4.0, 3.0, 2.0, 2.5, 3.0]),
+        (
+            vec![resize(&["x", "", "scales"])],
+            vec![floats("scales", &[4], &[1.0, 1.0, 1.0, 2.0])],
+            (0..8)
+                .map(|place| {
+                    let (from, along) = (place * 3 / 7, (place * 3 % 7) as f32 / 7.0);
+                    row[from] + along * (row.get(from + 1).unwrap_or(&0.0) - row[from])
+                })
+                .collect(),
+        ),
+    ];
+    for (nodes, constants, expected) in cases {
+        let shape = [-1, 1, 1, expected.len() as i64];
+        let flatten = node("Flatten", &["y"], &["flat"]);
+        let mut whole = model(&[-1, 1, 1, 4], &shape, nodes, constants);
+        let graph = graph_of(&mut whole);
+        graph.node.push(flatten);
+        graph.output = vec![value("flat", DataType::FLOAT, &[-1, expected.len() as i64])];
+        let inputs = batch(&[2, 1, 1, 4], &[row, row].concat());
+        let answers = open(&whole).unwrap().predict(inputs.view()).unwrap();
+        for answer in answers.rows() {
+            let near = answer
+                .iter()
+                .zip(&expected)
+                .all(|(a, b)| (a - b).abs() < 1e-6);
+            assert!(near, "{answer}, expected {expected:?}");
+        }
+    }
+}
+
+#[test]
+fn an_old_softmax_over_the_last_axis_is_the_same_as_a_new_one() {
+    for attributes in [vec![], vec![int(1)], vec![int(-1)]] {
+        let mut softmax = node("Softmax", &["h"], &["y"]);
+        for axis in attributes {
+            softmax = softmax.with("axis", axis);
+        }
+        let weights = vec![floats("w", &[2, 2], &[1.0, 0.0, 0.0, 1.0])];
+        let product = node("Gemm", &["x", "w"], &["h"]);
+        let mut whole = model(&[-1, 2], &[-1, 2], vec![product, softmax], weights);
+        whole.opset_import[0].version = Some(11);
+        let answers = open(&whole)
+            .unwrap()
+            .predict(batch(&[2, 2], &[0.0; 4]).view());
+        assert_eq!(answers.unwrap(), ndarray::array![[0.5, 0.5], [0.5, 0.5]]);
+    }
+}
+
+#[test]
+fn a_cast_of_a_comparison_is_trusted() {
+    let nodes = vec![
+        node("Greater", &["x", "w"], &["more"]),
+        node("Cast", &["more"], &["truth"]).with("to", int(9)),
+        node("Cast", &["truth"], &["y"]).with("to", int(1)),
+    ];
+    let whole = model(
+        &[-1, 2],
+        &[-1, 2],
+        nodes,
+        vec![floats("w", &[2], &[0.5, 0.5])],
+    );
+    let answers = open(&whole)
+        .unwrap()
+        .predict(batch(&[2, 2], &[0.0, 1.0, 9.0, 0.5]).view());
+    assert_eq!(answers.unwrap(), ndarray::array![[0.0, 1.0], [1.0, 0.0]]);
+}

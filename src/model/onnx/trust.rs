@@ -1,0 +1,359 @@
+//! What the embedded engine may not be trusted with: operators, and settings of
+//! operators, for which rten 0.27.0 answers something other than the ONNX
+//! specification without an error, or an answer that depends on chance or on an
+//! example's neighbours in the batch.
+//!
+//! What it refuses by itself (an operator or attribute that it does not have) is
+//! not here. Rules on wrong answers were seen by running a graph, or read off the
+//! engine's source; that on Attention rests on the ONNX node tests. Look again at
+//! each when the version changes.
+
+use rten_onnx::onnx::{AttributeProto, DataType, GraphProto, NodeProto, TensorProto};
+
+/// Operators had other meanings (of axes, of broadcasting, of training) before
+/// this version of the operator set; only the later ones were held against rten.
+pub(super) const OLDEST_OPSET: i64 = 7;
+
+/// A kind of node that is refused.
+struct Rule {
+    operators: &'static [&'static str],
+    applies: fn(&Site<'_>) -> bool,
+    reason: &'static str,
+}
+
+/// A reason: the engine's answer is not the specification's.
+macro_rules! wrong {
+    ($what:literal) => {
+        concat!(
+            "the embedded engine rten computes it wrongly: ",
+            $what,
+            ". Export the model without it, or use ONNX Runtime (the feature `ort`)"
+        )
+    };
+}
+
+const ALWAYS: fn(&Site<'_>) -> bool = |_| true;
+
+const RULES: &[Rule] = &[
+    Rule {
+        operators: &["Sign"],
+        applies: ALWAYS,
+        reason: wrong!("the sign of 0 comes out as 1, not 0"),
+    },
+    Rule {
+        operators: &["NonMaxSuppression"],
+        applies: ALWAYS,
+        reason: wrong!(
+            "of each box only the best class is kept, and boxes with flipped corners are taken as empty"
+        ),
+    },
+    Rule {
+        operators: &["DynamicQuantizeLinear"],
+        applies: ALWAYS,
+        reason: "the scale is taken over the whole batch, so that an example's answer depends on its neighbours. Export the model with static quantisation, or without any",
+    },
+    Rule {
+        operators: &["Attention"],
+        applies: ALWAYS,
+        reason: wrong!(
+            "three-dimensional and grouped inputs differ from the specification's own test cases"
+        ),
+    },
+    Rule {
+        operators: &[
+            "Bernoulli",
+            "Multinomial",
+            "RandomNormal",
+            "RandomNormalLike",
+            "RandomUniform",
+            "RandomUniformLike",
+        ],
+        applies: ALWAYS,
+        reason: "it draws at random, so that no answer can be reproduced. Export the model without it, or register a Rust model with `model.stochastic`",
+    },
+    Rule {
+        operators: &["Dropout"],
+        applies: trains,
+        reason: "in training mode it draws at random. Export the model in evaluation mode",
+    },
+    Rule {
+        operators: &["BatchNormalization"],
+        applies: |site| site.int("training_mode").unwrap_or(0) != 0 || site.outputs() > 1,
+        reason: "in training mode it normalises over the batch, so that an example's answer depends on its neighbours. Export the model in evaluation mode",
+    },
+    Rule {
+        operators: &["Resize"],
+        applies: |site| site.text("mode") == Some("cubic"),
+        reason: wrong!("cubic interpolation is computed as linear"),
+    },
+    Rule {
+        operators: &["Resize"],
+        applies: |site| {
+            site.text("coordinate_transformation_mode") == Some("align_corners")
+                && !aligns_whole_pixels(site)
+        },
+        reason: wrong!(
+            "with align_corners and scales that may be fractional, positions are taken from the rounded size of the output"
+        ),
+    },
+    Rule {
+        operators: &[
+            "AveragePool",
+            "Conv",
+            "ConvInteger",
+            "ConvTranspose",
+            "MaxPool",
+        ],
+        applies: |site| site.text("auto_pad") == Some("SAME_LOWER") && !pads_evenly(site),
+        reason: wrong!(
+            "auto_pad = SAME_LOWER is computed as SAME_UPPER: an odd pixel of padding goes to the wrong side"
+        ),
+    },
+    Rule {
+        operators: &["LSTM", "GRU"],
+        applies: |site| site.input(4).is_some(),
+        reason: wrong!(
+            "the input sequence_lens is ignored: padding at the end of a sequence changes the answer"
+        ),
+    },
+    Rule {
+        operators: &["Softmax", "LogSoftmax"],
+        applies: |site| site.opset < 13 && !is_over_last_axis(site),
+        reason: "before operator set 13 all axes from `axis` on are normalised together, and the embedded engine rten takes only that one. Export the model with operator set 13 or newer",
+    },
+    Rule {
+        operators: &["Cast"],
+        applies: |site| {
+            site.int("to") == Some(i64::from(DataType::BOOL.0)) && !is_truth_value(site)
+        },
+        reason: wrong!("a cast to bool keeps the integer part: 0.5 becomes false and 2 stays 2"),
+    },
+];
+
+/// A node that is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) operator: String,
+    pub(super) node: String,
+    pub(super) reason: &'static str,
+}
+
+/// The first node of `graph`, its subgraphs included, that the engine may not be
+/// trusted with. `opset` is the version of the standard operators.
+pub(super) fn refuse(graph: &GraphProto, opset: i64) -> Option<Refusal> {
+    refuse_within(&[graph], opset)
+}
+
+/// As [`refuse`], for the last of `scopes`; names may come from those before it.
+fn refuse_within(scopes: &[&GraphProto], opset: i64) -> Option<Refusal> {
+    let graph = scopes.last()?;
+    graph.node.iter().find_map(|node| {
+        let site = Site {
+            node,
+            opset,
+            scopes,
+        };
+        let operator = node.op_type.as_deref().unwrap_or_default();
+        let standard = matches!(node.domain.as_deref(), None | Some("" | "ai.onnx"));
+        let rule = RULES
+            .iter()
+            .find(|rule| standard && rule.operators.contains(&operator) && (rule.applies)(&site));
+        if let Some(rule) = rule {
+            return Some(Refusal {
+                operator: operator.to_owned(),
+                node: name(node).to_owned(),
+                reason: rule.reason,
+            });
+        }
+        node.attribute
+            .iter()
+            .filter_map(|attribute| attribute.g.as_ref())
+            .find_map(|subgraph| refuse_within(&[scopes, &[subgraph]].concat(), opset))
+    })
+}
+
+/// What to call a node in a message: its name, else the tensor that it makes.
+pub(super) fn name(node: &NodeProto) -> &str {
+    node.name
+        .as_deref()
+        .filter(|name| !name.is_empty())
+        .or(node.output.first().map(String::as_str))
+        .unwrap_or("unnamed")
+}
+
+/// A node and where it stands.
+struct Site<'a> {
+    node: &'a NodeProto,
+    opset: i64,
+    scopes: &'a [&'a GraphProto],
+}
+
+impl<'a> Site<'a> {
+    fn attribute(&self, name: &str) -> Option<&'a AttributeProto> {
+        let mut attributes = self.node.attribute.iter();
+        attributes.find(|attribute| attribute.name.as_deref() == Some(name))
+    }
+
+    fn int(&self, name: &str) -> Option<i64> {
+        self.attribute(name)?.i
+    }
+
+    fn text(&self, name: &str) -> Option<&'a str> {
+        self.attribute(name)?.s.as_deref()
+    }
+
+    fn ints(&self, name: &str) -> &'a [i64] {
+        self.attribute(name)
+            .map_or(&[], |attribute| &attribute.ints)
+    }
+
+    /// The name of an input that is given. An empty name stands for none.
+    fn input(&self, index: usize) -> Option<&'a str> {
+        let name = self.node.input.get(index)?.as_str();
+        (!name.is_empty()).then_some(name)
+    }
+
+    /// The number of outputs that are asked for.
+    fn outputs(&self) -> usize {
+        let names = self.node.output.iter();
+        names.filter(|name| !name.is_empty()).count()
+    }
+
+    /// The node that makes a tensor.
+    fn producer(&self, tensor: &str) -> Option<&'a NodeProto> {
+        self.scopes.iter().rev().find_map(|graph| {
+            let mut nodes = graph.node.iter();
+            nodes.find(|node| node.output.iter().any(|output| output == tensor))
+        })
+    }
+
+    /// The value of a tensor that is written in the file.
+    fn constant(&self, tensor: &str) -> Option<&'a TensorProto> {
+        let initializer = self.scopes.iter().rev().find_map(|graph| {
+            let mut initializers = graph.initializer.iter();
+            initializers.find(|value| value.name.as_deref() == Some(tensor))
+        });
+        initializer.or_else(|| {
+            self.producer(tensor)
+                .filter(|node| node.op_type.as_deref() == Some("Constant"))?
+                .attribute
+                .iter()
+                .find_map(|attribute| attribute.t.as_ref())
+        })
+    }
+
+    /// The number of a tensor's axes, where the file says it.
+    fn rank(&self, tensor: &str) -> Option<usize> {
+        let declared = self.scopes.iter().rev().find_map(|graph| {
+            let values = graph.input.iter().chain(&graph.value_info);
+            let mut values = values.chain(&graph.output);
+            let value = values.find(|value| value.name.as_deref() == Some(tensor))?;
+            let shape = value
+                .r#type
+                .as_ref()?
+                .tensor_type
+                .as_ref()?
+                .shape
+                .as_ref()?;
+            Some(shape.dim.len())
+        });
+        declared.or_else(|| {
+            let operator = self.producer(tensor)?.op_type.as_deref()?;
+            matches!(operator, "Flatten" | "Gemm").then_some(2)
+        })
+    }
+}
+
+/// Whether a Dropout may draw: `training_mode` is given and not written as false.
+fn trains(site: &Site<'_>) -> bool {
+    let Some(mode) = site.input(2) else {
+        return false;
+    };
+    !site.constant(mode).is_some_and(|value| {
+        let raw = value.raw_data.as_ref();
+        raw.is_none_or(|raw| raw.borrow().iter().all(|&byte| byte == 0))
+            && value.int32_data.iter().all(|&number| number == 0)
+    })
+}
+
+/// Whether the output of a Resize has the size that its scales say exactly: it
+/// is given by sizes, or the scales are whole numbers.
+fn aligns_whole_pixels(site: &Site<'_>) -> bool {
+    let Some(scales) = site.input(2) else {
+        return site.input(3).is_some();
+    };
+    site.constant(scales).is_some_and(|value| {
+        let mut numbers = value.float_data.clone();
+        if let Some(raw) = &value.raw_data {
+            let raw = raw.borrow();
+            numbers.extend(
+                raw.as_chunks::<4>()
+                    .0
+                    .iter()
+                    .copied()
+                    .map(f32::from_le_bytes),
+            );
+        }
+        if numbers.is_empty() {
+            // What PyTorch writes where sizes are given.
+            return site.input(3).is_some();
+        }
+        value.data_type == Some(DataType::FLOAT)
+            && numbers
+                .iter()
+                .all(|&scale| scale >= 1.0 && scale.fract() == 0.0)
+    })
+}
+
+/// Whether the padding that keeps an axis' size is even, so that both sides get
+/// the same: with a stride of one it is the kernel's extent less one.
+fn pads_evenly(site: &Site<'_>) -> bool {
+    let kernel = site.ints("kernel_shape");
+    let dilations = site.ints("dilations");
+    site.node.op_type.as_deref() != Some("ConvTranspose")
+        && !kernel.is_empty()
+        && site.ints("strides").iter().all(|&stride| stride == 1)
+        && kernel.iter().enumerate().all(|(axis, size)| {
+            let dilation = dilations.get(axis).copied().unwrap_or(1);
+            size % 2 == 1 || dilation % 2 == 0
+        })
+}
+
+/// Whether a Softmax of an operator set before 13 is over the last axis, where
+/// the old meaning and the new one are the same. Without `axis` the old one
+/// starts at 1, and rten takes the last.
+fn is_over_last_axis(site: &Site<'_>) -> bool {
+    let axis = site.int("axis").unwrap_or(1);
+    let tensors = [site.input(0), site.node.output.first().map(String::as_str)];
+    let mut ranks = tensors
+        .into_iter()
+        .flatten()
+        .filter_map(|tensor| site.rank(tensor));
+    axis == -1
+        || ranks
+            .next()
+            .is_some_and(|rank| i64::try_from(rank) == Ok(axis + 1))
+}
+
+/// Whether what is cast is 0 or 1 already: the answer to a comparison.
+fn is_truth_value(site: &Site<'_>) -> bool {
+    site.input(0)
+        .and_then(|tensor| site.producer(tensor))
+        .and_then(|node| node.op_type.as_deref())
+        .is_some_and(|operator| {
+            matches!(
+                operator,
+                "And"
+                    | "Equal"
+                    | "Greater"
+                    | "GreaterOrEqual"
+                    | "IsInf"
+                    | "IsNaN"
+                    | "Less"
+                    | "LessOrEqual"
+                    | "Not"
+                    | "Or"
+                    | "Xor"
+            )
+        })
+}

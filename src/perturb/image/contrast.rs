@@ -1,0 +1,161 @@
+//! Contrast: of fog, of a dirty lens, of paper that has faded.
+
+use ndarray::{ArrayViewMutD, Axis};
+
+use super::{channels, image, refuse};
+use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
+use crate::perturb::{Perturbation, PerturbationError};
+use crate::seed::Stream;
+
+/// The entry of [`Contrast`] in the catalogue.
+pub static CONTRAST: PerturbationKind = PerturbationKind {
+    name: "contrast",
+    version: 1,
+    about: "Moves each value towards the mean of its channel, or away from it.",
+    source: "Hendrycks & Dietterich (2019), arXiv:1903.12261",
+    stochastic: false,
+    parameters: &[Parameter {
+        name: "factor",
+        about: "What the distance to the channel's mean is multiplied by; 1 changes nothing.",
+        minimum: 0.0,
+        maximum: 10.0,
+        integer: false,
+        default: None,
+    }],
+    severities: &[
+        SeverityTable {
+            scale: Scale::ImagenetC,
+            rows: [&[0.4], &[0.3], &[0.2], &[0.1], &[0.05]],
+        },
+        SeverityTable {
+            scale: Scale::Cifar10C,
+            rows: [&[0.75], &[0.5], &[0.4], &[0.3], &[0.15]],
+        },
+    ],
+};
+
+/// m + `factor` (x - m), with m the mean of the channel in this image.
+pub struct Contrast;
+
+impl Perturbation for Contrast {
+    fn kind(&self) -> &'static PerturbationKind {
+        &CONTRAST
+    }
+
+    fn check(&self, shape: &[usize]) -> Result<(), PerturbationError> {
+        match channels(shape) {
+            Some(_) => Ok(()),
+            None => Err(refuse(
+                &CONTRAST,
+                "images, [channels, height, width] or [height, width]",
+                shape,
+            )),
+        }
+    }
+
+    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: &mut Stream) {
+        let factor = parameters.get("factor");
+        for mut channel in image(example).axis_iter_mut(Axis(0)) {
+            // One after the other in logical order: a sum's rounding depends on it.
+            let sum: f64 = channel.iter().map(|&value| f64::from(value)).sum();
+            let mean = sum / channel.len() as f64;
+            for value in &mut channel {
+                *value = (mean + factor * (f64::from(*value) - mean)) as f32;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{ArrayD, arr2, arr3};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::perturb::testing::{assert_severities, parameters, perturbed, ramp, stream};
+
+    fn with(factor: f64, image: &ArrayD<f32>) -> ArrayD<f32> {
+        perturbed(&Contrast, image, &parameters(&[("factor", factor)]), "0")
+    }
+
+    #[test]
+    fn the_severities_are_the_published_ones() {
+        let published = |scale, values| assert_severities(&CONTRAST, scale, values);
+        published(Scale::ImagenetC, [0.4, 0.3, 0.2, 0.1, 0.05]);
+        published(Scale::Cifar10C, [0.75, 0.5, 0.4, 0.3, 0.15]);
+    }
+
+    #[test]
+    fn each_channel_has_its_own_mean() {
+        // Means 0.5 and 0.25.
+        let image = arr3(&[[[0.0, 1.0]], [[0.25, 0.25]]]).into_dyn();
+        assert_eq!(
+            with(0.5, &image),
+            arr3(&[[[0.25, 0.75]], [[0.25, 0.25]]]).into_dyn()
+        );
+        assert_eq!(
+            with(0.0, &image),
+            arr3(&[[[0.5, 0.5]], [[0.25, 0.25]]]).into_dyn()
+        );
+        // More contrast leaves the unit scale: clipping is not done here.
+        assert_eq!(
+            with(2.0, &image),
+            arr3(&[[[-0.5, 1.5]], [[0.25, 0.25]]]).into_dyn()
+        );
+    }
+
+    #[test]
+    fn images_of_every_size_are_perturbed() {
+        assert_eq!(with(0.1, &arr2(&[[0.7]]).into_dyn())[[0, 0]], 0.7);
+        for shape in [
+            &[1, 9][..],
+            &[9, 1],
+            &[0, 4],
+            &[1, 5, 7],
+            &[3, 7, 5],
+            &[12, 2, 3],
+        ] {
+            let image = ramp(shape);
+            assert_eq!(with(0.3, &image).shape(), shape);
+            assert_eq!(with(1.0, &image), image);
+        }
+        // Without a channel axis, all is one channel.
+        let flat = with(0.3, &ramp(&[4, 6]));
+        assert!(flat.iter().eq(with(0.3, &ramp(&[1, 4, 6])).iter()));
+    }
+
+    #[test]
+    fn a_view_is_perturbed_as_its_copy_is() {
+        let mut store = ramp(&[6, 5, 3]);
+        let mut view = store.view_mut().permuted_axes([2, 0, 1].as_slice());
+        let copy = view.as_standard_layout().into_owned();
+        let amount = parameters(&[("factor", 0.3)]);
+        Contrast.apply(view.view_mut(), &amount, &mut stream(&Contrast, "0"));
+        assert_eq!(view, with(0.3, &copy));
+    }
+
+    #[test]
+    fn what_is_no_image_is_refused() {
+        let message = Contrast.check(&[30]).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "contrast needs images, [channels, height, width] or [height, width], \
+             and an example here has the shape [30]"
+        );
+        assert!(Contrast.check(&[]).is_err() && Contrast.check(&[2, 3, 4, 5]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn the_mean_of_a_channel_is_kept(
+            values in proptest::collection::vec(0.0_f32..=1.0, 24),
+            factor in 0.0..3.0,
+        ) {
+            let image = ArrayD::from_shape_vec(vec![2, 3, 4], values).unwrap();
+            let (before, after) = (image.clone(), with(factor, &image));
+            for (before, after) in before.outer_iter().zip(after.outer_iter()) {
+                prop_assert!((before.mean().unwrap() - after.mean().unwrap()).abs() < 1e-6);
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! One case's versioned result: what ran, on what, what came out, and what was
+//! found. Every case writes one, in CI too; `bless` works from records alone.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind};
+use crate::file::write_atomically;
+use crate::outcome::{LABEL, Outcomes, PackedColumn, UnpackError, pack, unpack};
+use crate::provenance::{Commit, Host, Identity};
+use crate::verdict::{Status, Verdict};
+
+/// The version of the record's format.
+pub const SCHEMA: u32 = 1;
+
+/// What the execution of a case gives, before anything is judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// What decided the outcomes.
+    pub identity: Identity,
+    /// The outcomes, with the column of labels.
+    pub outcomes: Outcomes,
+    /// The ids of the examples; `None`: they are 0, 1, 2, ….
+    pub ids: Option<Vec<String>>,
+    /// Which rows belong together, numbered from 0; `None`: all are independent.
+    pub clusters: Option<Vec<u32>>,
+}
+
+impl Run {
+    /// The id of an example.
+    pub fn id(&self, example: usize) -> String {
+        match &self.ids {
+            Some(ids) => ids.get(example).cloned().unwrap_or_default(),
+            None => example.to_string(),
+        }
+    }
+
+    /// The true classes.
+    pub fn labels(&self) -> &[u16] {
+        self.outcomes
+            .column(LABEL)
+            .map_or(&[], |column| &column.values)
+    }
+}
+
+/// A record file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The case's name.
+    pub case: String,
+    /// What the records of one run share.
+    pub run_id: String,
+    /// `robustness-specs/digits.toml:41`.
+    pub place: String,
+    /// The digest of the spec's text.
+    pub spec_digest: crate::digest::Digest,
+    /// The spec's seed.
+    pub seed: u64,
+    /// Each perturbation and metric as `name@version`.
+    pub algorithms: Vec<String>,
+    /// The version of steadfast.
+    pub steadfast: String,
+    /// The commit of the repository.
+    pub commit: Option<Commit>,
+    /// The machine.
+    pub host: Host,
+    /// When it began, RFC 3339.
+    pub started: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// The verdict at the time.
+    pub verdict: Verdict,
+    /// What it did to the trial.
+    pub status: Status,
+    /// The value of each metric.
+    pub metrics: Vec<MetricValue>,
+    /// The message that the trial gave, if it had something to say.
+    pub message: Option<String>,
+    /// What decided the outcomes; `None` where the case errored.
+    pub identity: Option<Identity>,
+    /// Number of examples.
+    pub examples: usize,
+    /// Draws an example.
+    pub replicates: usize,
+    /// The ids of the examples; `None`: they are 0, 1, 2, ….
+    pub ids: Option<Vec<String>>,
+    /// Which rows belong together.
+    pub clusters: Option<Vec<u32>>,
+    /// The outcomes.
+    pub columns: Vec<PackedColumn>,
+}
+
+/// A metric's value in a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricValue {
+    /// What the spec calls it.
+    pub name: String,
+    /// `name@version(parameters)`.
+    pub identity: String,
+    /// Its value.
+    pub value: f64,
+    /// The verdict about it; `None`: it is only reported, or nothing was judged.
+    pub verdict: Option<Verdict>,
+    /// The change to the baseline, with its limits and p-value, in words.
+    pub evidence: Option<String>,
+}
+
+/// Why a record cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// It is not there.
+    #[error("{case} has no record. Run it first: cargo test --test robustness -- --exact {case}")]
+    Missing {
+        /// The case's name.
+        case: String,
+    },
+    /// It cannot be read.
+    #[error("failed to read the record {path}: {source}. Run the case again")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// It is not a record of this version.
+    #[error("failed to parse the record {path}: {reason}. Run the case again")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What was met.
+        reason: String,
+    },
+    /// Its outcomes are damaged.
+    #[error("failed to unpack the record {path}: {source}. Run the case again")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was met.
+        source: UnpackError,
+    },
+}
+
+impl From<RecordError> for Error {
+    fn from(error: RecordError) -> Self {
+        Self::new(ErrorKind::Evidence, error)
+    }
+}
+
+/// Where the record of a case stands under the state folder.
+pub fn path(state: &Path, case: &str) -> PathBuf {
+    let mut path = state.join("records");
+    path.extend(case.split("::"));
+    path.set_file_name(format!(
+        "{}.json",
+        path.file_name().unwrap_or_default().to_string_lossy()
+    ));
+    path
+}
+
+impl Record {
+    /// Fills in the outcomes of `run`.
+    pub fn with_run(mut self, run: Run) -> Self {
+        self.examples = run.outcomes.examples;
+        self.replicates = run.outcomes.replicates;
+        self.columns = pack(&run.outcomes);
+        self.identity = Some(run.identity);
+        self.ids = run.ids;
+        self.clusters = run.clusters;
+        self
+    }
+
+    /// The run that the record is of; `None` where the case errored.
+    pub fn run(&self, state: &Path) -> Result<Option<Run>, RecordError> {
+        let Some(identity) = self.identity.clone() else {
+            return Ok(None);
+        };
+        let path = path(state, &self.case);
+        let malformed = |reason: &str| RecordError::Malformed {
+            path: path.clone(),
+            reason: reason.to_owned(),
+        };
+        let outcomes = unpack(self.examples, self.replicates, &self.columns).map_err(|source| {
+            RecordError::Damaged {
+                path: path.clone(),
+                source,
+            }
+        })?;
+        if self
+            .ids
+            .as_ref()
+            .is_some_and(|ids| ids.len() != self.examples)
+            || self
+                .clusters
+                .as_ref()
+                .is_some_and(|clusters| clusters.len() != self.examples)
+        {
+            return Err(malformed("ids or clusters are not as many as the examples"));
+        }
+        if outcomes.column(LABEL).is_none() {
+            return Err(malformed("the labels are missing"));
+        }
+        Ok(Some(Run {
+            identity,
+            outcomes,
+            ids: self.ids.clone(),
+            clusters: self.clusters.clone(),
+        }))
+    }
+
+    /// Writes the record whole or not at all.
+    pub fn write(&self, state: &Path) -> Result<(), Error> {
+        let path = path(state, &self.case);
+        let mut text =
+            serde_json::to_vec(self).map_err(|error| Error::new(ErrorKind::Defect, error))?;
+        text.push(b'\n');
+        write_atomically(&path, &text).map_err(|error| {
+            let message = format!(
+                "failed to write the record {}: {error}. Is the folder writable? {} moves it",
+                path.display(),
+                crate::env::STATE_VARIABLE
+            );
+            Error::new(ErrorKind::Evidence, message)
+        })
+    }
+
+    /// Reads the newest record of a case.
+    pub fn read(state: &Path, case: &str) -> Result<Self, RecordError> {
+        let path = path(state, case);
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(RecordError::Missing {
+                    case: case.to_owned(),
+                });
+            }
+            Err(source) => return Err(RecordError::Unreadable { path, source }),
+        };
+        let malformed = |reason: String| RecordError::Malformed {
+            path: path.clone(),
+            reason,
+        };
+        let record: Self =
+            serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
+        if record.schema != SCHEMA {
+            return Err(malformed(format!(
+                "its schema is {}, and this is {SCHEMA}",
+                record.schema
+            )));
+        }
+        if record.case != case {
+            return Err(malformed(format!("it is of the case {}", record.case)));
+        }
+        Ok(record)
+    }
+}

@@ -1,0 +1,322 @@
+//! The message in the terminal: headline, place, evidence, what changed, how to
+//! reproduce, how to accept.
+
+use std::fmt::Write;
+
+use crate::baseline::BaselineFile;
+use crate::diff::changes;
+use crate::error::Error;
+use crate::judge::{Comparison, Flips, Judgement, MetricJudgement};
+use crate::record::Run;
+use crate::spec::{Case, MetricSpec, Mode, TestSpec};
+use crate::verdict::{Status, Verdict};
+
+/// Example ids that a message lists.
+const LISTED: usize = 10;
+
+/// The message of a judged case.
+pub fn judged(
+    case: &Case,
+    run: &Run,
+    baseline: Option<&BaselineFile>,
+    judgement: &Judgement,
+) -> String {
+    let mut text = format!("{}: {}\n", case.name, headline(case, judgement));
+    let _ = writeln!(text, "  --> {}", case.place());
+    for (spec, metric) in case.spec.metrics.iter().zip(&judgement.metrics) {
+        metric_lines(&mut text, spec, metric, run);
+    }
+    if let Some(note) = judgement
+        .note
+        .as_ref()
+        .filter(|_| judgement.verdict != Verdict::Missing)
+    {
+        let _ = writeln!(text, "      note     {note}");
+    }
+    if let Some(flips) = &judgement.flips {
+        flip_lines(&mut text, flips, run);
+    }
+    if let Some(baseline) = baseline {
+        let metrics: Vec<String> = case.spec.metrics.iter().map(MetricSpec::identity).collect();
+        let changes = changes(baseline, run, &metrics);
+        let others = if changes.others.is_some() {
+            ""
+        } else {
+            "; data, spec, algorithms, environment: the same"
+        };
+        let _ = writeln!(text, "      model    {}{others}", changes.model);
+        let accepted = &baseline.accepted;
+        let commit = accepted
+            .commit
+            .as_deref()
+            .map_or_else(|| "no commit".to_owned(), short_commit);
+        let day = accepted.at.get(..10).unwrap_or(&accepted.at);
+        let _ = writeln!(
+            text,
+            "      baseline {commit}, {day}, {}, \"{}\"",
+            accepted.by, accepted.reason
+        );
+        if let Some(diff) = changes.others {
+            let _ = writeln!(text, "      changed besides the model:");
+            for line in diff.lines() {
+                let _ = writeln!(text, "        {line}");
+            }
+        }
+    }
+    text.push_str(&how_to(case, judgement.verdict));
+    text
+}
+
+/// The message of a case that could not be run.
+pub fn errored(case: &Case, error: &Error) -> String {
+    format!(
+        "{}: the case could not be run\n  --> {}\n{}\n{}",
+        case.name,
+        case.place(),
+        indent(error.to_string().trim_end(), "      "),
+        reproduce(case),
+    )
+}
+
+/// A commit's first seven digits, with its mark of a dirty tree.
+pub fn short_commit(commit: &str) -> String {
+    let mark = if commit.ends_with('+') { "+" } else { "" };
+    format!(
+        "{}{mark}",
+        commit.trim_end_matches('+').get(..7).unwrap_or(commit)
+    )
+}
+
+fn indent(text: &str, by: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| format!("{by}{line}")).collect();
+    lines.join("\n")
+}
+
+/// What happened, in one line.
+pub fn headline(case: &Case, judgement: &Judgement) -> String {
+    let decisive = case
+        .spec
+        .metrics
+        .iter()
+        .zip(&judgement.metrics)
+        .find(|(_, metric)| {
+            metric.verdict == Some(judgement.verdict) && metric.status == judgement.status
+        });
+    match (judgement.verdict, decisive) {
+        (Verdict::Missing | Verdict::Stale | Verdict::Error, Some((_, metric)))
+            if judgement.note.is_none() =>
+        {
+            format!("{}: {}", metric.name, metric.rule)
+        }
+        (Verdict::Error, _) => "the baseline cannot be used".to_owned(),
+        (Verdict::Regressed | Verdict::Degraded | Verdict::Improved, Some((spec, metric))) => {
+            let (Some(before), Some(test)) = (metric.baseline, &spec.test) else {
+                return judgement.verdict.words().to_owned();
+            };
+            let verb = if metric.value < before {
+                "fell"
+            } else {
+                "rose"
+            };
+            let few = metric
+                .comparison
+                .as_ref()
+                .is_some_and(|comparison| comparison.too_few_replicates);
+            let word = if judgement.verdict == Verdict::Regressed && few {
+                ", by too few shared draws to fail"
+            } else if judgement.verdict == Verdict::Degraded {
+                ", within the margin"
+            } else {
+                ""
+            };
+            format!(
+                "{} {verb} {} → {}{word} (margin {})",
+                metric.name,
+                number(before),
+                number(metric.value),
+                test.margin
+            )
+        }
+        (Verdict::Inconclusive, Some((spec, metric))) => {
+            let drop = spec
+                .test
+                .as_ref()
+                .map_or(String::new(), |test| match test.mode {
+                    Mode::Detect => {
+                        format!(": a change of {} could not be seen", test.detectable_drop)
+                    }
+                    Mode::Prove => format!(": harm of more than {} is not excluded", test.margin),
+                });
+            format!("cannot tell about {}{drop}", metric.name)
+        }
+        (verdict, _) => verdict.words().to_owned(),
+    }
+}
+
+fn metric_lines(text: &mut String, spec: &MetricSpec, metric: &MetricJudgement, run: &Run) {
+    let sign = match metric.status {
+        Status::Fail => '✗',
+        Status::Warn => '!',
+        Status::Pass => ' ',
+    };
+    let value = match metric.baseline {
+        Some(before) if number(before) != number(metric.value) => {
+            format!("{} → {}", number(before), number(metric.value))
+        }
+        _ => number(metric.value),
+    };
+    let verdict = metric.verdict.map_or("only reported", Verdict::text);
+    let _ = writeln!(text, "    {sign} {}  {value}  {verdict}", metric.name);
+    let (Some(comparison), Some(test)) = (&metric.comparison, &spec.test) else {
+        if metric.status != Status::Pass && !metric.rule.is_empty() {
+            let _ = writeln!(text, "      rule     {}", metric.rule);
+        }
+        return;
+    };
+    let _ = writeln!(
+        text,
+        "      change   {}, n = {}, {}",
+        evidence(comparison, test.margin.value()),
+        run.outcomes.examples,
+        plural(run.outcomes.replicates, "replicate"),
+    );
+    if metric.status != Status::Pass || metric.verdict != Some(Verdict::Identical) {
+        let _ = writeln!(text, "      rule     {}", metric.rule);
+    }
+    if metric.verdict == Some(Verdict::Inconclusive) {
+        power_line(text, comparison, test);
+    }
+}
+
+/// What the test could have seen, and what it would take.
+fn power_line(text: &mut String, comparison: &Comparison, test: &TestSpec) {
+    let seen = match (test.mode, comparison.detectable) {
+        (Mode::Prove, _) => format!(
+            "to exclude harm of {} with power {}",
+            test.margin, test.power
+        ),
+        (Mode::Detect, Some(smallest)) => format!(
+            "the smallest change that would be seen is {} (power {}), and {} is asked for",
+            number(smallest),
+            test.power,
+            test.detectable_drop
+        ),
+        (Mode::Detect, None) => format!(
+            "no change, however large, would be seen at alpha {}",
+            probability(comparison.alpha_side)
+        ),
+    };
+    let needed = match comparison.needed {
+        Some(needed) => format!(": that needs n = {needed}, or more replicates, or a wider margin"),
+        None => ": that needs more examples or clusters".to_owned(),
+    };
+    let _ = writeln!(text, "      power    {seen}{needed}");
+}
+
+/// The paired difference in words.
+pub fn evidence(comparison: &Comparison, margin: f64) -> String {
+    let limits = comparison
+        .limits
+        .map_or("no valid limits".to_owned(), |(lower, upper)| {
+            format!("limits [{}, {}]", signed(lower), signed(upper))
+        });
+    format!(
+        "{} against a margin of {}, {limits} at alpha {}, p = {} (harm)",
+        signed(comparison.change),
+        number(margin),
+        probability(comparison.alpha_side),
+        probability(comparison.p_harm),
+    )
+}
+
+fn flip_lines(text: &mut String, flips: &Flips, run: &Run) {
+    if flips.harm == 0 && flips.gain == 0 {
+        return;
+    }
+    let unit = if run.outcomes.replicates > 1 {
+        " (counted by replicate)"
+    } else {
+        ""
+    };
+    let _ = writeln!(
+        text,
+        "      flips    {} newly wrong, {} newly right{unit}",
+        flips.harm, flips.gain
+    );
+    for (word, examples) in [("wrong", &flips.worse), ("right", &flips.better)] {
+        if examples.is_empty() {
+            continue;
+        }
+        let ids: Vec<String> = examples
+            .iter()
+            .take(LISTED)
+            .map(|&example| run.id(example))
+            .collect();
+        let more = if examples.len() > LISTED {
+            format!(", … ({} in all)", examples.len())
+        } else {
+            String::new()
+        };
+        let _ = writeln!(text, "               {word}: {}{more}", ids.join(", "));
+    }
+}
+
+fn reproduce(case: &Case) -> String {
+    format!(
+        "  reproduce: cargo test --test robustness -- --exact {}\n",
+        case.name
+    )
+}
+
+fn how_to(case: &Case, verdict: Verdict) -> String {
+    let mut text = reproduce(case);
+    if verdict.moves() {
+        let _ = writeln!(
+            text,
+            "  accept:    cargo steadfast bless {} --reason \"…\"",
+            case.name
+        );
+    }
+    text
+}
+
+fn plural(count: usize, word: &str) -> String {
+    if count == 1 {
+        format!("1 {word}")
+    } else {
+        format!("{count} {word}s")
+    }
+}
+
+/// Four decimals, or three significant digits where that shows nothing.
+pub fn number(value: f64) -> String {
+    if value != 0.0 && value.abs() < 5e-4 {
+        format!("{value:.2e}")
+    } else {
+        format!("{value:.4}")
+    }
+}
+
+fn signed(value: f64) -> String {
+    let text = number(value);
+    if value > 0.0 {
+        format!("+{text}")
+    } else {
+        text
+    }
+}
+
+/// Two significant digits, as p-values are read.
+pub fn probability(value: f64) -> String {
+    if value >= 0.0995 {
+        format!("{value:.2}")
+    } else if value >= 1e-4 {
+        let digits = (-value.log10()).ceil() as usize + 1;
+        let text = format!("{value:.digits$}");
+        text.trim_end_matches('0').to_owned()
+    } else if value == 0.0 {
+        "0".to_owned()
+    } else {
+        format!("{value:.0e}")
+    }
+}

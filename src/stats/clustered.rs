@@ -1,0 +1,229 @@
+//! Means of paired differences over rows that may belong together: replicates are
+//! averaged within a row before, clusters are dealt with here.
+
+use std::collections::BTreeMap;
+
+use super::Limits;
+use super::distribution::t_quantile;
+use super::tango::Table;
+
+/// Clusters with a difference below which whole clusters that flip are guarded
+/// against (statistics.md 2.2).
+const FEW: usize = 5;
+
+/// A mean paired difference with the effective table that its limits come from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mean {
+    /// The mean difference; negative is harm.
+    pub estimate: f64,
+    /// Its standard error over clusters.
+    pub error: f64,
+    /// Number of clusters.
+    pub clusters: usize,
+    /// Σ n_g² / N²: the share of the variance of whole clusters that flip together.
+    pub concentration: f64,
+    /// How much larger the variance is than that of independent whole flips.
+    pub design_effect: f64,
+    /// What differences were divided by so that none exceeds 1.
+    scale: f64,
+    /// The counts over the design effect.
+    table: Table,
+}
+
+/// The mean of `differences`, one a row; `clusters` says which rows belong
+/// together, or each is its own.
+///
+/// Source: Rao & Scott 1992; Nam & Kwon 2009; Yang, Sun & Hardin 2012, as
+/// statistics.md 2.2 joins them.
+pub fn mean(differences: &[f64], clusters: Option<&[u32]>) -> Mean {
+    let n = differences.len() as f64;
+    let largest = differences
+        .iter()
+        .fold(0.0, |largest: f64, d| largest.max(d.abs()));
+    let scale = if largest > 1.0 { largest } else { 1.0 };
+    let scaled = || differences.iter().map(|difference| difference / scale);
+    let estimate = scaled().sum::<f64>() / n.max(1.0);
+    let harm: f64 = scaled().map(|d| (-d).max(0.0)).sum();
+    let gain: f64 = scaled().map(|d| d.max(0.0)).sum();
+
+    // By cluster: the sum of deviations, rows, and whether anything differs.
+    let mut sums: BTreeMap<u32, (f64, f64, bool)> = BTreeMap::new();
+    for (row, difference) in scaled().enumerate() {
+        let cluster = clusters
+            .and_then(|clusters| clusters.get(row).copied())
+            .unwrap_or(row as u32);
+        let entry = sums.entry(cluster).or_default();
+        entry.0 += difference - estimate;
+        entry.1 += 1.0;
+        entry.2 |= difference != 0.0;
+    }
+    let groups = sums.len() as f64;
+    let squares: f64 = sums.values().map(|(sum, _, _)| sum * sum).sum();
+    let variance = if groups > 1.0 {
+        groups / (groups - 1.0) * squares / (n * n)
+    } else {
+        0.0
+    };
+    let independent =
+        ((harm + gain) - (gain - harm) * (gain - harm) / n.max(1.0)) / (n * n).max(1.0);
+    let mut design_effect = if variance > 0.0 && independent > 0.0 {
+        variance / independent
+    } else {
+        1.0
+    };
+    let rows: f64 = sums.values().map(|(_, rows, _)| rows * rows).sum();
+    let discordant = sums.values().filter(|(_, _, differs)| *differs).count();
+    if clusters.is_some() && discordant < FEW {
+        design_effect = design_effect.max(rows / n.max(1.0));
+    }
+    Mean {
+        estimate: estimate * scale,
+        error: variance.sqrt() * scale,
+        clusters: sums.len(),
+        concentration: rows / (n * n).max(1.0),
+        design_effect,
+        scale,
+        table: Table {
+            harm: harm / design_effect,
+            gain: gain / design_effect,
+            n: n / design_effect,
+        },
+    }
+}
+
+impl Mean {
+    /// The critical value of a one-sided test at `alpha`: Student's t of G − 1
+    /// degrees of freedom.
+    pub fn critical(&self, alpha: f64) -> f64 {
+        t_quantile(1.0 - alpha, (self.clusters as f64 - 1.0).max(1.0))
+    }
+
+    /// One-sided limits at `alpha` each.
+    pub fn limits(&self, alpha: f64) -> Limits {
+        let limits = self.table.score_limits(self.critical(alpha));
+        Limits {
+            lower: limits.lower * self.scale,
+            upper: limits.upper * self.scale,
+        }
+    }
+
+    /// Whether a mean difference of `value` or less is excluded at `alpha`.
+    pub fn excludes_down_to(&self, value: f64, alpha: f64) -> bool {
+        let value = value / self.scale;
+        value <= -1.0 || self.table.score(value) >= self.critical(alpha)
+    }
+
+    /// Whether a mean difference of `value` or more is excluded at `alpha`.
+    pub fn excludes_up_to(&self, value: f64, alpha: f64) -> bool {
+        let value = value / self.scale;
+        value >= 1.0 || -self.table.score(value) >= self.critical(alpha)
+    }
+
+    /// The upper limit for showing that harm exceeds a margin: adjusted Wald, which
+    /// keeps its level at small alphas where the score limits are too eager.
+    pub fn adjusted_upper(&self, alpha: f64) -> f64 {
+        self.table.adjusted_limits(self.critical(alpha)).upper * self.scale
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::reference::{close, group};
+    use proptest::prelude::*;
+
+    #[test]
+    fn agrees_with_the_reference() {
+        let Some(group) = group("paired_mean_and_clusters") else {
+            return;
+        };
+        let case = &group["cluster_case"];
+        let differences: Vec<f64> = case["d"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|d| d.as_f64().unwrap())
+            .collect();
+        let clusters: Vec<u32> = case["cluster"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| c.as_u64().unwrap() as u32)
+            .collect();
+        let mean = mean(&differences, Some(&clusters));
+        let expected = |key: &str| case[key].as_f64().unwrap();
+        assert!(close(mean.estimate, expected("mean")));
+        assert!(close(mean.error, expected("se")));
+        assert!(close(mean.design_effect, expected("deff")));
+        assert!(close(mean.table.harm, expected("b_eff")));
+        assert!(close(mean.table.gain, expected("c_eff")));
+        assert!(close(mean.table.n, expected("n_eff")));
+        assert!(close(mean.critical(0.05), expected("t_crit_05")));
+        let limits = mean.limits(0.05);
+        assert!(
+            close(limits.lower, expected("rao_scott_tango_lower")),
+            "{limits:?}"
+        );
+        assert!(
+            close(limits.upper, expected("rao_scott_tango_upper")),
+            "{limits:?}"
+        );
+        // By hand: two clusters' worth of whole flips is no narrower than their size.
+        assert_eq!(mean.clusters, case["G"].as_u64().unwrap() as usize);
+    }
+
+    #[test]
+    fn no_discordance_and_single_rows_are_defined() {
+        for rows in [vec![0.0], vec![0.0; 40], vec![-1.0], vec![1.0; 3]] {
+            let mean = mean(&rows, None);
+            let limits = mean.limits(0.05);
+            assert!(
+                limits.lower.is_finite() && limits.upper.is_finite(),
+                "{rows:?}: {limits:?}"
+            );
+            assert!(limits.lower <= mean.estimate + 1e-12 && limits.upper >= mean.estimate - 1e-12);
+        }
+    }
+
+    #[test]
+    fn whole_clusters_that_flip_are_not_taken_for_independent_rows() {
+        // One cluster of twenty in ten flips: with rows as independent the limit
+        // would be near −0.1 − 0.05.
+        let differences: Vec<f64> = (0..200)
+            .map(|row| if row < 20 { -1.0 } else { 0.0 })
+            .collect();
+        let clusters: Vec<u32> = (0..200).map(|row| row / 20).collect();
+        let by_row = mean(&differences, None).limits(0.05);
+        let by_cluster = mean(&differences, Some(&clusters)).limits(0.05);
+        assert!(
+            by_cluster.lower < by_row.lower - 0.1,
+            "{by_row:?} {by_cluster:?}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn swapping_the_runs_mirrors(
+            differences in prop::collection::vec(prop_oneof![Just(0.0), -1.0..1.0f64, -3.0..3.0f64], 2..60),
+            margin in 0.001..0.5f64,
+        ) {
+            let one = mean(&differences, None);
+            let turned: Vec<f64> = differences.iter().map(|d| -d).collect();
+            let other = mean(&turned, None);
+            let (a, b) = (one.limits(0.01), other.limits(0.01));
+            prop_assert!((a.lower + b.upper).abs() < 1e-8, "{a:?} {b:?}");
+            prop_assert_eq!(one.excludes_down_to(-margin, 0.01), other.excludes_up_to(margin, 0.01));
+        }
+
+        #[test]
+        fn limits_and_decisions_agree(
+            differences in prop::collection::vec(prop_oneof![Just(0.0), -1.0..1.0f64], 2..60),
+            margin in 0.001..0.5f64,
+        ) {
+            let mean = mean(&differences, None);
+            let lower = mean.limits(0.01).lower;
+            prop_assume!((lower + margin).abs() > 1e-9);
+            prop_assert_eq!(mean.excludes_down_to(-margin, 0.01), lower > -margin);
+        }
+    }
+}

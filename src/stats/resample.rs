@@ -1,0 +1,318 @@
+//! Resampling: how many draws an alpha needs, when to stop, and limits from
+//! leaving clusters out or drawing them again.
+
+use super::Limits;
+use super::distribution::{normal_cdf, normal_quantile, t_quantile};
+use crate::seed::Stream;
+
+/// The fewest draws of any sampled test.
+const FEWEST: u64 = 9_999;
+
+/// A sampled p-value cannot fall below 1 / (draws + 1): that is this many times
+/// smaller than the alpha that it is held against (statistics.md 2.4).
+const RESOLUTION: f64 = 20.0;
+
+/// Draws at least as extreme as the observation after which sampling stops. It is
+/// above [`RESOLUTION`], so that a test that stops early would not have rejected
+/// with all draws either: no decision at alpha depends on stopping.
+const ENOUGH: u64 = 50;
+
+/// The number of draws of a test at `alpha`: the smallest B with 1 / (B + 1) at
+/// most alpha / 20, and no fewer than 9,999.
+pub fn draws_for(alpha: f64) -> u64 {
+    let needed = (RESOLUTION / alpha).ceil() - 1.0;
+    if needed.is_finite() {
+        (needed as u64).clamp(FEWEST, 100_000_000)
+    } else {
+        FEWEST
+    }
+}
+
+/// Whether a draw is at least as extreme as the observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// It is.
+    Exceeds,
+    /// It is not.
+    Falls,
+}
+
+/// The p-value of up to `draws` draws: (1 + exceeding) / (1 + draws), or, once 50
+/// exceed, 50 / drawn, which is valid too.
+///
+/// Source: Besag & Clifford 1991.
+pub fn sequential_p(draws: u64, mut draw: impl FnMut() -> Count) -> f64 {
+    let mut exceeding = 0;
+    for drawn in 1..=draws {
+        if draw() == Count::Exceeds {
+            exceeding += 1;
+            if exceeding == ENOUGH {
+                return ENOUGH as f64 / drawn as f64;
+            }
+        }
+    }
+    (1 + exceeding) as f64 / (1 + draws) as f64
+}
+
+/// The p-value of harm by exchanging the two runs' records of random clusters:
+/// exact under exchangeability for any metric. `statistic` gives the harm-signed
+/// difference (negative is harm) where the clusters whose bits are set in the
+/// words are exchanged; `observed` is its value with none.
+///
+/// Source: statistics.md 2.4, after Pitman 1937.
+pub fn swap_p(
+    clusters: usize,
+    observed: f64,
+    alpha: f64,
+    stream: &mut Stream,
+    mut statistic: impl FnMut(&[u64]) -> f64,
+) -> f64 {
+    if clusters == 0 {
+        return 1.0;
+    }
+    let mut words = vec![0; clusters.div_ceil(64)];
+    // Sums are of whole numbers: equal statistics differ by rounding at most.
+    let bound = observed + 1e-12 * (1.0 + observed.abs());
+    sequential_p(draws_for(alpha), || {
+        words.iter_mut().for_each(|word| *word = stream.word());
+        if statistic(&words) <= bound {
+            Count::Exceeds
+        } else {
+            Count::Falls
+        }
+    })
+}
+
+/// The smallest p-value that exchanging `clusters` at `alpha` can give.
+pub fn least_swap_p(clusters: usize, alpha: f64) -> f64 {
+    0.5_f64
+        .powf(clusters as f64)
+        .max(1.0 / (draws_for(alpha) + 1) as f64)
+}
+
+/// The jackknife's standard error from the values with each cluster left out
+/// (Efron & Tibshirani 1993, 11.5); zero for fewer than two.
+pub fn jackknife_error(left_out: &[f64]) -> f64 {
+    let count = left_out.len() as f64;
+    if count < 2.0 {
+        return 0.0;
+    }
+    let mean = left_out.iter().sum::<f64>() / count;
+    let squares: f64 = left_out
+        .iter()
+        .map(|value| (value - mean) * (value - mean))
+        .sum();
+    (squares * (count - 1.0) / count).sqrt()
+}
+
+/// One-sided jackknife limits at `alpha` each: the estimate ∓ t of G − 1 degrees
+/// of freedom times the jackknife's error.
+pub fn jackknife_limits(estimate: f64, left_out: &[f64], alpha: f64) -> Limits {
+    let degrees = left_out.len() as f64 - 1.0;
+    if degrees < 1.0 {
+        return Limits {
+            lower: f64::NEG_INFINITY,
+            upper: f64::INFINITY,
+        };
+    }
+    let reach = t_quantile(1.0 - alpha, degrees) * jackknife_error(left_out);
+    Limits {
+        lower: estimate - reach,
+        upper: estimate + reach,
+    }
+}
+
+/// One-sided bias-corrected and accelerated bootstrap limits at `alpha` each, from
+/// the bootstrap values and those with each cluster left out.
+///
+/// Source: Efron 1987; the bias correction counts ties half, and quantiles are
+/// linear between order statistics, as `scipy.stats.bootstrap` has them.
+pub fn bca_limits(estimate: f64, bootstrap: &[f64], left_out: &[f64], alpha: f64) -> Limits {
+    let mut sorted = bootstrap.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    if sorted.is_empty() || sorted[0] == sorted[sorted.len() - 1] {
+        return Limits {
+            lower: estimate,
+            upper: estimate,
+        };
+    }
+    // Values that differ by rounding are ties.
+    let slack = 1e-12 * (1.0 + estimate.abs());
+    let below = sorted
+        .iter()
+        .filter(|&&value| value < estimate - slack)
+        .count();
+    let up_to = sorted
+        .iter()
+        .filter(|&&value| value <= estimate + slack)
+        .count();
+    let bias = normal_quantile((below + up_to) as f64 / (2.0 * sorted.len() as f64));
+    let acceleration = acceleration(left_out);
+    let limit = |p: f64| {
+        let z = bias + normal_quantile(p);
+        let adjusted = normal_cdf(bias + z / (1.0 - acceleration * z));
+        quantile(&sorted, adjusted)
+    };
+    Limits {
+        lower: limit(alpha),
+        upper: limit(1.0 - alpha),
+    }
+}
+
+/// Efron's acceleration: a sixth of the skewness of the jackknife's influence.
+fn acceleration(left_out: &[f64]) -> f64 {
+    let mean = left_out.iter().sum::<f64>() / left_out.len().max(1) as f64;
+    let (squares, cubes) = left_out.iter().fold((0.0, 0.0), |(squares, cubes), value| {
+        let distance = mean - value;
+        (
+            squares + distance * distance,
+            cubes + distance * distance * distance,
+        )
+    });
+    if squares > 0.0 {
+        cubes / (6.0 * squares * libm::sqrt(squares))
+    } else {
+        0.0
+    }
+}
+
+/// The quantile of sorted values, linear between them (type 7).
+fn quantile(sorted: &[f64], p: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    let place = p.clamp(0.0, 1.0) * last as f64;
+    let low = place.floor() as usize;
+    let high = (low + 1).min(last);
+    match (sorted.get(low), sorted.get(high)) {
+        (Some(&below), Some(&above)) => below + (place - low as f64) * (above - below),
+        _ => f64::NAN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::reference::{close, group};
+
+    #[test]
+    fn bca_limits_agree_with_the_reference() {
+        let Some(group) = group("bca") else { return };
+        let numbers = |value: &serde_json::Value| -> Vec<f64> {
+            value
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|item| item.as_f64().unwrap())
+                .collect()
+        };
+        let data = numbers(&group["data"]);
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let median = |values: &[f64]| {
+            let mut sorted = values.to_vec();
+            sorted.sort_by(f64::total_cmp);
+            quantile(&sorted, 0.5)
+        };
+        let variance = |values: &[f64]| {
+            let mean = mean(values);
+            values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / (values.len() - 1) as f64
+        };
+        for case in group["cases"].as_array().unwrap() {
+            let statistic: &dyn Fn(&[f64]) -> f64 = match case["statistic"].as_str().unwrap() {
+                "mean" => &mean,
+                "median" => &median,
+                "variance_ddof1" => &variance,
+                other => panic!("{other}"),
+            };
+            let bootstrap: Vec<f64> = group["indices"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|row| {
+                    let drawn: Vec<f64> = row
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .map(|i| data[i.as_u64().unwrap() as usize])
+                        .collect();
+                    statistic(&drawn)
+                })
+                .collect();
+            let left_out: Vec<f64> = (0..data.len())
+                .map(|out| {
+                    let rest: Vec<f64> = data
+                        .iter()
+                        .enumerate()
+                        .filter(|(i, _)| *i != out)
+                        .map(|(_, v)| *v)
+                        .collect();
+                    statistic(&rest)
+                })
+                .collect();
+            let alpha = case["alpha_each_side"].as_f64().unwrap();
+            // One bootstrap mean equals the estimate, and the reference counts it below
+            // for a rounding error: here, too.
+            let rounding = if case["statistic"] == "mean" {
+                1e-9
+            } else {
+                0.0
+            };
+            let estimate = statistic(&data) + rounding;
+            let limits = bca_limits(estimate, &bootstrap, &left_out, alpha);
+            let expected = numbers(&case["ci_linear_percentile"]);
+            assert!(
+                close(limits.lower, expected[0]),
+                "{}: {limits:?} {expected:?}",
+                case["statistic"]
+            );
+            assert!(
+                close(limits.upper, expected[1]),
+                "{}: {limits:?} {expected:?}",
+                case["statistic"]
+            );
+        }
+    }
+
+    #[test]
+    fn the_jackknife_of_a_mean_is_its_standard_error() {
+        let data = [0.61, 0.12, 0.95, 0.33, 0.47];
+        let sum: f64 = data.iter().sum();
+        let left_out: Vec<f64> = data.iter().map(|value| (sum - value) / 4.0).collect();
+        let mean = sum / 5.0;
+        let variance = data.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / 4.0;
+        assert!(close(jackknife_error(&left_out), (variance / 5.0).sqrt()));
+    }
+
+    #[test]
+    fn draws_resolve_alpha_and_stopping_changes_no_decision() {
+        assert_eq!(draws_for(0.05), 9_999);
+        assert_eq!(draws_for(0.0005), 39_999);
+        // One in a thousand exceeds: p is just above alpha with all draws, and
+        // stopping early says the same.
+        let alpha = 0.0005;
+        for every in [500, 1_000, 1_900, 2_100, 10_000] {
+            let mut drawn = 0;
+            let p = sequential_p(draws_for(alpha), || {
+                drawn += 1;
+                if drawn % every == 0 {
+                    Count::Exceeds
+                } else {
+                    Count::Falls
+                }
+            });
+            let exceeding = draws_for(alpha) / every;
+            let full = (1 + exceeding) as f64 / (1 + draws_for(alpha)) as f64;
+            assert_eq!(p <= alpha, full <= alpha, "every {every}: {p} {full}");
+        }
+    }
+
+    #[test]
+    fn swapping_finds_harm_and_no_harm() {
+        // 40 clusters, each worse by one: of 2^40 exchanges only one is as bad.
+        let mut stream = Stream::new(1, "test@1", 0, "");
+        let harm = |swapped: &[u64]| 2.0 * f64::from(swapped[0].count_ones().min(64)) - 64.0;
+        let p = swap_p(64, -64.0, 0.05, &mut stream, harm);
+        assert!((p - 1.0 / 10_000.0).abs() < 1e-12);
+        let p = swap_p(64, 0.0, 0.05, &mut stream, harm);
+        assert!(p > 0.3 && p < 0.8, "{p}");
+        assert_eq!(swap_p(0, 0.0, 0.05, &mut stream, |_| 0.0), 1.0);
+    }
+}

@@ -1,0 +1,143 @@
+//! Replicates that all examples share: examples and replicates are crossed, and
+//! both are sources of variance.
+
+use super::Limits;
+use super::distribution::{t_cdf, t_quantile};
+
+/// A mean with a standard error and its degrees of freedom.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// The mean difference; negative is harm.
+    pub estimate: f64,
+    /// Its standard error.
+    pub error: f64,
+    /// By Satterthwaite's approximation.
+    pub degrees: f64,
+}
+
+impl Estimate {
+    /// P(T ≤ t): the one-sided p-value of harm. Without any variance it is 0 for
+    /// harm, 1 for gain and 1/2 for neither.
+    pub fn p_harm(&self) -> f64 {
+        if self.error == 0.0 {
+            return match self.estimate {
+                d if d < 0.0 => 0.0,
+                d if d > 0.0 => 1.0,
+                _ => 0.5,
+            };
+        }
+        t_cdf(self.estimate / self.error, self.degrees)
+    }
+
+    /// One-sided limits at `alpha` each.
+    pub fn limits(&self, alpha: f64) -> Limits {
+        let reach = if self.error == 0.0 {
+            0.0
+        } else {
+            t_quantile(1.0 - alpha, self.degrees) * self.error
+        };
+        Limits {
+            lower: self.estimate - reach,
+            upper: self.estimate + reach,
+        }
+    }
+}
+
+/// The mean of `differences[example · replicates + replicate]` where all examples
+/// of a replicate share one random draw.
+///
+/// The variance is max(MS examples + MS replicates − MS rest, MS examples, MS
+/// replicates) / (n K).
+///
+/// Source: Owen 2007; statistics.md 2.3.
+pub fn crossed(differences: &[f64], replicates: usize) -> Estimate {
+    let k = replicates.max(1);
+    let n = differences.len() / k;
+    let total = (n * k).max(1) as f64;
+    let estimate = differences.iter().sum::<f64>() / total;
+    if n < 2 || k < 2 {
+        return Estimate {
+            estimate,
+            error: 0.0,
+            degrees: 1.0,
+        };
+    }
+    let [rows, columns] = [n as f64, k as f64];
+    let by_example: Vec<f64> = differences
+        .chunks(k)
+        .map(|row| row.iter().sum::<f64>() / columns)
+        .collect();
+    let by_replicate: Vec<f64> = (0..k)
+        .map(|replicate| differences.iter().skip(replicate).step_by(k).sum::<f64>() / rows)
+        .collect();
+    let square = |values: &[f64]| {
+        values
+            .iter()
+            .map(|value| (value - estimate) * (value - estimate))
+            .sum::<f64>()
+    };
+    let examples = columns * square(&by_example) / (rows - 1.0);
+    let shared = rows * square(&by_replicate) / (columns - 1.0);
+    let rest: f64 = differences
+        .iter()
+        .enumerate()
+        .map(|(place, value)| {
+            let residual = value - by_example[place / k] - by_replicate[place % k] + estimate;
+            residual * residual
+        })
+        .sum::<f64>()
+        / ((rows - 1.0) * (columns - 1.0));
+    let sum = examples + shared - rest;
+    let (mean_square, degrees) = if sum >= examples && sum >= shared && sum > 0.0 {
+        let spread = examples * examples / (rows - 1.0)
+            + shared * shared / (columns - 1.0)
+            + rest * rest / ((rows - 1.0) * (columns - 1.0));
+        (sum, sum * sum / spread)
+    } else if examples >= shared {
+        (examples, rows - 1.0)
+    } else {
+        (shared, columns - 1.0)
+    };
+    Estimate {
+        estimate,
+        error: (mean_square / total).sqrt(),
+        degrees: degrees.max(1.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shared_draw_that_moves_all_examples_widens_the_error() {
+        // Replicates differ by a constant for all examples: only their spread counts.
+        let offsets = [-0.02, 0.01, 0.03, -0.01, -0.01];
+        let differences: Vec<f64> = (0..200).flat_map(|_| offsets).collect();
+        let found = crossed(&differences, 5);
+        let variance = offsets.iter().map(|o| o * o).sum::<f64>() / 4.0;
+        assert!((found.error - (variance / 5.0).sqrt()).abs() < 1e-12);
+        assert!((found.degrees - 4.0).abs() < 1e-9);
+        assert!(found.estimate.abs() < 1e-12);
+    }
+
+    #[test]
+    fn without_a_shared_part_it_is_the_error_over_examples() {
+        // Examples differ, replicates do not.
+        let values = [0.0, 0.2, -0.4, 0.0, -0.2, 0.1];
+        let differences: Vec<f64> = values.iter().flat_map(|&value| [value; 3]).collect();
+        let found = crossed(&differences, 3);
+        let mean = values.iter().sum::<f64>() / 6.0;
+        let variance = values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / 5.0;
+        assert!((found.error - (variance / 6.0).sqrt()).abs() < 1e-12);
+        assert!((found.degrees - 5.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn no_variance_is_defined() {
+        for value in [-0.1, 0.0, 0.1] {
+            let found = crossed(&[value; 12], 3);
+            assert!(found.p_harm().is_finite() && found.limits(0.05).lower.is_finite());
+        }
+    }
+}
