@@ -1,1 +1,80 @@
-fn main() {}
+//! `cargo steadfast`: accept, review, list and check the robustness cases of a
+//! repository. One file a verb; all of them work from specs, records and
+//! baselines; only `init` asks a model anything.
+
+/// Prints a line; a reader that went away (`… | head`) is no error.
+macro_rules! say {
+    ($($argument:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($argument)*);
+    }};
+}
+
+mod bless;
+mod cases;
+mod exit_code;
+mod init;
+mod list;
+mod prune;
+mod reject;
+mod repository;
+mod review;
+mod schema;
+mod status;
+
+use clap::{Parser, Subcommand};
+
+use exit_code::ExitCode;
+
+/// Model robustness as a thing that `cargo test` checks.
+#[derive(Parser)]
+#[command(name = "cargo-steadfast", bin_name = "cargo steadfast", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Set up a repository for a model and a data file
+    Init(init::Arguments),
+    /// Walk through what differs: diff, then bless, reject or skip
+    Review(review::Arguments),
+    /// Accept the last run's outcomes as the new baselines, after showing the diff
+    Bless(bless::Arguments),
+    /// Delete records, so that what they hold cannot be blessed
+    Reject(reject::Arguments),
+    /// Say which baselines are missing, stale, orphaned or pending
+    Status(status::Arguments),
+    /// List the cases
+    List(list::Arguments),
+    /// Print the JSON Schema of specs or of suite.toml, or the spec reference
+    Schema(schema::Arguments),
+}
+
+fn main() -> std::process::ExitCode {
+    // Cargo hands a subcommand its own name as the first argument.
+    let arguments = std::env::args_os().enumerate();
+    let arguments = arguments.filter(|(index, argument)| !(*index == 1 && argument == "steadfast"));
+    let arguments = Arguments::parse_from(arguments.map(|(_, argument)| argument));
+    let result = check_environment().and_then(|()| match arguments.verb {
+        Verb::Init(arguments) => init::run(&arguments),
+        Verb::Review(arguments) => review::run(&arguments),
+        Verb::Bless(arguments) => bless::run(&arguments),
+        Verb::Reject(arguments) => reject::run(&arguments),
+        Verb::Status(arguments) => status::run(&arguments),
+        Verb::List(arguments) => list::run(&arguments),
+        Verb::Schema(arguments) => schema::run(&arguments),
+    });
+    match result {
+        Ok(code) => code.into(),
+        Err(error) => {
+            eprintln!("Error: {error}");
+            ExitCode::of(&error).into()
+        }
+    }
+}
+
+fn check_environment() -> Result<(), steadfast::error::Error> {
+    Ok(steadfast::env::check(std::env::vars_os())?)
+}

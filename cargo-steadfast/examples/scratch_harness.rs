@@ -1,0 +1,133 @@
+//! The harness of the functional tests' scratch repositories: beside ONNX models,
+//! Rust models that behave in every way, and a perturbation of one's own.
+
+use ndarray::{Array2, ArrayViewD, ArrayViewMutD, Axis};
+use steadfast::catalogue::{Parameter, Parameters, PerturbationKind};
+use steadfast::model::{Gives, ModelError, from_fn};
+use steadfast::perturb::{Perturbation, PerturbationError};
+use steadfast::seed::Stream;
+
+/// The brightness of the left half against the right half, as ten logits.
+fn answers(batch: &ArrayViewD<'_, f32>) -> Array2<f32> {
+    let mut logits = Array2::zeros((batch.len_of(Axis(0)), 10));
+    for (image, mut row) in batch.axis_iter(Axis(0)).zip(logits.rows_mut()) {
+        for (place, value) in image.iter().enumerate() {
+            row[place % 10] += value;
+        }
+    }
+    logits
+}
+
+/// Whether an example is the one that misbehaving models trip over: row 3.
+fn is_third(image: &ArrayViewD<'_, f32>) -> bool {
+    let sum: f32 = image.iter().sum();
+    (sum - third()).abs() < 1e-4
+}
+
+/// The sum of the pixels of row 3 of the digits.
+fn third() -> f32 {
+    std::env::var("THIRD")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(f32::NAN)
+}
+
+/// Moves every element by one column.
+struct Roll;
+
+static ROLL: PerturbationKind = PerturbationKind {
+    name: "roll",
+    version: 3,
+    about: "Moves every element along.",
+    source: "none",
+    stochastic: false,
+    parameters: &[Parameter {
+        name: "by",
+        about: "How far.",
+        minimum: 0.0,
+        maximum: 8.0,
+        integer: true,
+        default: None,
+    }],
+    severities: &[],
+};
+
+impl Perturbation for Roll {
+    fn kind(&self) -> &'static PerturbationKind {
+        &ROLL
+    }
+
+    fn check(&self, _: &[usize]) -> Result<(), PerturbationError> {
+        Ok(())
+    }
+
+    fn apply(&self, mut example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: &mut Stream) {
+        let mut values: Vec<f32> = example.iter().copied().collect();
+        values.rotate_right(parameters.get("by") as usize);
+        for (element, value) in example.iter_mut().zip(values) {
+            *element = value;
+        }
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    let good = || {
+        Ok(from_fn(Gives::Logits, |batch: ArrayViewD<'_, f32>| {
+            answers(&batch)
+        }))
+    };
+    steadfast::harness()
+        .model("good", good)
+        .model("panics", || {
+            Ok(from_fn(Gives::Logits, |batch: ArrayViewD<'_, f32>| {
+                assert!(
+                    !batch.axis_iter(Axis(0)).any(|image| is_third(&image)),
+                    "third example met"
+                );
+                answers(&batch)
+            }))
+        })
+        .model("nan", || {
+            Ok(from_fn(Gives::Logits, |batch: ArrayViewD<'_, f32>| {
+                let mut logits = answers(&batch);
+                for (image, mut row) in batch.axis_iter(Axis(0)).zip(logits.rows_mut()) {
+                    if is_third(&image) {
+                        row[4] = f32::NAN;
+                    }
+                }
+                logits
+            }))
+        })
+        .model("few_rows", || {
+            Ok(from_fn(Gives::Logits, |_: ArrayViewD<'_, f32>| {
+                Array2::zeros((1, 10))
+            }))
+        })
+        .model("few_classes", || {
+            Ok(from_fn(Gives::Logits, |batch: ArrayViewD<'_, f32>| {
+                Array2::zeros((batch.len_of(Axis(0)), 4))
+            }))
+        })
+        .model("moody", || {
+            let calls = std::sync::atomic::AtomicU32::new(std::process::id());
+            Ok(from_fn(Gives::Logits, move |batch: ArrayViewD<'_, f32>| {
+                let call = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                let mut logits = answers(&batch);
+                let rows = logits.nrows();
+                logits.row_mut(call as usize % rows)[call as usize % 10] += 100.0;
+                logits
+            }))
+        })
+        .model("unavailable", || {
+            // Its type is that of a model; there is none.
+            let away = true;
+            if away {
+                return Err(ModelError::Failed("the licence server is away".to_owned()));
+            }
+            Ok(from_fn(Gives::Logits, |batch: ArrayViewD<'_, f32>| {
+                answers(&batch)
+            }))
+        })
+        .perturbation("roll", Roll)
+        .run()
+}

@@ -1,0 +1,207 @@
+//! `bless`: the outcomes of the last run become the new baselines, from the
+//! records alone and without computing anything again.
+
+use steadfast::baseline::{self, Accepted, BaselineFile, Draft};
+use steadfast::error::{Error, ErrorKind};
+use steadfast::judge::{accepted_metrics, wanted_columns};
+
+use crate::cases::{Recorded, Unusable, recorded, refuse_in_ci};
+use crate::exit_code::ExitCode;
+use crate::prune;
+use crate::repository::Repository;
+
+/// The command's arguments.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Cases by the first segments of their names: `digits`, `digits::gaussian_noise`
+    filter: Vec<String>,
+    /// Why the change is acceptable; kept in the baseline
+    #[arg(long, value_parser = reason)]
+    reason: String,
+    /// Move also the cases in which nothing was shown
+    #[arg(long)]
+    all: bool,
+    /// Delete the baselines of cases that no spec asks for
+    #[arg(long)]
+    prune: bool,
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("a reason is needed: what changed, and why it is acceptable".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    refuse_in_ci("bless")?;
+    let repository = Repository::open()?;
+    let code = repository.report_spec_errors(&arguments.filter);
+    if code != ExitCode::Good {
+        eprintln!("nothing was moved");
+        return Ok(code);
+    }
+    let author = author(&repository)?;
+    let cases = repository.cases(&arguments.filter)?;
+    let (ready, unusable): (Vec<_>, Vec<_>) = cases
+        .into_iter()
+        .filter(|case| case.spec.ignore.is_none())
+        .map(|case| recorded(&repository, case))
+        .partition(Result::is_ok);
+    let unusable: Vec<Unusable> = unusable.into_iter().filter_map(Result::err).collect();
+    if !unusable.is_empty() {
+        for one in &unusable {
+            eprintln!("Error: {}", one.message());
+        }
+        eprintln!("nothing was moved");
+        let errored = unusable
+            .iter()
+            .any(|one| matches!(one, Unusable::Errored(_)));
+        return Ok(if errored {
+            ExitCode::Unavailable
+        } else {
+            ExitCode::Baseline
+        });
+    }
+    let mut tally = Tally::default();
+    for case in ready.into_iter().filter_map(Result::ok) {
+        let moves = case.judgement.verdict.moves() || case.lookup_is_unusable();
+        if moves || arguments.all {
+            if case.is_pending() {
+                say!("{}", case.message().trim_end());
+            }
+            accept(&repository, &case, &author, &arguments.reason, &mut tally)?;
+        } else {
+            tally.kept.push(format!(
+                "{}: {}",
+                case.case.name,
+                case.judgement.verdict.words()
+            ));
+        }
+    }
+    tally.print();
+    if arguments.prune {
+        prune::run(&repository, &arguments.filter)?;
+    }
+    Ok(ExitCode::Good)
+}
+
+/// What was done.
+#[derive(Default)]
+pub struct Tally {
+    moved: Vec<String>,
+    unchanged: Vec<String>,
+    kept: Vec<String>,
+}
+
+impl Tally {
+    /// Prints it.
+    pub fn print(&self) {
+        for (word, names) in [("unchanged", &self.unchanged), ("kept", &self.kept)] {
+            for name in names {
+                say!("{word}: {name}");
+            }
+        }
+        say!(
+            "{} moved, {} unchanged, {} kept{}",
+            self.moved.len(),
+            self.unchanged.len(),
+            self.kept.len(),
+            if self.kept.is_empty() {
+                ""
+            } else {
+                " (nothing was shown there; --all moves them too)"
+            }
+        );
+        if !self.moved.is_empty() {
+            say!("commit them: git add {} && git commit", baseline::FOLDER);
+        }
+    }
+}
+
+impl Recorded {
+    /// Whether a file stands there that is no baseline: it may be replaced.
+    pub fn lookup_is_unusable(&self) -> bool {
+        matches!(self.lookup, baseline::Lookup::Unusable(_))
+    }
+}
+
+/// Writes the baseline of a case whose diff was shown.
+pub fn accept(
+    repository: &Repository,
+    case: &Recorded,
+    author: &str,
+    reason: &str,
+    tally: &mut Tally,
+) -> Result<(), Error> {
+    let file = draft(case, author, reason)?.finish();
+    let same = case
+        .baseline()
+        .is_some_and(|old: &BaselineFile| old.is_same(&file));
+    if same {
+        tally.unchanged.push(case.case.name.clone());
+        return Ok(());
+    }
+    baseline::write(&repository.root, &file).map_err(|error| {
+        let path = baseline::path(&file.case);
+        Error::new(
+            ErrorKind::Evidence,
+            format!("failed to write {path}: {error}"),
+        )
+    })?;
+    say!("  blessed:   {}\n", baseline::path(&file.case));
+    tally.moved.push(case.case.name.clone());
+    Ok(())
+}
+
+fn draft(case: &Recorded, author: &str, reason: &str) -> Result<Draft, Error> {
+    let columns = wanted_columns(&case.case);
+    let outcomes = case.run.outcomes.select(&columns).ok_or_else(|| {
+        let message = format!(
+            "the record of {} does not have the columns that its metrics need. Run it again: cargo test --test robustness -- --exact {}",
+            case.case.name, case.case.name
+        );
+        Error::new(ErrorKind::Evidence, message)
+    })?;
+    let commit = case
+        .record
+        .commit
+        .as_ref()
+        .map(|commit| format!("{}{}", commit.id, if commit.dirty { "+" } else { "" }));
+    Ok(Draft {
+        case: case.case.name.clone(),
+        metrics: accepted_metrics(&case.case, &case.run),
+        identity: case.run.identity.clone(),
+        outcomes,
+        accepted: Accepted {
+            by: author.to_owned(),
+            at: jiff::Timestamp::now()
+                .strftime("%Y-%m-%dT%H:%M:%SZ")
+                .to_string(),
+            commit,
+            reason: reason.to_owned(),
+        },
+    })
+}
+
+/// `Name <address>` from git's configuration.
+pub fn author(repository: &Repository) -> Result<String, Error> {
+    let config = match git2::Repository::discover(&repository.root) {
+        Ok(git) => git.config(),
+        Err(_) => git2::Config::open_default(),
+    };
+    let get = |key: &str| {
+        let config = config.as_ref().ok()?;
+        let value = config.get_string(key).ok()?;
+        (!value.trim().is_empty()).then_some(value)
+    };
+    match (get("user.name"), get("user.email")) {
+        (Some(name), Some(address)) => Ok(format!("{name} <{address}>")),
+        _ => Err(Error::new(
+            ErrorKind::Usage,
+            "git does not know who you are, and every baseline has an author: git config user.name \"…\" and git config user.email \"…\"",
+        )),
+    }
+}

@@ -1,0 +1,120 @@
+//! What the last run says about a case: its record, held against the tree and
+//! against the baseline.
+
+use steadfast::baseline::{BaselineFile, Lookup, look_up};
+use steadfast::engine::differences_to_tree;
+use steadfast::error::{Error, ErrorKind};
+use steadfast::judge::{Judgement, judge, wanted_columns};
+use steadfast::record::{Record, RecordError, Run};
+use steadfast::report;
+use steadfast::spec::Case;
+use steadfast::verdict::Verdict;
+
+use crate::repository::Repository;
+
+/// A case whose record is of the tree as it stands.
+pub struct Recorded {
+    /// The case.
+    pub case: Case,
+    /// Its record.
+    pub record: Record,
+    /// What the record holds.
+    pub run: Run,
+    /// What stands as its baseline.
+    pub lookup: Lookup,
+    /// What the record is worth against the baseline, judged now.
+    pub judgement: Judgement,
+}
+
+impl Recorded {
+    /// The baseline, if it can be used.
+    pub fn baseline(&self) -> Option<&BaselineFile> {
+        match &self.lookup {
+            Lookup::Found(baseline) => Some(baseline),
+            _ => None,
+        }
+    }
+
+    /// The message that the trial would give.
+    pub fn message(&self) -> String {
+        report::judged(&self.case, &self.run, self.baseline(), &self.judgement)
+    }
+
+    /// Whether the record's outcomes are not those of the baseline.
+    pub fn is_pending(&self) -> bool {
+        self.judgement.verdict != Verdict::Identical
+    }
+}
+
+/// Why a case cannot be accepted.
+#[derive(Debug)]
+pub enum Unusable {
+    /// It has no record.
+    Missing(String),
+    /// Its record is of another tree, or cannot be read.
+    Stale(String),
+    /// It errored.
+    Errored(String),
+}
+
+impl Unusable {
+    /// In words.
+    pub fn message(&self) -> &str {
+        match self {
+            Self::Missing(message) | Self::Stale(message) | Self::Errored(message) => message,
+        }
+    }
+}
+
+/// Reads the record of a case and judges it again.
+pub fn recorded(repository: &Repository, case: Case) -> Result<Recorded, Unusable> {
+    let record = Record::read(&repository.state, &case.name).map_err(|error| match error {
+        RecordError::Missing { .. } => Unusable::Missing(error.to_string()),
+        other => Unusable::Stale(format!("{}: {other}", case.name)),
+    })?;
+    let run = record
+        .run(&repository.state)
+        .map_err(|error| Unusable::Stale(format!("{}: {error}", case.name)))?;
+    let Some(run) = run else {
+        return Err(Unusable::Errored(format!(
+            "{} errored in its last run and has no outcomes. Mend it and run it again: cargo test --test robustness -- --exact {}",
+            case.name, case.name
+        )));
+    };
+    let differences = differences_to_tree(&case, &repository.context, &run.identity)
+        .map_err(|error| Unusable::Errored(format!("{}: {}", case.name, Error::from(error))))?;
+    if !differences.is_empty() {
+        return Err(Unusable::Stale(format!(
+            "the record of {} is of another tree: {}. Run it again: cargo test --test robustness -- --exact {}",
+            case.name,
+            differences.join("; "),
+            case.name
+        )));
+    }
+    if run.outcomes.select(&wanted_columns(&case)).is_none() {
+        return Err(Unusable::Stale(format!(
+            "the record of {} does not have the columns that its metrics need now. Run it again: cargo test --test robustness -- --exact {}",
+            case.name, case.name
+        )));
+    }
+    let lookup = look_up(&repository.root, &case.name);
+    let judgement = judge(&case, &run, &lookup);
+    Ok(Recorded {
+        case,
+        record,
+        run,
+        lookup,
+        judgement,
+    })
+}
+
+/// Refuses a verb under CI.
+pub fn refuse_in_ci(verb: &str) -> Result<(), Error> {
+    if !steadfast::env::is_ci() {
+        return Ok(());
+    }
+    let message = format!(
+        "`{verb}` is refused under CI: baselines are changed by people, and reviewed. Run it on a developer's machine and commit the result"
+    );
+    Err(Error::new(ErrorKind::Usage, message))
+}

@@ -1,0 +1,51 @@
+//! Baselines of cases that no spec asks for.
+
+use std::path::PathBuf;
+
+use steadfast::baseline;
+use steadfast::error::{Error, ErrorKind};
+
+use crate::repository::{Repository, matches};
+
+/// The orphans: the case that each file would be of, and the file.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn orphans(repository: &Repository) -> Result<Vec<(String, PathBuf)>, Error> {
+    let cases = repository.specs.cases();
+    let files = baseline::files(&repository.root).map_err(|error| {
+        Error::new(
+            ErrorKind::Evidence,
+            format!("failed to read {}/: {error}", baseline::FOLDER),
+        )
+    })?;
+    // The cases of a spec that does not parse are not known: none of its files is an orphan.
+    let broken = |name: &str| {
+        repository
+            .specs
+            .errors
+            .iter()
+            .any(|(stem, _)| matches(stem, name))
+    };
+    Ok(files
+        .into_iter()
+        .filter(|(name, _)| !broken(name) && !cases.iter().any(|case| case.name == *name))
+        .collect())
+}
+
+/// Deletes the orphans that `filters` match.
+pub fn run(repository: &Repository, filters: &[String]) -> Result<(), Error> {
+    for (name, path) in orphans(repository)? {
+        if !filters.is_empty() && !filters.iter().any(|filter| matches(filter, &name)) {
+            continue;
+        }
+        std::fs::remove_file(&path).map_err(|error| {
+            Error::new(
+                ErrorKind::Evidence,
+                format!("failed to delete {}: {error}", path.display()),
+            )
+        })?;
+        say!("pruned: {}", baseline::path(&name));
+    }
+    Ok(())
+}

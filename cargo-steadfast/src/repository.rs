@@ -1,0 +1,139 @@
+//! The repository that the command is typed in: its root, its state folder, its
+//! specs.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use steadfast::engine::{Context, Registry};
+use steadfast::env;
+use steadfast::error::{Error, ErrorKind};
+use steadfast::spec::{Case, FOLDER, Specs};
+
+use crate::exit_code::ExitCode;
+
+/// A repository with specs.
+pub struct Repository {
+    /// The folder that `robustness-specs/` is in.
+    pub root: PathBuf,
+    /// Where records are.
+    pub state: PathBuf,
+    /// All specs.
+    pub specs: Specs,
+    /// Opened data sets and hashed models.
+    pub context: Context,
+}
+
+impl Repository {
+    /// Opens the repository that the working folder is in.
+    pub fn open() -> Result<Self, Error> {
+        let here = std::env::current_dir().map_err(|error| Error::new(ErrorKind::Usage, error))?;
+        let root = here
+            .ancestors()
+            .find(|folder| folder.join(FOLDER).is_dir())
+            .map(Path::to_path_buf)
+            .ok_or_else(|| {
+                let message = format!(
+                    "there is no {FOLDER}/ here or above. `cargo steadfast init` makes one"
+                );
+                Error::new(ErrorKind::Usage, message)
+            })?;
+        Ok(Self {
+            state: state_folder(&root),
+            specs: Specs::read(&root, &steadfast::builtin::catalogue()),
+            context: Context::new(root.clone(), Registry::default()),
+            root,
+        })
+    }
+
+    /// The cases that any of `filters` matches; all where there is none.
+    ///
+    /// # Errors
+    /// When a filter matches nothing.
+    pub fn cases(&self, filters: &[String]) -> Result<Vec<Case>, Error> {
+        let cases = self.specs.cases();
+        for filter in filters {
+            let broken = self
+                .specs
+                .errors
+                .iter()
+                .any(|(stem, _)| matches(filter, stem));
+            if !broken && !cases.iter().any(|case| matches(filter, &case.name)) {
+                let message = format!(
+                    "no case begins with the segments `{filter}`. `cargo steadfast list` prints all"
+                );
+                return Err(Error::new(ErrorKind::Usage, message));
+            }
+        }
+        let wanted = |case: &Case| {
+            filters.is_empty() || filters.iter().any(|filter| matches(filter, &case.name))
+        };
+        Ok(cases.into_iter().filter(wanted).collect())
+    }
+
+    /// Prints what is wrong with the specs that `filters` could mean.
+    pub fn report_spec_errors(&self, filters: &[String]) -> ExitCode {
+        let mut code = ExitCode::Good;
+        if let Some(error) = &self.specs.suite_error {
+            eprintln!("Error: {error}");
+            code = ExitCode::Spec;
+        }
+        for (stem, error) in &self.specs.errors {
+            let meant = |filter: &String| filter.split("::").next() == Some(stem);
+            if filters.is_empty() || filters.iter().any(meant) {
+                eprintln!("Error: {error}");
+                code = ExitCode::Spec;
+            }
+        }
+        code
+    }
+}
+
+/// Whether `filter` is a case's name or its first segments.
+pub fn matches(filter: &str, name: &str) -> bool {
+    name == filter
+        || name
+            .strip_prefix(filter)
+            .is_some_and(|rest| rest.starts_with("::"))
+}
+
+/// Where records are: `STEADFAST_DIR`, else in cargo's target folder.
+fn state_folder(root: &Path) -> PathBuf {
+    env::configured_state_folder(root).unwrap_or_else(|| {
+        target_folder(root)
+            .unwrap_or_else(|| root.join("target"))
+            .join("steadfast")
+    })
+}
+
+/// Cargo's target folder, as cargo itself says.
+fn target_folder(root: &Path) -> Option<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["metadata", "--format-version", "1", "--no-deps"])
+        .current_dir(root)
+        .output()
+        .ok()?;
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+    Some(PathBuf::from(metadata.get("target_directory")?.as_str()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn a_filter_matches_whole_segments_from_the_start() {
+        assert!(matches("digits", "digits::identity"));
+        assert!(matches(
+            "digits::gaussian_noise",
+            "digits::gaussian_noise::severity_1"
+        ));
+        assert!(matches("digits::identity", "digits::identity"));
+        assert!(!matches("digit", "digits::identity"));
+        assert!(!matches("identity", "digits::identity"));
+        assert!(!matches(
+            "digits::gaussian",
+            "digits::gaussian_noise::severity_1"
+        ));
+    }
+}

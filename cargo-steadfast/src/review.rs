@@ -1,0 +1,101 @@
+//! `review`: walks through what differs, one case at a time.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use steadfast::error::{Error, ErrorKind};
+
+use crate::bless::{Tally, accept, author};
+use crate::cases::{Recorded, recorded, refuse_in_ci};
+use crate::exit_code::ExitCode;
+use crate::reject::reject;
+use crate::repository::Repository;
+
+/// The command's arguments.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Cases by the first segments of their names
+    filter: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    refuse_in_ci("review")?;
+    if !std::io::stdin().is_terminal() {
+        let message = "`review` asks questions and needs a terminal; `bless` and `reject` do not";
+        return Err(Error::new(ErrorKind::Usage, message));
+    }
+    let repository = Repository::open()?;
+    let code = repository.report_spec_errors(&arguments.filter);
+    let author = author(&repository)?;
+    let mut pending: Vec<Recorded> = Vec::new();
+    for case in repository.cases(&arguments.filter)? {
+        match recorded(&repository, case) {
+            Ok(case) if case.is_pending() => pending.push(case),
+            Ok(_) => {}
+            Err(unusable) => eprintln!("skipped: {}", unusable.message()),
+        }
+    }
+    let mut tally = Tally::default();
+    let mut input = std::io::stdin().lock();
+    let count = pending.len();
+    for (index, case) in pending.iter().enumerate() {
+        say!("\n[{}/{count}] {}", index + 1, case.message());
+        match ask(&mut input)? {
+            Answer::Bless => {
+                let reason = ask_reason(&mut input)?;
+                accept(&repository, case, &author, &reason, &mut tally)?;
+            }
+            Answer::Reject => {
+                reject(&repository, &case.case.name)?;
+                say!("rejected: {}", case.case.name);
+            }
+            Answer::Skip => {}
+            Answer::Quit => break,
+        }
+    }
+    if count == 0 {
+        say!("nothing differs");
+    } else {
+        tally.print();
+    }
+    Ok(code)
+}
+
+enum Answer {
+    Bless,
+    Reject,
+    Skip,
+    Quit,
+}
+
+fn ask(input: &mut impl BufRead) -> Result<Answer, Error> {
+    loop {
+        match line(input, "b(less), r(eject), s(kip), q(uit)? ")?.as_deref() {
+            Some("b" | "bless") => return Ok(Answer::Bless),
+            Some("r" | "reject") => return Ok(Answer::Reject),
+            Some("s" | "skip") => return Ok(Answer::Skip),
+            Some("q" | "quit") | None => return Ok(Answer::Quit),
+            Some(_) => say!("one of b, r, s, q"),
+        }
+    }
+}
+
+fn ask_reason(input: &mut impl BufRead) -> Result<String, Error> {
+    loop {
+        match line(input, "reason: ")? {
+            Some(reason) if !reason.is_empty() => return Ok(reason),
+            Some(_) => say!("a reason is needed: what changed, and why it is acceptable"),
+            None => return Err(Error::new(ErrorKind::Usage, "no reason was given")),
+        }
+    }
+}
+
+/// One trimmed line; `None` at the end of the input.
+fn line(input: &mut impl BufRead, prompt: &str) -> Result<Option<String>, Error> {
+    let failed = |error| Error::new(ErrorKind::Usage, error);
+    print!("{prompt}");
+    std::io::stdout().flush().map_err(failed)?;
+    let mut text = String::new();
+    let read = input.read_line(&mut text).map_err(failed)?;
+    Ok((read > 0).then(|| text.trim().to_owned()))
+}

@@ -1,0 +1,180 @@
+//! `status`: which baselines are missing, stale, orphaned or pending, and how
+//! large they are.
+
+use steadfast::baseline::{self, Lookup, look_up};
+use steadfast::engine::input_differences;
+use steadfast::error::{Error, ErrorKind};
+use steadfast::record::Record;
+use steadfast::spec::{Case, ledger};
+
+use crate::cases::recorded;
+use crate::exit_code::ExitCode;
+use crate::prune::orphans;
+use crate::repository::Repository;
+
+/// Above this many bytes of baselines a repository grows uncomfortable.
+const LARGE: u64 = 5_000_000;
+
+/// The command's arguments.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Cases by the first segments of their names
+    filter: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    let repository = Repository::open()?;
+    let mut code = repository.report_spec_errors(&arguments.filter);
+    let mut counts = Counts::default();
+    for case in repository.cases(&arguments.filter)? {
+        let (found, message) = examine(&repository, case);
+        if let Found::Pending(verdict) = found {
+            code = code.and(verdict);
+        }
+        counts.add(found);
+        if let Some(message) = message {
+            say!("{message}");
+        }
+        code = code.and(match found {
+            Found::Missing | Found::Stale => ExitCode::Baseline,
+            Found::Unusable => ExitCode::Unavailable,
+            Found::Good | Found::Pending(_) | Found::Ignored => ExitCode::Good,
+        });
+    }
+    let orphans = orphans(&repository)?;
+    for (name, _) in &orphans {
+        say!(
+            "orphaned: {} (no spec asks for {name}; `bless --prune` deletes it)",
+            baseline::path(name)
+        );
+    }
+    say!("{}, {} orphaned", counts.words(), orphans.len());
+    let ledger = ledger(&repository.specs.suite, &repository.specs.specs);
+    say!(
+        "error budget: {} tests spend {:.6} of {}, capacity {}",
+        ledger.tests,
+        ledger.spent,
+        ledger.budget,
+        repository.specs.suite.capacity
+    );
+    if let Some(problem) = steadfast::harness::ledger_problem(&ledger) {
+        eprintln!("Error: {problem}");
+        code = code.and(ExitCode::Spec);
+    }
+    let size = baseline::total_size(&repository.root)
+        .map_err(|error| Error::new(ErrorKind::Evidence, error))?;
+    say!("baselines: {:.1} kB", size as f64 / 1000.0);
+    if size > LARGE {
+        say!(
+            "warning: the baselines take {:.1} MB of the repository. Fewer examples ([data] limit), fewer replicates or fewer score metrics take less",
+            size as f64 / 1e6
+        );
+    }
+    Ok(code)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Found {
+    Good,
+    /// With the code of its last run's verdict.
+    Pending(ExitCode),
+    Missing,
+    Stale,
+    Unusable,
+    Ignored,
+}
+
+#[derive(Default)]
+struct Counts([usize; 6]);
+
+impl Counts {
+    fn add(&mut self, found: Found) {
+        let place = match found {
+            Found::Good => 0,
+            Found::Pending(_) => 1,
+            Found::Missing => 2,
+            Found::Stale => 3,
+            Found::Unusable => 4,
+            Found::Ignored => 5,
+        };
+        self.0[place] += 1;
+    }
+
+    fn words(&self) -> String {
+        let [good, pending, missing, stale, unusable, ignored] = self.0;
+        let total: usize = self.0.iter().sum();
+        format!(
+            "{total} cases: {good} in order, {pending} pending, {missing} missing, {stale} stale, {unusable} unusable, {ignored} ignored"
+        )
+    }
+}
+
+/// What stands for a case, and what is to be said about it.
+fn examine(repository: &Repository, case: Case) -> (Found, Option<String>) {
+    let name = case.name.clone();
+    if case.spec.ignore.is_some() {
+        return (Found::Ignored, None);
+    }
+    let baseline = match look_up(&repository.root, &name) {
+        Lookup::Missing => {
+            let has_record = Record::read(&repository.state, &name).is_ok();
+            let next = if has_record {
+                format!("cargo steadfast bless {name} --reason \"…\"")
+            } else {
+                format!("run it, then bless it: cargo test --test robustness -- --exact {name}")
+            };
+            return (
+                Found::Missing,
+                Some(format!("missing: {name} has no baseline: {next}")),
+            );
+        }
+        Lookup::Unusable(error) => return (Found::Unusable, Some(format!("unusable: {error}"))),
+        Lookup::Found(baseline) => baseline,
+    };
+    match input_differences(&case, &repository.context, &baseline.inputs) {
+        Err(error) => {
+            let error = Error::from(error).to_string();
+            return (Found::Unusable, Some(format!("unusable: {name}: {error}")));
+        }
+        Ok(fields) if !fields.is_empty() => {
+            return (
+                Found::Stale,
+                Some(format!("stale: {name}: {}", fields.join("; "))),
+            );
+        }
+        Ok(_) => {}
+    }
+    for metric in &case.spec.metrics {
+        let known = baseline
+            .metrics
+            .iter()
+            .find(|known| known.name == metric.label);
+        match known {
+            Some(known) if known.identity != metric.identity() => {
+                let message = format!("stale: {name}: {} → {}", known.identity, metric.identity());
+                return (Found::Stale, Some(message));
+            }
+            None if metric.test.is_some() => {
+                let message = format!(
+                    "missing: {name}: the baseline does not have {} yet",
+                    metric.label
+                );
+                return (Found::Missing, Some(message));
+            }
+            _ => {}
+        }
+    }
+    match recorded(repository, case) {
+        Ok(recorded) if recorded.is_pending() => {
+            let message = format!(
+                "pending: {name}: {} in the last run: {}",
+                recorded.judgement.verdict,
+                steadfast::report::headline(&recorded.case, &recorded.judgement)
+            );
+            let code = ExitCode::of_verdict(recorded.judgement.verdict, recorded.judgement.status);
+            (Found::Pending(code), Some(message))
+        }
+        _ => (Found::Good, None),
+    }
+}

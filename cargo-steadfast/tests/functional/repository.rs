@@ -1,0 +1,254 @@
+//! A scratch model repository, as a user's: specs, a model, data and baselines in
+//! a temporary folder, run by the harness of `examples/scratch_harness.rs` and by
+//! the built subcommand.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A repository in a temporary folder, removed when it is dropped.
+pub struct Repository {
+    folder: tempfile::TempDir,
+}
+
+/// What a command did.
+pub struct Ran {
+    /// The exit code.
+    pub code: i32,
+    /// What it wrote to stdout.
+    pub stdout: String,
+    /// What it wrote to stderr.
+    pub stderr: String,
+}
+
+impl Ran {
+    fn new(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Both outputs, for messages of assertions.
+    pub fn all(&self) -> String {
+        format!("exit {}\n{}\n{}", self.code, self.stdout, self.stderr)
+    }
+}
+
+/// The example suite's own files.
+pub fn source(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+impl Repository {
+    /// With the digits model and data, and one spec of a few cases.
+    pub fn digits() -> Self {
+        let repository = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        repository.copy("models/digits.onnx", "models/digits.onnx");
+        repository.copy("data/digits-test.npz", "data/digits-test.npz");
+        repository.write("robustness-specs/digits.toml", SPEC);
+        repository.git(&["init", "--quiet"]);
+        repository.git(&["config", "user.name", "A Tester"]);
+        repository.git(&["config", "user.email", "tester@example.org"]);
+        repository
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Copies a file of the example suite.
+    pub fn copy(&self, from: &str, to: &str) {
+        let to = self.root().join(to);
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::write(to, std::fs::read(source(from)).unwrap()).unwrap();
+    }
+
+    /// Writes a file.
+    pub fn write(&self, path: &str, text: impl AsRef<[u8]>) {
+        let path = self.root().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Reads a file.
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.root().join(path)).unwrap()
+    }
+
+    /// Replaces text in a file; it must be there.
+    pub fn edit(&self, path: &str, from: &str, to: &str) {
+        let text = self.read(path);
+        assert!(
+            text.contains(from),
+            "{path} does not contain {from}:\n{text}"
+        );
+        self.write(path, text.replace(from, to));
+    }
+
+    /// Runs git.
+    pub fn git(&self, arguments: &[&str]) {
+        let status = Command::new("git")
+            .args(arguments)
+            .current_dir(self.root())
+            .status()
+            .unwrap();
+        assert!(status.success(), "git {arguments:?}");
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .current_dir(self.root())
+            .env("CARGO_MANIFEST_DIR", self.root());
+        command.env("STEADFAST_DIR", "state");
+        for variable in [
+            "CI",
+            "TF_BUILD",
+            "NEXTEST_RUN_ID",
+            "NEXTEST_EXECUTION_MODE",
+            "NEXTEST",
+        ] {
+            command.env_remove(variable);
+        }
+        command
+    }
+
+    /// Runs the harness, as `cargo test --test robustness -- …` does.
+    pub fn test(&self, arguments: &[&str]) -> Ran {
+        self.test_with(&[], arguments)
+    }
+
+    /// The same with environment variables.
+    pub fn test_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Ran {
+        let mut command = self.command(&harness());
+        command
+            .env("THIRD", third_sum())
+            .envs(variables.iter().copied())
+            .args(arguments);
+        Ran::new(command.output().unwrap())
+    }
+
+    /// Runs `cargo steadfast …`.
+    pub fn steadfast(&self, arguments: &[&str]) -> Ran {
+        self.steadfast_with(&[], arguments)
+    }
+
+    /// The same with environment variables.
+    pub fn steadfast_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Ran {
+        Ran::new(
+            self.steadfast_command(variables, arguments)
+                .output()
+                .unwrap(),
+        )
+    }
+
+    /// The command itself.
+    pub fn steadfast_command(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Command {
+        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_cargo-steadfast")));
+        command
+            .env_remove("CARGO_MANIFEST_DIR")
+            .envs(variables.iter().copied());
+        command.arg("steadfast").args(arguments);
+        command
+    }
+
+    /// Runs all cases and accepts them.
+    pub fn bless_all(&self) {
+        let ran = self.test(&[]);
+        assert_eq!(ran.code, 101, "nothing is blessed yet: {}", ran.all());
+        let ran = self.steadfast(&["bless", "--reason", "first baseline"]);
+        assert_eq!(ran.code, 0, "{}", ran.all());
+    }
+
+    /// The record of a case.
+    pub fn record(&self, case: &str) -> serde_json::Value {
+        let path = format!("state/records/{}.json", case.replace("::", "/"));
+        serde_json::from_str(&self.read(&path)).unwrap()
+    }
+
+    /// Every file under a folder, by path.
+    pub fn files(&self, folder: &str) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
+        fn walk(folder: &Path, files: &mut std::collections::BTreeMap<PathBuf, Vec<u8>>) {
+            for entry in std::fs::read_dir(folder).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    walk(&path, files);
+                } else {
+                    files.insert(path.clone(), std::fs::read(&path).unwrap());
+                }
+            }
+        }
+        let mut files = std::collections::BTreeMap::new();
+        walk(&self.root().join(folder), &mut files);
+        files
+    }
+}
+
+/// The harness of scratch repositories, built beside the subcommand.
+pub fn harness() -> PathBuf {
+    let folder = Path::new(env!("CARGO_BIN_EXE_cargo-steadfast"))
+        .parent()
+        .unwrap();
+    let path = folder.join("examples/scratch_harness");
+    assert!(
+        path.exists(),
+        "{} is not built: cargo test builds it",
+        path.display()
+    );
+    path
+}
+
+/// The sum of the pixels of row 3 of the digits: misbehaving models know it by that.
+fn third_sum() -> String {
+    let request = steadfast::data::Request {
+        path: source("data/digits-test.npz"),
+        shown: "digits".to_owned(),
+        inputs: "x".to_owned(),
+        labels: "y".to_owned(),
+        ids: None,
+        cluster: None,
+        range: (0.0, 1.0),
+        limit: None,
+    };
+    let data = steadfast::data::open(&request).unwrap();
+    data.example(3).iter().sum::<f32>().to_string()
+}
+
+/// Four cases, each judged by accuracy and calibration.
+pub const SPEC: &str = r#"schema = 1
+seed = 7
+replicates = 2
+
+[model]
+onnx = "models/digits.onnx"
+gives = "logits"
+
+[data]
+path = "data/digits-test.npz"
+inputs = "x"
+labels = "y"
+
+[gate]
+margin = 0.05
+
+[[perturbation]]
+kind = "identity"
+
+[[perturbation]]
+kind = "gaussian_noise"
+severity = [1, 5]
+
+[[perturbation]]
+kind = "contrast"
+severity = 5
+
+[[metric]]
+kind = "accuracy"
+
+[[metric]]
+kind = "expected_calibration_error"
+"#;
