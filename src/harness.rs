@@ -12,8 +12,9 @@
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -30,6 +31,9 @@ use crate::record::{self, MetricValue, Record, Run};
 use crate::report;
 use crate::spec::{Case, FOLDER, Ledger, Specs, ledger};
 use crate::verdict::{Status, Verdict};
+
+/// How long a case runs before its progress is shown.
+const LONG: Duration = Duration::from_secs(2);
 
 /// What libtest exits with when a test fails.
 const FAILED: u8 = 101;
@@ -244,16 +248,18 @@ impl Session {
 
     /// One trial: run, judge, record, say.
     fn trial(&self, case: &Case) -> Result<(), Failed> {
-        let bar = self.bar(case);
+        let started = Started::now();
+        let (bar, done) = (OnceLock::new(), AtomicU64::new(0));
         let tick = |rows: usize, of: usize| {
-            if let Some(bar) = &bar {
-                bar.set_length(of as u64);
-                bar.inc(rows as u64);
+            let done = done.fetch_add(rows as u64, Ordering::Relaxed) + rows as u64;
+            if started.clock.elapsed() > LONG
+                && let Some(bar) = bar.get_or_init(|| self.bar(case, of))
+            {
+                bar.set_position(done);
             }
         };
-        let started = Started::now();
         let result = engine::run(case, &self.context, &tick).map_err(Error::from);
-        if let Some(bar) = &bar {
+        if let Some(Some(bar)) = bar.get() {
             bar.finish_and_clear();
         }
         let judged = match result {
@@ -318,9 +324,10 @@ impl Session {
         findings.push(finding);
     }
 
-    fn bar(&self, case: &Case) -> Option<ProgressBar> {
+    /// A line of progress, for a person at a terminal.
+    fn bar(&self, case: &Case, rows: usize) -> Option<ProgressBar> {
         let bars = self.progress.as_ref()?;
-        let bar = bars.add(ProgressBar::new(0));
+        let bar = bars.add(ProgressBar::new(rows as u64).with_elapsed(LONG));
         if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} {eta:>5} {msg}") {
             bar.set_style(style);
         }
