@@ -241,7 +241,7 @@ impl Session {
         if level == "0" && !env::is_nextest_process() {
             eprintln!(
                 "steadfast: built without optimisation, so that inference is tens of times slower. \
-                 In Cargo.toml: [profile.dev.package.\"*\"] opt-level = 3"
+                 The README has the lines for Cargo.toml that mend it"
             );
         }
     }

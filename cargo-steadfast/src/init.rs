@@ -372,26 +372,53 @@ fn manifest(root: &Path, steadfast: Option<&str>) -> Result<Option<(String, Stri
             added.push("[[test]]\nname = \"robustness\"\nharness = false".to_owned());
         }
     }
-    let mut profile = &mut document["profile"];
-    for key in ["dev", "package", "*"] {
-        if profile.is_none() {
+    let mut packages = &mut document["profile"];
+    for key in ["dev", "package"] {
+        if packages.is_none() {
             let mut implicit = Table::new();
             implicit.set_implicit(true);
-            *profile = Item::Table(implicit);
+            *packages = Item::Table(implicit);
         }
-        profile = &mut profile[key];
+        packages = &mut packages[key];
     }
-    if profile.is_none() {
-        let mut all = Table::new();
-        all["opt-level"] = value(3);
-        *profile = Item::Table(all);
-        added.push("[profile.dev.package.\"*\"]    # inference is tens of times slower without it\nopt-level = 3".to_owned());
+    if packages.is_none() {
+        let mut table = Table::new();
+        let mut lines = vec![
+            "[profile.dev.package]    # inference is tens of times slower unoptimised".to_owned(),
+        ];
+        for name in COMPUTES {
+            let mut entry = InlineTable::new();
+            entry.insert("opt-level", 3.into());
+            table[name] = value(entry);
+            lines.push(format!("{name} = {{ opt-level = 3 }}"));
+        }
+        *packages = Item::Table(table);
+        added.push(lines.join("\n"));
     }
     if added.is_empty() {
         return Ok(None);
     }
     Ok(Some((document.to_string(), added.join("\n\n"))))
 }
+
+/// What computes: optimising these alone builds in a third of the time that
+/// optimising every dependency takes.
+const COMPUTES: [&str; 14] = [
+    "steadfast",
+    "libm",
+    "ndarray",
+    "ppv-lite86",
+    "rand_chacha",
+    "rayon-core",
+    "rten",
+    "rten-base",
+    "rten-gemm",
+    "rten-simd",
+    "rten-tensor",
+    "rten-vecmath",
+    "sha2",
+    "zlib-rs",
+];
 
 const HARNESS: &str = "//! Every spec of `robustness-specs/` against its baseline.\n\n\
 fn main() -> std::process::ExitCode {\n    steadfast::harness().run()\n}\n";

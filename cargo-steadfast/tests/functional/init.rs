@@ -49,7 +49,7 @@ fn what_it_writes_runs_and_a_second_time_changes_nothing() {
     for words in [
         "[dev-dependencies]\nsteadfast = ",
         "name = \"robustness\"\nharness = false",
-        "[profile.dev.package.\"*\"]\nopt-level = 3",
+        "[profile.dev.package]\nsteadfast = { opt-level = 3 }",
     ] {
         assert!(manifest.contains(words), "{words}: {manifest}");
     }
