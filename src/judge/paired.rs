@@ -315,6 +315,9 @@ fn by_error(pair: &Pair<'_>, error: f64, critical: f64, least: f64) -> (Option<f
 fn by_estimate(pair: &Pair<'_>, estimate: Estimate) -> Harm {
     let (alpha, m) = (pair.alpha(), pair.margin());
     let limits = estimate.limits(alpha);
+    // A sample too small to prove anything proves nothing by having no variance.
+    let enough = pair.case.data.examples == Examples::Exhaustive
+        || pair.examples() as f64 >= fewest_to_prove(alpha, m);
     let p_harm = estimate.p_harm();
     let critical = t_quantile(1.0 - alpha, estimate.degrees);
     let (detectable, needed) = by_error(pair, estimate.error, critical, 0.0);
@@ -324,7 +327,7 @@ fn by_estimate(pair: &Pair<'_>, estimate: Estimate) -> Harm {
         p_harm,
         p_gain: 1.0 - p_harm,
         beyond: [-estimate.estimate > m, estimate.estimate > m],
-        excludes: [limits.lower > -m, limits.upper < m],
+        excludes: [enough && limits.lower > -m, enough && limits.upper < m],
         shows_beyond: limits.upper < -m,
         detectable,
         needed,

@@ -64,6 +64,13 @@ pub fn mean(differences: &[f64], clusters: Option<&[u32]>) -> Mean {
     } else {
         0.0
     };
+    // Equal differences leave a rest of rounding, which is no variance.
+    let rounding = 1e-12 * (harm + gain) / n.max(1.0);
+    let variance = if variance.sqrt() <= rounding {
+        0.0
+    } else {
+        variance
+    };
     let independent =
         ((harm + gain) - (gain - harm) * (gain - harm) / n.max(1.0)) / (n * n).max(1.0);
     let mut design_effect = if variance > 0.0 && independent > 0.0 {

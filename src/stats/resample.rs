@@ -12,9 +12,8 @@ const FEWEST: u64 = 9_999;
 /// smaller than the alpha that it is held against (statistics.md 2.4).
 const RESOLUTION: f64 = 20.0;
 
-/// Draws at least as extreme as the observation after which sampling stops. It is
-/// above [`RESOLUTION`], so that a test that stops early would not have rejected
-/// with all draws either: no decision at alpha depends on stopping.
+/// The fewest draws at least as extreme as the observation after which sampling
+/// stops: large p-values are then known to about 14 %.
 const ENOUGH: u64 = 50;
 
 /// The number of draws of a test at `alpha`: the smallest B with 1 / (B + 1) at
@@ -37,17 +36,21 @@ pub enum Count {
     Falls,
 }
 
-/// The p-value of up to `draws` draws: (1 + exceeding) / (1 + draws), or, once 50
-/// exceed, 50 / drawn, which is valid too.
+/// The p-value of up to [`draws_for`] `alpha` draws: (1 + exceeding) / (1 + draws),
+/// or, once enough exceed, exceeding / drawn, which is valid too.
 ///
 /// Source: Besag & Clifford 1991.
-pub fn sequential_p(draws: u64, mut draw: impl FnMut() -> Count) -> f64 {
+pub fn sequential_p(alpha: f64, mut draw: impl FnMut() -> Count) -> f64 {
+    let draws = draws_for(alpha);
+    // One more than a test that rejects with all draws may have: no decision at
+    // alpha depends on stopping.
+    let enough = ENOUGH.max((alpha * (draws + 1) as f64) as u64 + 1);
     let mut exceeding = 0;
     for drawn in 1..=draws {
         if draw() == Count::Exceeds {
             exceeding += 1;
-            if exceeding == ENOUGH {
-                return ENOUGH as f64 / drawn as f64;
+            if exceeding == enough {
+                return enough as f64 / drawn as f64;
             }
         }
     }
@@ -73,12 +76,13 @@ pub fn swap_p(
     let mut words = vec![0; clusters.div_ceil(64)];
     // Sums are of whole numbers: equal statistics differ by rounding at most.
     let bound = observed + 1e-12 * (1.0 + observed.abs());
-    sequential_p(draws_for(alpha), || {
+    sequential_p(alpha, || {
         words.iter_mut().for_each(|word| *word = stream.word());
-        if statistic(&words) <= bound {
-            Count::Exceeds
-        } else {
+        // A statistic that is not a number is no evidence of harm.
+        if statistic(&words) > bound {
             Count::Falls
+        } else {
+            Count::Exceeds
         }
     })
 }
@@ -287,10 +291,11 @@ mod tests {
         assert_eq!(draws_for(0.0005), 39_999);
         // One in a thousand exceeds: p is just above alpha with all draws, and
         // stopping early says the same.
-        let alpha = 0.0005;
-        for every in [500, 1_000, 1_900, 2_100, 10_000] {
+        for (alpha, every) in [0.0005, 0.01, 0.05].into_iter().flat_map(|alpha| {
+            [15, 19, 21, 25, 95, 101, 500, 1_900, 2_100].map(|every| (alpha, every))
+        }) {
             let mut drawn = 0;
-            let p = sequential_p(draws_for(alpha), || {
+            let p = sequential_p(alpha, || {
                 drawn += 1;
                 if drawn % every == 0 {
                     Count::Exceeds

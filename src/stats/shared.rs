@@ -58,7 +58,8 @@ pub fn crossed(differences: &[f64], replicates: usize) -> Estimate {
     if n < 2 || k < 2 {
         return Estimate {
             estimate,
-            error: 0.0,
+            // Nothing is known of a variance that has one value.
+            error: f64::INFINITY,
             degrees: 1.0,
         };
     }

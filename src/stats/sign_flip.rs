@@ -2,7 +2,7 @@
 //! have the other sign.
 
 use super::distribution::log_half_binomial;
-use super::resample::{Count, draws_for, sequential_p};
+use super::resample::{Count, sequential_p};
 use crate::seed::Stream;
 
 /// Multiplications that the exact test may cost before [`p`] samples instead.
@@ -128,7 +128,7 @@ pub fn sampled_p(differences: &[i64], alpha: f64, stream: &mut Stream) -> f64 {
             table
         })
         .collect();
-    sequential_p(draws_for(alpha), || {
+    sequential_p(alpha, || {
         let mut positive = 0;
         for tables in tables.chunks(8) {
             let signs = stream.word().to_le_bytes();
