@@ -30,7 +30,7 @@ pub struct Limits {
 }
 
 #[cfg(test)]
-mod reference {
+pub(crate) mod reference {
     //! The values that an independent implementation computed.
 
     use serde_json::Value;
