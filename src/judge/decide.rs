@@ -1,7 +1,7 @@
 //! One metric's verdict from its numbers: the table of statistics.md 1.2, from
 //! *regressed* down.
 
-use super::paired::Comparison;
+use super::compare::Comparison;
 use crate::spec::{Direction, Mode, Null, OnInconclusive, TestSpec};
 use crate::verdict::{Status, Verdict};
 

@@ -1,13 +1,15 @@
 //! Outcomes against a baseline: the decision procedure of statistics.md 1.2.
 //!
 //! A verdict is a function of (case, baseline, run) and of nothing else. The
-//! paired statistics that it rests on are in `paired.rs`; the words for people are
-//! in `report`.
+//! paired statistics that it rests on begin in `compare.rs`; the words for people
+//! are in `report`.
 
+mod compare;
 mod decide;
-mod paired;
+mod mean;
+mod whole;
 
-pub use paired::{Comparison, smallest_bearable_margin};
+pub use compare::{Comparison, smallest_bearable_margin};
 
 use crate::baseline::{BaselineFile, BaselineMetric, Lookup};
 use crate::engine::differing_fields;
@@ -265,7 +267,7 @@ pub fn accepted_metrics(case: &Case, run: &Run) -> Vec<BaselineMetric> {
                 identity: spec.identity(),
                 value: value(spec, &run.outcomes, run).unwrap_or(f64::NAN),
                 interval: rows.and_then(|rows| {
-                    paired::interval(metric, spec, &rows, run.clusters.as_deref(), classes)
+                    whole::interval(metric, spec, &rows, run.clusters.as_deref(), classes)
                 }),
             }
         })
@@ -360,7 +362,7 @@ fn metric(
             return judgement;
         }
     }
-    let comparison = paired::compare(&paired::Pair {
+    let comparison = compare::compare(&compare::Pair {
         metric: algorithm,
         spec,
         test,

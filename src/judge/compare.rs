@@ -1,0 +1,209 @@
+//! Two runs of one metric side by side: the change, p-values, limits, and what the
+//! test could have seen. How each form of metric gets there is in `mean` and `whole`.
+
+use super::{mean, whole};
+use crate::metric::{Form, Metric, Rows};
+use crate::seed::Stream;
+use crate::spec::{Direction, MetricSpec, Mode, Null, SeedScope, Spec, TestSpec};
+use crate::stats::Limits;
+use crate::stats::distribution::normal_quantile;
+use crate::stats::power::{Test, fewest_to_prove, smallest_beyond_margin};
+
+/// The seed of the judge's own draws: a verdict is the same on every run.
+const SEED: u64 = 0;
+
+/// Below this number of clusters nothing is proven (statistics.md 2.2).
+pub(super) const FEWEST_CLUSTERS: usize = 8;
+
+/// The numbers that a verdict rests on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// The change of the metric, new minus baseline, in its own unit.
+    pub change: f64,
+    /// The standard error of the change, over clusters.
+    pub error: f64,
+    /// One-sided limits of the change at `alpha_side` each; `None`: none is valid.
+    pub limits: Option<(f64, f64)>,
+    /// The p-value of harm.
+    pub p_harm: f64,
+    /// The p-value of gain.
+    pub p_gain: f64,
+    /// The alpha of each one-sided test.
+    pub alpha_side: f64,
+    /// Whether the observed harm exceeds the margin.
+    pub harm_exceeds_margin: bool,
+    /// Whether the observed gain exceeds the margin.
+    pub gain_exceeds_margin: bool,
+    /// Whether harm beyond the margin is excluded.
+    pub excludes_harm: bool,
+    /// Whether gain beyond the margin is excluded.
+    pub excludes_gain: bool,
+    /// Whether the whole interval lies beyond the margin.
+    pub shows_harm_beyond_margin: bool,
+    /// The smallest harm that would be seen with the asked power.
+    pub detectable: Option<f64>,
+    /// The number of examples with which the detectable drop would be seen.
+    pub needed: Option<u64>,
+    /// Why a failing verdict is not to be trusted with few shared replicates.
+    pub too_few_replicates: bool,
+}
+
+/// Two runs of one metric over the same examples.
+pub struct Pair<'a> {
+    /// How the metric is computed.
+    pub metric: &'a dyn Metric,
+    /// Its entry in the spec.
+    pub spec: &'a MetricSpec,
+    /// How it is judged.
+    pub test: &'a TestSpec,
+    /// The spec.
+    pub case: &'a Spec,
+    /// The baseline's rows.
+    pub old: &'a Rows<'a>,
+    /// This run's rows.
+    pub new: &'a Rows<'a>,
+    /// Which examples belong together.
+    pub clusters: Option<&'a [u32]>,
+    /// Number of classes.
+    pub classes: usize,
+}
+
+/// Everything in terms of harm: a difference is negative where the new run is
+/// worse, and in the unit of the metric.
+pub(super) struct Harm {
+    pub(super) estimate: f64,
+    pub(super) error: f64,
+    pub(super) limits: Option<Limits>,
+    pub(super) p_harm: f64,
+    pub(super) p_gain: f64,
+    pub(super) beyond: [bool; 2],
+    pub(super) excludes: [bool; 2],
+    pub(super) shows_beyond: bool,
+    pub(super) detectable: Option<f64>,
+    pub(super) needed: Option<u64>,
+}
+
+impl Pair<'_> {
+    /// −1 where a rise is harm.
+    pub(super) fn sign(&self) -> i64 {
+        match self.test.direction {
+            Direction::Lower | Direction::Both => 1,
+            Direction::Higher => -1,
+        }
+    }
+
+    pub(super) fn margin(&self) -> f64 {
+        self.test.margin.value()
+    }
+
+    pub(super) fn alpha(&self) -> f64 {
+        let alpha = self.test.alpha.value();
+        // Two one-sided tests prove equivalence at alpha each (Schuirmann 1987).
+        let halved = self.test.direction == Direction::Both && self.test.mode == Mode::Detect;
+        if halved { alpha / 2.0 } else { alpha }
+    }
+
+    /// The test whose power is asked for.
+    pub(super) fn power(&self) -> Test {
+        Test {
+            alpha: self.alpha(),
+            power: self.test.power.value(),
+            margin: self.margin(),
+        }
+    }
+
+    pub(super) fn stream(&self, use_of: &str) -> Stream {
+        Stream::new(SEED, &format!("{use_of}@1"), 0, &self.spec.identity())
+    }
+
+    pub(super) fn examples(&self) -> usize {
+        self.new.len() / self.new.per_example.max(1)
+    }
+}
+
+/// Compares the two runs.
+pub fn compare(pair: &Pair<'_>) -> Comparison {
+    let harm = match pair.metric.form() {
+        Form::Mean => mean::judge(pair),
+        Form::Whole => whole::judge(pair),
+    };
+    let sign = pair.sign() as f64;
+    let turned = |limits: Limits| {
+        if sign > 0.0 {
+            (limits.lower, limits.upper)
+        } else {
+            (-limits.upper, -limits.lower)
+        }
+    };
+    let crossed = pair.case.seed_scope == SeedScope::Shared && pair.new.per_example > 1;
+    Comparison {
+        change: sign * harm.estimate,
+        error: harm.error,
+        limits: harm.limits.map(turned),
+        p_harm: harm.p_harm,
+        p_gain: harm.p_gain,
+        alpha_side: pair.alpha(),
+        harm_exceeds_margin: harm.beyond[0],
+        gain_exceeds_margin: harm.beyond[1],
+        excludes_harm: harm.excludes[0],
+        excludes_gain: harm.excludes[1],
+        shows_harm_beyond_margin: harm.shows_beyond,
+        detectable: harm.detectable,
+        needed: harm.needed,
+        too_few_replicates: crossed && pair.new.per_example < 5,
+    }
+}
+
+/// What a mean with this standard error can see against a `critical` value, and
+/// the number of examples that the question needs. A test whose `least` reachable
+/// p-value is above its alpha sees nothing.
+pub(super) fn by_error(
+    pair: &Pair<'_>,
+    error: f64,
+    critical: f64,
+    least: f64,
+) -> (Option<f64>, Option<u64>) {
+    let test = pair.power();
+    let drop = pair.test.detectable_drop.value();
+    let n = pair.examples() as f64;
+    let z_power = normal_quantile(test.power);
+    let smallest = match pair.test.null {
+        Null::NoHarm => test.smallest_mean(error, critical),
+        Null::Margin => smallest_beyond_margin(critical, test.power, test.margin, error),
+    };
+    let more = match (pair.test.mode, pair.test.null) {
+        (Mode::Prove, _) => Some(((critical + z_power) * error / test.margin).powi(2)),
+        (Mode::Detect, Null::NoHarm) => test.more_needed(drop, error, critical),
+        (Mode::Detect, Null::Margin) => {
+            Some(((smallest - test.margin) / (drop - test.margin)).powi(2))
+        }
+    };
+    let fewest = match pair.test.mode {
+        Mode::Prove => fewest_to_prove(test.alpha, test.margin),
+        Mode::Detect => 0.0,
+    };
+    if least > test.alpha {
+        return (None, None);
+    }
+    let needed = more.map(|more| (n * more).max(fewest).ceil() as u64);
+    (smallest.is_finite().then_some(smallest), needed)
+}
+
+/// The margin that `n` examples bear at `alpha`: the smallest usual one whose
+/// double would be seen with power 0.8 at a churn of 5 % (statistics.md 1.3).
+pub fn smallest_bearable_margin(n: u64, alpha: f64) -> f64 {
+    const USUAL: [f64; 7] = [0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1];
+    let bears = |margin: f64| {
+        let test = Test {
+            alpha,
+            power: 0.8,
+            margin,
+        };
+        test.smallest_drop(n, 0.05)
+            .is_some_and(|drop| drop <= 2.0 * margin)
+    };
+    USUAL
+        .into_iter()
+        .find(|&margin| bears(margin))
+        .unwrap_or(0.1)
+}

@@ -1,0 +1,189 @@
+//! A metric that is the mean of per-example values (statistics.md 2.1 to 2.3b):
+//! replicates are averaged within an example, clusters are summed.
+
+use std::borrow::Cow;
+
+use super::compare::{FEWEST_CLUSTERS, Harm, Pair, by_error};
+use crate::outcome::QUANTA;
+use crate::spec::{Examples, Mode, Null, SeedScope};
+use crate::stats::clustered::{self, Mean};
+use crate::stats::distribution::{normal_quantile, t_quantile};
+use crate::stats::mcnemar::{drop_exceeds, mid_p};
+use crate::stats::power::{fewest_to_prove, pairs_to_prove};
+use crate::stats::shared::Estimate;
+use crate::stats::tango::Table;
+use crate::stats::{exhaustive, shared, sign_flip};
+
+/// Judges the pair.
+pub fn judge(pair: &Pair<'_>) -> Harm {
+    // Whole-number differences of each row: 1 is a flip, or a quantum of a score.
+    let rows: Vec<i64> = row_differences(pair);
+    let per_example = pair.new.per_example;
+    let columns = pair.metric.columns(&pair.spec.label, &pair.spec.parameters);
+    let range = columns.first().and_then(|column| column.range);
+    let is_score = range.is_some();
+    let quantum = range.map_or(1.0, |(low, high)| (high - low) / f64::from(QUANTA));
+    if pair.case.data.examples == Examples::Exhaustive {
+        let values: Vec<f64> = rows.iter().map(|&row| row as f64 * quantum).collect();
+        return by_estimate(pair, exhaustive::fixed_set(&values, per_example));
+    }
+    if pair.case.seed_scope == SeedScope::Shared && per_example > 1 {
+        let values: Vec<f64> = rows.iter().map(|&row| row as f64 * quantum).collect();
+        return by_estimate(pair, shared::crossed(&values, per_example));
+    }
+    let examples: Vec<i64> = rows
+        .chunks(per_example)
+        .map(|rows| rows.iter().sum())
+        .collect();
+    let sums = by_cluster(&examples, pair.clusters);
+    let scale = quantum / per_example as f64;
+    let values: Vec<f64> = examples
+        .iter()
+        .map(|&example| example as f64 * scale)
+        .collect();
+    let effective = clustered::mean(&values, pair.clusters);
+    let single = !is_score && per_example == 1 && pair.clusters.is_none();
+
+    let (harm, gain) = rows
+        .iter()
+        .fold((0_u64, 0_u64), |(harm, gain), &row| match row {
+            row if row < 0 => (harm + row.unsigned_abs(), gain),
+            row => (harm, gain + row.unsigned_abs()),
+        });
+    let beyond = if is_score {
+        [
+            -effective.estimate > pair.margin(),
+            effective.estimate > pair.margin(),
+        ]
+    } else {
+        let (margin, n) = (pair.test.margin.fraction(), rows.len() as u64);
+        [
+            drop_exceeds(harm, gain, n, margin),
+            drop_exceeds(gain, harm, n, margin),
+        ]
+    };
+    let (alpha, m) = (pair.alpha(), pair.margin());
+    let (p_harm, p_gain, limits, excludes, shows_beyond);
+    if single {
+        let table = Table {
+            harm: harm as f64,
+            gain: gain as f64,
+            n: rows.len() as f64,
+        };
+        let z = normal_quantile(1.0 - alpha);
+        p_harm = mid_p(harm, gain);
+        p_gain = mid_p(gain, harm);
+        limits = table.score_limits(z);
+        excludes = [table.score(-m) >= z, -table.score(m) >= z];
+        shows_beyond = table.adjusted_limits(z).upper < -m;
+    } else {
+        let turned: Vec<i64> = sums.iter().map(|sum| -sum).collect();
+        p_harm = sign_flip::p(&sums, alpha, &mut pair.stream("sign_flip"));
+        p_gain = sign_flip::p(&turned, alpha, &mut pair.stream("sign_flip"));
+        limits = effective.limits(alpha);
+        let enough = effective.clusters >= FEWEST_CLUSTERS;
+        excludes = [
+            enough && effective.excludes_down_to(-m, alpha),
+            enough && effective.excludes_up_to(m, alpha),
+        ];
+        shows_beyond = enough && effective.adjusted_upper(alpha) < -m;
+    }
+    let (detectable, needed) = if single && pair.test.null == Null::NoHarm {
+        let churn = (harm + gain) as f64 / rows.len().max(1) as f64;
+        let drop = pair.test.detectable_drop.value();
+        let test = pair.power();
+        let needed = match pair.test.mode {
+            Mode::Detect => test.pairs_needed(drop, (churn + drop).min(1.0)),
+            Mode::Prove => Some(pairs_to_prove(test.alpha, test.power, m, churn)),
+        };
+        (
+            pair.power().smallest_drop(rows.len() as u64, churn),
+            needed.map(|pairs| pairs.ceil() as u64),
+        )
+    } else {
+        let critical = effective.critical(alpha);
+        let least = sign_flip::least_p(effective.clusters);
+        by_error(
+            pair,
+            error_with_harm(pair, &effective, is_score),
+            critical,
+            least,
+        )
+    };
+    Harm {
+        estimate: effective.estimate,
+        error: effective.error,
+        limits: Some(limits),
+        p_harm,
+        p_gain,
+        beyond,
+        excludes,
+        shows_beyond,
+        detectable,
+        needed,
+    }
+}
+
+/// The standard error that a mean would have if harm of the detectable drop came
+/// on top: its whole flips of examples add their own variance.
+fn error_with_harm(pair: &Pair<'_>, effective: &Mean, is_score: bool) -> f64 {
+    if is_score {
+        return effective.error;
+    }
+    let drop = pair.test.detectable_drop.value();
+    let harm = drop * (1.0 - drop) * effective.concentration;
+    (effective.error * effective.error + harm).sqrt()
+}
+
+/// A mean that a t test judges.
+fn by_estimate(pair: &Pair<'_>, estimate: Estimate) -> Harm {
+    let (alpha, m) = (pair.alpha(), pair.margin());
+    let limits = estimate.limits(alpha);
+    // A sample too small to prove anything proves nothing by having no variance.
+    let enough = pair.case.data.examples == Examples::Exhaustive
+        || pair.examples() as f64 >= fewest_to_prove(alpha, m);
+    let p_harm = estimate.p_harm();
+    let critical = t_quantile(1.0 - alpha, estimate.degrees);
+    let (detectable, needed) = by_error(pair, estimate.error, critical, 0.0);
+    Harm {
+        estimate: estimate.estimate,
+        error: estimate.error,
+        limits: Some(limits),
+        p_harm,
+        p_gain: 1.0 - p_harm,
+        beyond: [-estimate.estimate > m, estimate.estimate > m],
+        excludes: [enough && limits.lower > -m, enough && limits.upper < m],
+        shows_beyond: limits.upper < -m,
+        detectable,
+        needed,
+    }
+}
+
+/// The harm-signed difference of each row.
+fn row_differences(pair: &Pair<'_>) -> Vec<i64> {
+    let (mut old, mut new) = (vec![0; 1], vec![0; 1]);
+    let sign = pair.sign();
+    let mut differences = Vec::with_capacity(pair.new.len());
+    for row in 0..pair.new.len() {
+        (old[0], new[0]) = (0, 0);
+        pair.old
+            .add_row(row, pair.metric, &pair.spec.parameters, 1, &mut old);
+        pair.new
+            .add_row(row, pair.metric, &pair.spec.parameters, 1, &mut new);
+        differences.push(sign * (new[0] - old[0]));
+    }
+    differences
+}
+
+/// The sums over clusters; the values themselves where every row is its own.
+fn by_cluster<'a>(values: &'a [i64], clusters: Option<&[u32]>) -> Cow<'a, [i64]> {
+    let Some(clusters) = clusters else {
+        return Cow::Borrowed(values);
+    };
+    let count = clusters.iter().max().map_or(0, |&last| last as usize + 1);
+    let mut sums = vec![0; count];
+    for (&value, &cluster) in values.iter().zip(clusters) {
+        sums[cluster as usize] += value;
+    }
+    Cow::Owned(sums)
+}
