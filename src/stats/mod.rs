@@ -8,9 +8,11 @@
 //!
 //! References are by author and year; the full list is in `docs/statistics.md`.
 
+pub mod auroc;
 pub mod clustered;
 pub mod distribution;
 pub mod exhaustive;
+pub mod jackknife;
 pub mod mcnemar;
 pub mod normal;
 pub mod power;

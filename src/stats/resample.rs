@@ -132,6 +132,16 @@ pub fn jackknife_limits(estimate: f64, left_out: &[f64], alpha: f64) -> Limits {
 /// Source: Efron 1987; the bias correction counts ties half, and quantiles are
 /// linear between order statistics, as `scipy.stats.bootstrap` has them.
 pub fn bca_limits(estimate: f64, bootstrap: &[f64], left_out: &[f64], alpha: f64) -> Limits {
+    accelerated_limits(estimate, bootstrap, acceleration(left_out), alpha)
+}
+
+/// [`bca_limits`] of a known acceleration.
+pub(super) fn accelerated_limits(
+    estimate: f64,
+    bootstrap: &[f64],
+    acceleration: f64,
+    alpha: f64,
+) -> Limits {
     let mut sorted = bootstrap.to_vec();
     sorted.sort_by(f64::total_cmp);
     if sorted.is_empty() || sorted[0] == sorted[sorted.len() - 1] {
@@ -151,7 +161,6 @@ pub fn bca_limits(estimate: f64, bootstrap: &[f64], left_out: &[f64], alpha: f64
         .filter(|&&value| value <= estimate + slack)
         .count();
     let bias = normal_quantile((below + up_to) as f64 / (2.0 * sorted.len() as f64));
-    let acceleration = acceleration(left_out);
     let limit = |p: f64| {
         let z = bias + normal_quantile(p);
         let adjusted = normal_cdf(bias + z / (1.0 - acceleration * z));
