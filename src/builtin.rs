@@ -2,7 +2,8 @@
 
 use crate::catalogue::Catalogue;
 use crate::metric::{
-    Accuracy, BrierScore, ExpectedCalibrationError, MacroF1, Metric, NegativeLogLikelihood,
+    Accuracy, AdaptiveCalibrationError, Auroc, BrierScore, ClasswiseCalibrationError,
+    ExpectedCalibrationError, MacroF1, Metric, NegativeLogLikelihood, WorstSliceAccuracy,
 };
 use crate::perturb::Perturbation;
 use crate::perturb::identity::Identity;
@@ -23,12 +24,16 @@ pub static PERTURBATIONS: [&dyn Perturbation; 6] = [
 ];
 
 /// The metrics, likewise.
-pub static METRICS: [&dyn Metric; 5] = [
+pub static METRICS: [&dyn Metric; 9] = [
     &Accuracy,
+    &WorstSliceAccuracy,
     &NegativeLogLikelihood,
     &BrierScore,
     &ExpectedCalibrationError,
+    &ClasswiseCalibrationError,
+    &AdaptiveCalibrationError,
     &MacroF1,
+    &Auroc,
 ];
 
 /// What a spec may name.

@@ -387,6 +387,7 @@ impl Session {
             replicates: 0,
             ids: None,
             clusters: None,
+            slices: None,
             columns: Vec::new(),
         };
         match judged {

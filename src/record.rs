@@ -25,6 +25,18 @@ pub struct Run {
     pub ids: Option<Vec<String>>,
     /// Which rows belong together, numbered from 0; `None`: all are independent.
     pub clusters: Option<Vec<u32>>,
+    /// Which slice each example is in; `None`: the data names none.
+    pub slices: Option<Slices>,
+}
+
+/// The slices of the data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slices {
+    /// Each example's, by number.
+    pub of: Vec<u32>,
+    /// What they are called.
+    pub names: Vec<String>,
 }
 
 impl Run {
@@ -90,6 +102,9 @@ pub struct Record {
     pub ids: Option<Vec<String>>,
     /// Which rows belong together.
     pub clusters: Option<Vec<u32>>,
+    /// Which slice each example is in.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub slices: Option<Slices>,
     /// The outcomes.
     pub columns: Vec<PackedColumn>,
 }
@@ -171,6 +186,7 @@ impl Record {
         self.identity = Some(run.identity);
         self.ids = run.ids;
         self.clusters = run.clusters;
+        self.slices = run.slices;
         self
     }
 
@@ -201,6 +217,13 @@ impl Record {
         {
             return Err(malformed("ids or clusters are not as many as the examples"));
         }
+        let is_slice = |slices: &Slices| {
+            let names = slices.names.len();
+            slices.of.len() == self.examples && slices.of.iter().all(|&of| (of as usize) < names)
+        };
+        if !self.slices.as_ref().is_none_or(is_slice) {
+            return Err(malformed("slices are not one an example, each with a name"));
+        }
         if outcomes.column(LABEL).is_none() {
             return Err(malformed("the labels are missing"));
         }
@@ -209,6 +232,7 @@ impl Record {
             outcomes,
             ids: self.ids.clone(),
             clusters: self.clusters.clone(),
+            slices: self.slices.clone(),
         }))
     }
 

@@ -15,6 +15,7 @@ fn request() -> Request {
         labels: "y".to_owned(),
         ids: None,
         cluster: None,
+        slice: None,
         range: (0.0, 1.0),
         limit: None,
     }

@@ -1,7 +1,7 @@
 //! Two runs of one metric side by side: the change, p-values, limits, and what the
 //! test could have seen. How each form of metric gets there is in `mean` and `whole`.
 
-use super::{mean, whole};
+use super::{mean, slices, whole};
 use crate::metric::{Form, Metric, Rows};
 use crate::seed::Stream;
 use crate::spec::{Direction, MetricSpec, Mode, Null, SeedScope, Spec, TestSpec};
@@ -28,6 +28,13 @@ pub struct Comparison {
     pub p_harm: f64,
     /// The p-value of gain.
     pub p_gain: f64,
+    /// What the test asks about the margin: in prove mode the p-value of harm of the
+    /// margin or more (small: it is shown to be less), with `null = "margin"` that of
+    /// harm of the margin or less (small: it is shown to be more); `None`: nothing,
+    /// or there are too few clusters to tell.
+    pub p_margin: Option<f64>,
+    /// Which of the two `p_margin` is.
+    pub mode: Mode,
     /// The alpha of each one-sided test.
     pub alpha_side: f64,
     /// Whether the observed harm exceeds the margin.
@@ -46,6 +53,21 @@ pub struct Comparison {
     pub needed: Option<u64>,
     /// Why a failing verdict is not to be trusted with few shared replicates.
     pub too_few_replicates: bool,
+    /// The slice that change, error and limits are of, for a metric of slices.
+    pub slice: Option<Decisive>,
+}
+
+/// The slice that decided about a metric of slices.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decisive {
+    /// What the data calls it.
+    pub name: String,
+    /// Its value in the baseline.
+    pub before: f64,
+    /// Its value in this run.
+    pub after: f64,
+    /// The slice that `detectable` and `needed` are of.
+    pub weakest: String,
 }
 
 /// Two runs of one metric over the same examples.
@@ -64,6 +86,8 @@ pub struct Pair<'a> {
     pub new: &'a Rows<'a>,
     /// Which examples belong together.
     pub clusters: Option<&'a [u32]>,
+    /// What the slices are called.
+    pub slices: &'a [String],
     /// Number of classes.
     pub classes: usize,
 }
@@ -76,11 +100,13 @@ pub(super) struct Harm {
     pub(super) limits: Option<Limits>,
     pub(super) p_harm: f64,
     pub(super) p_gain: f64,
+    pub(super) p_margin: Option<f64>,
     pub(super) beyond: [bool; 2],
     pub(super) excludes: [bool; 2],
     pub(super) shows_beyond: bool,
     pub(super) detectable: Option<f64>,
     pub(super) needed: Option<u64>,
+    pub(super) slice: Option<Decisive>,
 }
 
 impl Pair<'_> {
@@ -101,6 +127,20 @@ impl Pair<'_> {
         // Two one-sided tests prove equivalence at alpha each (Schuirmann 1987).
         let halved = self.test.direction == Direction::Both && self.test.mode == Mode::Detect;
         if halved { alpha / 2.0 } else { alpha }
+    }
+
+    /// The p-value that the test asks for: that the harm is `within` the margin, or
+    /// `beyond` it.
+    pub(super) fn p_margin(
+        &self,
+        within: impl FnOnce() -> f64,
+        beyond: impl FnOnce() -> f64,
+    ) -> Option<f64> {
+        match (self.test.mode, self.test.null) {
+            (Mode::Prove, _) => Some(within()),
+            (Mode::Detect, Null::Margin) => Some(beyond()),
+            (Mode::Detect, Null::NoHarm) => None,
+        }
     }
 
     /// The test whose power is asked for.
@@ -126,6 +166,7 @@ pub fn compare(pair: &Pair<'_>) -> Comparison {
     let harm = match pair.metric.form() {
         Form::Mean => mean::judge(pair),
         Form::Whole => whole::judge(pair),
+        Form::WorstSlice => slices::judge(pair),
     };
     let sign = pair.sign() as f64;
     let turned = |limits: Limits| {
@@ -142,6 +183,8 @@ pub fn compare(pair: &Pair<'_>) -> Comparison {
         limits: harm.limits.map(turned),
         p_harm: harm.p_harm,
         p_gain: harm.p_gain,
+        p_margin: harm.p_margin,
+        mode: pair.test.mode,
         alpha_side: pair.alpha(),
         harm_exceeds_margin: harm.beyond[0],
         gain_exceeds_margin: harm.beyond[1],
@@ -151,6 +194,7 @@ pub fn compare(pair: &Pair<'_>) -> Comparison {
         detectable: harm.detectable,
         needed: harm.needed,
         too_few_replicates: crossed && pair.new.per_example < 5,
+        slice: harm.slice,
     }
 }
 
@@ -185,6 +229,7 @@ pub(super) fn by_error(
     if least > test.alpha {
         return (None, None);
     }
+    let more = more.filter(|more| more.is_finite());
     let needed = more.map(|more| (n * more).max(fewest).ceil() as u64);
     (smallest.is_finite().then_some(smallest), needed)
 }

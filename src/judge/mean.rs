@@ -4,10 +4,11 @@
 use std::borrow::Cow;
 
 use super::compare::{FEWEST_CLUSTERS, Harm, Pair, by_error};
+use crate::metric::Rows;
 use crate::outcome::QUANTA;
 use crate::spec::{Examples, Mode, Null, SeedScope};
 use crate::stats::clustered::{self, Mean};
-use crate::stats::distribution::{normal_quantile, t_quantile};
+use crate::stats::distribution::{normal_cdf, normal_quantile, t_quantile};
 use crate::stats::mcnemar::{drop_exceeds, mid_p};
 use crate::stats::power::{fewest_to_prove, pairs_to_prove};
 use crate::stats::shared::Estimate;
@@ -63,7 +64,7 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
         ]
     };
     let (alpha, m) = (pair.alpha(), pair.margin());
-    let (p_harm, p_gain, limits, excludes, shows_beyond);
+    let (p_harm, p_gain, p_margin, limits, excludes, shows_beyond);
     if single {
         let table = Table {
             harm: harm as f64,
@@ -76,6 +77,10 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
         limits = table.score_limits(z);
         excludes = [table.score(-m) >= z, -table.score(m) >= z];
         shows_beyond = table.adjusted_limits(z).upper < -m;
+        p_margin = pair.p_margin(
+            || normal_cdf(-table.score(-m)),
+            || table.adjusted_p_below(-m, f64::INFINITY),
+        );
     } else {
         let turned: Vec<i64> = sums.iter().map(|sum| -sum).collect();
         p_harm = sign_flip::p(&sums, alpha, &mut pair.stream("sign_flip"));
@@ -87,6 +92,8 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
             enough && effective.excludes_up_to(m, alpha),
         ];
         shows_beyond = enough && effective.adjusted_upper(alpha) < -m;
+        let p = pair.p_margin(|| effective.p_above(-m), || effective.adjusted_p_below(-m));
+        p_margin = p.filter(|_| enough);
     }
     let (detectable, needed) = if single && pair.test.null == Null::NoHarm {
         let churn = (harm + gain) as f64 / rows.len().max(1) as f64;
@@ -116,11 +123,13 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
         limits: Some(limits),
         p_harm,
         p_gain,
+        p_margin,
         beyond,
         excludes,
         shows_beyond,
         detectable,
         needed,
+        slice: None,
     }
 }
 
@@ -151,28 +160,30 @@ fn by_estimate(pair: &Pair<'_>, estimate: Estimate) -> Harm {
         limits: Some(limits),
         p_harm,
         p_gain: 1.0 - p_harm,
+        p_margin: pair
+            .p_margin(|| estimate.p_above(-m), || estimate.p_below(-m))
+            .filter(|_| enough || pair.test.mode == Mode::Detect),
         beyond: [-estimate.estimate > m, estimate.estimate > m],
         excludes: [enough && limits.lower > -m, enough && limits.upper < m],
         shows_beyond: limits.upper < -m,
         detectable,
         needed,
+        slice: None,
     }
 }
 
 /// The harm-signed difference of each row.
 fn row_differences(pair: &Pair<'_>) -> Vec<i64> {
-    let (mut old, mut new) = (vec![0; 1], vec![0; 1]);
     let sign = pair.sign();
-    let mut differences = Vec::with_capacity(pair.new.len());
-    for row in 0..pair.new.len() {
-        (old[0], new[0]) = (0, 0);
-        pair.old
-            .add_row(row, pair.metric, &pair.spec.parameters, 1, &mut old);
-        pair.new
-            .add_row(row, pair.metric, &pair.spec.parameters, 1, &mut new);
-        differences.push(sign * (new[0] - old[0]));
-    }
-    differences
+    let value = |rows: &Rows<'_>, row: usize| {
+        let mut sum = 0;
+        let add = &mut |_, amount| sum += amount;
+        pair.metric.terms(rows.row(row), &pair.spec.parameters, add);
+        sum
+    };
+    (0..pair.new.len())
+        .map(|row| sign * (value(pair.new, row) - value(pair.old, row)))
+        .collect()
 }
 
 /// The sums over clusters; the values themselves where every row is its own.

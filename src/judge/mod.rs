@@ -7,9 +7,13 @@
 mod compare;
 mod decide;
 mod mean;
+mod slices;
+mod sums;
+#[cfg(test)]
+mod tests;
 mod whole;
 
-pub use compare::{Comparison, smallest_bearable_margin};
+pub use compare::{Comparison, Decisive, smallest_bearable_margin};
 
 use crate::baseline::{BaselineFile, BaselineMetric, Lookup};
 use crate::engine::differing_fields;
@@ -244,11 +248,17 @@ fn classes(run: &Run, outcomes: &[&Outcomes]) -> usize {
     usize::from(largest) + 1
 }
 
+/// The rows of some outcomes of the run's examples.
+fn rows<'a>(outcomes: &'a Outcomes, columns: &[ColumnSpec], run: &'a Run) -> Option<Rows<'a>> {
+    let rows = Rows::new(outcomes, columns, run.labels())?;
+    Some(rows.with_slices(run.slices.as_ref().map(|slices| slices.of.as_slice())))
+}
+
 /// The value of a metric over some outcomes; `None` where its columns are not there.
 fn value(spec: &MetricSpec, outcomes: &Outcomes, run: &Run) -> Option<f64> {
     let metric = algorithm(spec);
     let columns = metric.columns(&spec.label, &spec.parameters);
-    let rows = Rows::new(outcomes, &columns, run.labels())?;
+    let rows = rows(outcomes, &columns, run)?;
     Some(rows.value(metric, &spec.parameters, classes(run, &[outcomes])))
 }
 
@@ -260,7 +270,7 @@ pub fn accepted_metrics(case: &Case, run: &Run) -> Vec<BaselineMetric> {
         .map(|spec| {
             let metric = algorithm(spec);
             let columns = metric.columns(&spec.label, &spec.parameters);
-            let rows = Rows::new(&run.outcomes, &columns, run.labels());
+            let rows = rows(&run.outcomes, &columns, run);
             let classes = classes(run, &[&run.outcomes]);
             BaselineMetric {
                 name: spec.label.clone(),
@@ -291,8 +301,8 @@ fn metric(
     let algorithm = algorithm(spec);
     let columns = algorithm.columns(&spec.label, &spec.parameters);
     let classes = classes(run, &[old, &run.outcomes]);
-    let new_rows = Rows::new(&run.outcomes, &columns, run.labels());
-    let old_rows = Rows::new(old, &columns, run.labels());
+    let new_rows = rows(&run.outcomes, &columns, run);
+    let old_rows = rows(old, &columns, run);
     let rows_value = |rows: &Option<Rows<'_>>| {
         rows.as_ref()
             .map(|rows| rows.value(algorithm, &spec.parameters, classes))
@@ -370,6 +380,7 @@ fn metric(
         old: &old_rows,
         new: &new_rows,
         clusters: run.clusters.as_deref(),
+        slices: run.slices.as_ref().map_or(&[], |slices| &slices.names),
         classes,
     });
     if !drifted_alone {

@@ -211,6 +211,7 @@ fn third_sum() -> String {
         labels: "y".to_owned(),
         ids: None,
         cluster: None,
+        slice: None,
         range: (0.0, 1.0),
         limit: None,
     };
