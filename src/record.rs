@@ -36,6 +36,26 @@ impl Run {
         }
     }
 
+    /// The same run of the examples at `places` only. Clusters are numbered anew, as
+    /// they first appear.
+    pub fn examples_at(&self, places: &[usize]) -> Self {
+        let mut numbers = std::collections::HashMap::new();
+        let clusters = self.clusters.as_ref().map(|clusters| {
+            let places = places.iter().filter_map(|&place| clusters.get(place));
+            let number = |cluster: &u32| {
+                let next = numbers.len() as u32;
+                *numbers.entry(*cluster).or_insert(next)
+            };
+            places.map(number).collect()
+        });
+        Self {
+            identity: self.identity.clone(),
+            outcomes: self.outcomes.examples_at(places),
+            ids: Some(places.iter().map(|&place| self.id(place)).collect()),
+            clusters,
+        }
+    }
+
     /// The true classes.
     pub fn labels(&self) -> &[u16] {
         self.outcomes
@@ -164,13 +184,13 @@ pub fn path(state: &Path, case: &str) -> PathBuf {
 
 impl Record {
     /// Fills in the outcomes of `run`.
-    pub fn with_run(mut self, run: Run) -> Self {
+    pub fn with_run(mut self, run: &Run) -> Self {
         self.examples = run.outcomes.examples;
         self.replicates = run.outcomes.replicates;
         self.columns = pack(&run.outcomes);
-        self.identity = Some(run.identity);
-        self.ids = run.ids;
-        self.clusters = run.clusters;
+        self.identity = Some(run.identity.clone());
+        self.ids = run.ids.clone();
+        self.clusters = run.clusters.clone();
         self
     }
 

@@ -8,15 +8,17 @@ mod batch;
 mod context;
 mod guard;
 mod identity;
+mod pooled;
 mod score;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
 pub use context::{Context, Registry};
 pub use guard::install_panic_hook;
-pub use identity::{differences_to_tree, differing_fields, input_differences};
+pub use identity::{differences_to_tree, differing_fields, input_differences, tree_inputs};
 
 use crate::catalogue::Parameters;
 use crate::data::{DataError, Dataset};
@@ -37,10 +39,10 @@ pub enum RunError {
     Spec(#[from] Box<SpecError>),
     /// The data set.
     #[error(transparent)]
-    Data(#[from] std::sync::Arc<DataError>),
+    Data(#[from] Arc<DataError>),
     /// The model, before it was asked anything.
     #[error(transparent)]
-    Model(#[from] std::sync::Arc<ModelError>),
+    Model(#[from] Arc<ModelError>),
     /// The perturbation cannot be applied to these examples.
     #[error(transparent)]
     Perturbation(#[from] PerturbationError),
@@ -55,6 +57,9 @@ pub enum RunError {
         /// What happened, and what to look at.
         reason: String,
     },
+    /// What another case of this process met in the same cell.
+    #[error(transparent)]
+    Shared(#[from] Arc<RunError>),
 }
 
 impl From<RunError> for Error {
@@ -66,24 +71,60 @@ impl From<RunError> for Error {
 /// What the execution of a case needs, all of it opened and checked.
 struct Prepared<'a> {
     case: &'a Case,
-    data: std::sync::Arc<Dataset>,
-    model: std::sync::Arc<context::LoadedModel>,
+    data: Arc<Dataset>,
+    model: Arc<context::LoadedModel>,
     perturbation: identity::Resolved<'a>,
     identity: Identity,
     replicates: usize,
 }
 
-/// Runs a case. `progress` is told how many more rows are done.
+/// The cells of a pooled case.
+fn cells(case: &Case) -> Vec<Case> {
+    let mut cells = crate::spec::cases(&case.spec);
+    cells.retain(|case| case.cell().is_some());
+    cells
+}
+
+/// Runs a case. `progress` is told how many rows more are done, and of how many.
+///
+/// The cells of a spec that is pooled run once a process, whoever asks first.
 pub fn run(
     case: &Case,
     context: &Context,
     progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Arc<Run>, RunError> {
+    if case.spec.pooled.is_none() {
+        return cell(case, context, progress).map(Arc::new);
+    }
+    if case.cell().is_some() {
+        return context.once(&case.name, || cell(case, context, progress));
+    }
+    let runs = cells(case)
+        .iter()
+        .map(|one| context.once(&one.name, || cell(one, context, progress)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let data = context.dataset(&case.spec)?;
+    let identity = identity::identify(case, &data, context)?;
+    pooled::pool(identity, &runs).map(Arc::new)
+}
+
+/// Runs one perturbation at one setting.
+fn cell(
+    case: &Case,
+    context: &Context,
+    progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Run, RunError> {
+    let Some(cell) = case.cell() else {
+        return Err(RunError::Mismatch(format!(
+            "{} has no perturbation of its own",
+            case.name
+        )));
+    };
     let data = context.dataset(&case.spec)?;
     let model = context.model(&case.spec)?;
-    let perturbation = identity::resolve(case, &data, context.registry())?;
+    let perturbation = identity::resolve(cell, &data, context.registry())?;
     perturbation.check(data.shape())?;
-    let identity = identity::identify(case, &data, &perturbation, context)?;
+    let identity = identity::identify(case, &data, context)?;
     let replicates = if perturbation.stochastic() {
         case.spec.replicates as usize
     } else {
@@ -185,7 +226,10 @@ type Score = (&'static dyn Metric, Parameters);
 impl Scores {
     fn of(case: &Case) -> Result<Self, RunError> {
         let mut columns: Vec<(ColumnSpec, Option<Score>)> = Vec::new();
-        for spec in &case.spec.metrics {
+        if case.spec.critical.is_some() {
+            columns.push((ColumnSpec::correct(), None));
+        }
+        for spec in case.metrics() {
             let metric = crate::builtin::metric(spec.kind.name).ok_or_else(|| {
                 RunError::Mismatch(format!(
                     "the metric `{}` is not in this build",

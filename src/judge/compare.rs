@@ -46,6 +46,8 @@ pub struct Comparison {
     pub needed: Option<u64>,
     /// Why a failing verdict is not to be trusted with few shared replicates.
     pub too_few_replicates: bool,
+    /// How many recorded retrains entered, under `null = "retrain"`.
+    pub retrains: Option<usize>,
 }
 
 /// Two runs of one metric over the same examples.
@@ -151,6 +153,7 @@ pub fn compare(pair: &Pair<'_>) -> Comparison {
         detectable: harm.detectable,
         needed: harm.needed,
         too_few_replicates: crossed && pair.new.per_example < 5,
+        retrains: None,
     }
 }
 
@@ -168,12 +171,12 @@ pub(super) fn by_error(
     let n = pair.examples() as f64;
     let z_power = normal_quantile(test.power);
     let smallest = match pair.test.null {
-        Null::NoHarm => test.smallest_mean(error, critical),
+        Null::NoHarm | Null::Retrain => test.smallest_mean(error, critical),
         Null::Margin => smallest_beyond_margin(critical, test.power, test.margin, error),
     };
     let more = match (pair.test.mode, pair.test.null) {
         (Mode::Prove, _) => Some(((critical + z_power) * error / test.margin).powi(2)),
-        (Mode::Detect, Null::NoHarm) => test.more_needed(drop, error, critical),
+        (Mode::Detect, Null::NoHarm | Null::Retrain) => test.more_needed(drop, error, critical),
         (Mode::Detect, Null::Margin) => {
             Some(((smallest - test.margin) / (drop - test.margin)).powi(2))
         }

@@ -88,7 +88,7 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
         ];
         shows_beyond = enough && effective.adjusted_upper(alpha) < -m;
     }
-    let (detectable, needed) = if single && pair.test.null == Null::NoHarm {
+    let (detectable, needed) = if single && pair.test.null != Null::Margin {
         let churn = (harm + gain) as f64 / rows.len().max(1) as f64;
         let drop = pair.test.detectable_drop.value();
         let test = pair.power();

@@ -14,6 +14,7 @@ pub mod exhaustive;
 pub mod mcnemar;
 pub mod normal;
 pub mod power;
+pub mod prediction;
 pub mod proportion;
 pub mod resample;
 pub mod shared;
