@@ -216,10 +216,7 @@ pub fn acceptance(accepted: &Accepted) -> String {
         .as_deref()
         .map_or_else(|| "no commit".to_owned(), short_commit);
     let day = accepted.at.get(..10).unwrap_or(&accepted.at);
-    format!(
-        "{commit}, {day}, {}, \"{}\"",
-        accepted.by, accepted.reason
-    )
+    format!("{commit}, {day}, {}, \"{}\"", accepted.by, accepted.reason)
 }
 
 /// What the test could have seen, and what it would take.

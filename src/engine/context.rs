@@ -14,8 +14,8 @@ use crate::data::{self, DataError, Dataset};
 use crate::digest::{Digest, Hasher};
 use crate::model::{Description, Gives, Model, ModelError, onnx};
 use crate::perturb::Perturbation;
-use crate::record::Run;
 use crate::provenance::{Commit, Environment, ModelIdentity};
+use crate::record::Run;
 use crate::spec::{Located, ModelOrigin, Spec};
 
 /// A user's function that opens a model.

@@ -108,6 +108,22 @@ pub fn run(
     pooled::pool(identity, &runs).map(Arc::new)
 }
 
+/// What is marked critical must be there: else nothing would be guarded.
+fn check_critical(case: &Case, data: &Dataset) -> Result<(), RunError> {
+    let marked = case.spec.critical.as_ref();
+    let unknown = marked.and_then(|critical| {
+        let ids: std::collections::HashSet<&str> = data.ids().iter().map(String::as_str).collect();
+        let mut examples = critical.examples.iter();
+        examples.find(|id| !ids.contains(id.as_str()))
+    });
+    match unknown {
+        None => Ok(()),
+        Some(id) => Err(RunError::Mismatch(format!(
+            "[critical] examples: no example has the id {id}. Correct it, or take it out of the list"
+        ))),
+    }
+}
+
 /// Runs one perturbation at one setting.
 fn cell(
     case: &Case,
@@ -124,6 +140,7 @@ fn cell(
     let model = context.model(&case.spec)?;
     let perturbation = identity::resolve(cell, &data, context.registry())?;
     perturbation.check(data.shape())?;
+    check_critical(case, &data)?;
     let identity = identity::identify(case, &data, context)?;
     let replicates = if perturbation.stochastic() {
         case.spec.replicates as usize

@@ -78,7 +78,10 @@ fn means(cells: &[(&[u16], usize)], examples: usize) -> Vec<u16> {
     let count = cells.len() as u64;
     (0..examples)
         .map(|example| {
-            let sum: u64 = cells.iter().map(|(column, _)| u64::from(column[example])).sum();
+            let sum: u64 = cells
+                .iter()
+                .map(|(column, _)| u64::from(column[example]))
+                .sum();
             ((sum + count / 2) / count) as u16
         })
         .collect()

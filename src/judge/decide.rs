@@ -57,8 +57,12 @@ pub fn decide(comparison: &Comparison, test: &TestSpec, identical: bool) -> Deci
     if regressed {
         let rule = match test.null {
             Null::NoHarm => "harm is shown (p ≤ alpha) and the change is beyond the margin",
-            Null::Retrain if spread => "harm beyond the spread of accepted retrains is shown (p ≤ alpha) and the change is beyond the margin",
-            Null::Retrain => "harm is shown (p ≤ alpha) and the change is beyond the margin; fewer than 3 retrains are recorded, so that their spread is not known (bless --retrain)",
+            Null::Retrain if spread => {
+                "harm beyond the spread of accepted retrains is shown (p ≤ alpha) and the change is beyond the margin"
+            }
+            Null::Retrain => {
+                "harm is shown (p ≤ alpha) and the change is beyond the margin; fewer than 3 retrains are recorded, so that their spread is not known (bless --retrain)"
+            }
             Null::Margin => "the whole interval lies beyond the margin",
         };
         if comparison.too_few_replicates {

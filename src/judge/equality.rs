@@ -43,4 +43,3 @@ pub fn equality(case: &Case, old: &Outcomes, run: &Run) -> Equality {
     }
     worst
 }
-

@@ -30,7 +30,9 @@ impl Flips {
     pub fn at(self, places: &[usize]) -> Self {
         let moved = |examples: Vec<usize>| -> Vec<usize> {
             let moved = examples.into_iter();
-            moved.filter_map(|example| places.get(example).copied()).collect()
+            moved
+                .filter_map(|example| places.get(example).copied())
+                .collect()
         };
         Self {
             worse: moved(self.worse),

@@ -268,7 +268,6 @@ pub fn accepted_metrics(case: &Case, run: &Run) -> Vec<BaselineMetric> {
         .collect()
 }
 
-
 /// What each metric of a run is, and how well its difference to a baseline is known:
 /// what a baseline keeps of a retrain.
 pub fn retrain_metrics(judged: &[MetricJudgement]) -> Vec<RetrainMetric> {

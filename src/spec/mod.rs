@@ -19,6 +19,7 @@ pub use number::Exact;
 pub use parse::{parse_spec, parse_suite};
 pub use read::{Located, is_segment};
 pub use value::{
-    AnchorAt, AnchorSpec, Case, CriticalSpec, DataSpec, Direction, Examples, Gives, MetricSpec, Mode, ModelOrigin, ModelSpec, Null,
-    OnInconclusive, PerturbationRef, PerturbationSpec, SeedScope, Setting, Spec, Subject, Suite, TestSpec,
+    AnchorAt, AnchorSpec, Case, CriticalSpec, DataSpec, Direction, Examples, Gives, MetricSpec,
+    Mode, ModelOrigin, ModelSpec, Null, OnInconclusive, PerturbationRef, PerturbationSpec,
+    SeedScope, Setting, Spec, Subject, Suite, TestSpec,
 };

@@ -9,8 +9,9 @@ use super::grammar;
 use super::number::Exact;
 use super::read::{Checked, Located, Reader, Section, is_segment};
 use super::value::{
-    AnchorAt, AnchorSpec, CriticalSpec, DataSpec, Direction, Examples, Gives, MetricSpec, Mode, ModelOrigin, ModelSpec, Null,
-    OnInconclusive, PerturbationRef, PerturbationSpec, SeedScope, Setting, Spec, Suite, TestSpec,
+    AnchorAt, AnchorSpec, CriticalSpec, DataSpec, Direction, Examples, Gives, MetricSpec, Mode,
+    ModelOrigin, ModelSpec, Null, OnInconclusive, PerturbationRef, PerturbationSpec, SeedScope,
+    Setting, Spec, Suite, TestSpec,
 };
 use crate::catalogue::{Better, Catalogue, MetricKind, Parameters, Scale};
 
@@ -861,12 +862,13 @@ impl Parser<'_, '_> {
         };
         let anchor = given("anchor")
             .and_then(|section| Some((section.text("anchor")?, section.place("anchor"))));
-        let direction = word("direction").and_then(Direction::from_text).unwrap_or(
-            match kind.better {
-                Better::Higher => Direction::Lower,
-                Better::Lower => Direction::Higher,
-            },
-        );
+        let direction =
+            word("direction")
+                .and_then(Direction::from_text)
+                .unwrap_or(match kind.better {
+                    Better::Higher => Direction::Lower,
+                    Better::Lower => Direction::Higher,
+                });
         let null = word("null")
             .and_then(Null::from_text)
             .unwrap_or(Null::NoHarm);
