@@ -98,11 +98,11 @@ fn bare() {
         .iter()
         .filter(|case| case.spec.name == "digits32")
     {
-        let PerturbationRef::BuiltIn(kind) = case.perturbation().kind else {
+        let PerturbationRef::BuiltIn(kind) = case.cell().expect("a cell").0.kind else {
             continue;
         };
         let algorithm = steadfast::builtin::perturbation(kind.name).expect("a built-in");
-        let parameters = match case.setting() {
+        let parameters = match case.cell().expect("a cell").1 {
             Setting::Severity(severity) => kind
                 .at_severity(steadfast::catalogue::Scale::Cifar10C, severity.value())
                 .expect("a severity"),

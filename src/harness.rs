@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use crate::baseline::{self, Lookup};
+use crate::baseline::{Lookup, References};
 use crate::engine::{self, Context, Registry};
 use crate::env;
 use crate::error::{Error, chain};
@@ -29,7 +29,7 @@ use crate::perturb::Perturbation;
 use crate::provenance::{Host, VERSION};
 use crate::record::{self, MetricValue, Record, Run};
 use crate::report;
-use crate::spec::{Case, FOLDER, Ledger, Specs, ledger};
+use crate::spec::{Case, FOLDER, Ledger, PerturbationRef, PerturbationSpec, Specs, ledger};
 use crate::verdict::{Status, Verdict};
 
 /// How long a case runs before its progress is shown.
@@ -216,6 +216,14 @@ struct Session {
     findings: Mutex<Vec<Finding>>,
 }
 
+/// `name@version` of a perturbation, or the name of a user's own.
+fn identity(entry: &PerturbationSpec) -> String {
+    match &entry.kind {
+        PerturbationRef::BuiltIn(kind) => kind.identity(),
+        custom @ PerturbationRef::Custom { .. } => custom.kind(),
+    }
+}
+
 /// What is said about a case at the end.
 struct Finding {
     case: String,
@@ -264,9 +272,12 @@ impl Session {
         }
         let judged = match result {
             Ok(run) => {
-                let lookup = baseline::look_up(self.context.root(), &case.name);
-                let judgement = judge(case, &run, &lookup);
-                let found = match &lookup {
+                // A run has opened its data already.
+                let data = self.context.dataset(&case.spec).ok();
+                let references =
+                    References::look_up(self.context.root(), case, &run, data.as_deref());
+                let judgement = judge(case, &run, &references);
+                let found = match &references.baseline {
                     Lookup::Found(baseline) => Some(baseline.as_ref()),
                     _ => None,
                 };
@@ -275,7 +286,7 @@ impl Session {
                 Judged {
                     verdict: judgement.verdict,
                     status: judgement.status,
-                    record: self.record(case, &started, Some((run, &judgement)), &message),
+                    record: self.record(case, &started, Some((&run, &judgement)), &message),
                     headline,
                     message,
                 }
@@ -339,18 +350,18 @@ impl Session {
         &self,
         case: &Case,
         started: &Started,
-        judged: Option<(Run, &Judgement)>,
+        judged: Option<(&Run, &Judgement)>,
         message: &str,
     ) -> Record {
         let spec = &case.spec;
-        let mut algorithms = vec![match &spec.perturbations[case.perturbation].kind {
-            crate::spec::PerturbationRef::BuiltIn(kind) => kind.identity(),
-            custom @ crate::spec::PerturbationRef::Custom { .. } => custom.kind(),
-        }];
-        algorithms.extend(spec.metrics.iter().map(crate::spec::MetricSpec::identity));
+        let mut algorithms: Vec<String> = match case.cell() {
+            Some((entry, _)) => vec![identity(entry)],
+            None => spec.perturbations.iter().map(identity).collect(),
+        };
+        algorithms.extend(case.metrics().iter().map(crate::spec::MetricSpec::identity));
         let judgement = judged.as_ref().map(|(_, judgement)| *judgement);
         let metrics = judgement.map_or_else(Vec::new, |judgement| {
-            let pairs = spec.metrics.iter().zip(&judgement.metrics);
+            let pairs = case.metrics().iter().zip(&judgement.metrics);
             pairs
                 .map(|(spec, metric)| MetricValue {
                     name: metric.name.clone(),
@@ -425,6 +436,22 @@ impl Session {
             text.push_str(&format!(
                 "warning: {}: {}\n",
                 finding.case, finding.headline
+            ));
+        }
+        let improved: Vec<&str> = findings
+            .iter()
+            .filter(|finding| finding.verdict == Verdict::Improved)
+            .filter(|finding| finding.status == Status::Pass)
+            .map(|finding| finding.case.as_str())
+            .collect();
+        if let Some(first) = improved.first() {
+            let others = match improved.len() {
+                1 => String::new(),
+                count => format!(" and {} others", count - 1),
+            };
+            text.push_str(&format!(
+                "note: {first}{others}: the baseline is behind the model. To hold what was gained: cargo steadfast bless {} --reason \"…\"\n",
+                improved.join(" ")
             ));
         }
         let cases = if findings.len() == 1 { "case" } else { "cases" };

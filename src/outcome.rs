@@ -148,6 +148,28 @@ impl Outcomes {
         self.columns.iter().find(|column| column.spec.name == name)
     }
 
+    /// The outcomes of the examples at `places`, in that order.
+    pub fn examples_at(&self, places: &[usize]) -> Self {
+        let columns = self.columns.iter().map(|column| {
+            let each = match column.spec.per {
+                Per::Replicate => self.replicates,
+                Per::Example => 1,
+            };
+            let values = places
+                .iter()
+                .filter_map(|&place| column.values.get(place * each..(place + 1) * each));
+            Column {
+                spec: column.spec.clone(),
+                values: values.flatten().copied().collect(),
+            }
+        });
+        Self {
+            examples: places.len(),
+            replicates: self.replicates,
+            columns: columns.collect(),
+        }
+    }
+
     /// Only the columns that `names` has, in that order; `None` if one is not there.
     pub fn select(&self, names: &[ColumnSpec]) -> Option<Self> {
         let columns = names.iter().map(|spec| self.column(&spec.name).cloned());

@@ -48,12 +48,55 @@ impl Run {
         }
     }
 
+    /// The same run of the examples at `places` only. Clusters and slices are
+    /// numbered anew, as they first appear.
+    pub fn examples_at(&self, places: &[usize]) -> Self {
+        let clusters = self.clusters.as_deref();
+        Self {
+            identity: self.identity.clone(),
+            outcomes: self.outcomes.examples_at(places),
+            ids: Some(places.iter().map(|&place| self.id(place)).collect()),
+            clusters: clusters.map(|clusters| renumbered(clusters, places).0),
+            slices: self.slices.as_ref().map(|slices| {
+                let (of, numbers) = renumbered(&slices.of, places);
+                let name = |number: &u32| slices.names.get(*number as usize).cloned();
+                Slices {
+                    of,
+                    names: numbers.iter().filter_map(name).collect(),
+                }
+            }),
+        }
+    }
+
+    /// What the slices are called, by number.
+    pub fn slice_names(&self) -> &[String] {
+        self.slices.as_ref().map_or(&[], |slices| &slices.names)
+    }
+
     /// The true classes.
     pub fn labels(&self) -> &[u16] {
         self.outcomes
             .column(LABEL)
             .map_or(&[], |column| &column.values)
     }
+}
+
+/// The numbers at `places`, numbered anew as they first appear, and what each new
+/// number was.
+fn renumbered(numbers: &[u32], places: &[usize]) -> (Vec<u32>, Vec<u32>) {
+    let mut known = std::collections::HashMap::new();
+    let mut before = Vec::new();
+    let anew = places
+        .iter()
+        .filter_map(|&place| numbers.get(place))
+        .map(|&number| {
+            *known.entry(number).or_insert_with(|| {
+                before.push(number);
+                before.len() as u32 - 1
+            })
+        })
+        .collect();
+    (anew, before)
 }
 
 /// A record file.
@@ -179,14 +222,14 @@ pub fn path(state: &Path, case: &str) -> PathBuf {
 
 impl Record {
     /// Fills in the outcomes of `run`.
-    pub fn with_run(mut self, run: Run) -> Self {
+    pub fn with_run(mut self, run: &Run) -> Self {
         self.examples = run.outcomes.examples;
         self.replicates = run.outcomes.replicates;
         self.columns = pack(&run.outcomes);
-        self.identity = Some(run.identity);
-        self.ids = run.ids;
-        self.clusters = run.clusters;
-        self.slices = run.slices;
+        self.identity = Some(run.identity.clone());
+        self.ids = run.ids.clone();
+        self.clusters = run.clusters.clone();
+        self.slices = run.slices.clone();
         self
     }
 

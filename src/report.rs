@@ -3,10 +3,10 @@
 
 use std::fmt::Write;
 
-use crate::baseline::BaselineFile;
+use crate::baseline::{Accepted, BaselineFile};
 use crate::diff::changes;
 use crate::error::Error;
-use crate::judge::{Comparison, Flips, Judgement, MetricJudgement};
+use crate::judge::{AnchorJudgement, Comparison, Flips, Judgement, MetricJudgement};
 use crate::record::Run;
 use crate::spec::{Case, MetricSpec, Mode, TestSpec};
 use crate::verdict::{Status, Verdict};
@@ -23,21 +23,19 @@ pub fn judged(
 ) -> String {
     let mut text = format!("{}: {}\n", case.name, headline(case, judgement));
     let _ = writeln!(text, "  --> {}", case.place());
-    for (spec, metric) in case.spec.metrics.iter().zip(&judgement.metrics) {
+    for (spec, metric) in case.metrics().iter().zip(&judgement.metrics) {
         metric_lines(&mut text, spec, metric, run);
     }
-    if let Some(note) = judgement
-        .note
-        .as_ref()
-        .filter(|_| judgement.verdict != Verdict::Missing)
-    {
-        let _ = writeln!(text, "      note     {note}");
+    if judgement.verdict != Verdict::Missing {
+        for note in &judgement.notes {
+            let _ = writeln!(text, "      note     {note}");
+        }
     }
     if let Some(flips) = &judgement.flips {
         flip_lines(&mut text, flips, run);
     }
     if let Some(baseline) = baseline {
-        let metrics: Vec<String> = case.spec.metrics.iter().map(MetricSpec::identity).collect();
+        let metrics: Vec<String> = case.metrics().iter().map(MetricSpec::identity).collect();
         let changes = changes(baseline, run, &metrics);
         let others = if changes.others.is_some() {
             ""
@@ -45,17 +43,7 @@ pub fn judged(
             "; data, spec, algorithms, environment: the same"
         };
         let _ = writeln!(text, "      model    {}{others}", changes.model);
-        let accepted = &baseline.accepted;
-        let commit = accepted
-            .commit
-            .as_deref()
-            .map_or_else(|| "no commit".to_owned(), short_commit);
-        let day = accepted.at.get(..10).unwrap_or(&accepted.at);
-        let _ = writeln!(
-            text,
-            "      baseline {commit}, {day}, {}, \"{}\"",
-            accepted.by, accepted.reason
-        );
+        let _ = writeln!(text, "      baseline {}", acceptance(&baseline.accepted));
         if let Some(diff) = changes.others {
             let _ = writeln!(text, "      changed besides the model:");
             for line in diff.lines() {
@@ -95,8 +83,7 @@ fn indent(text: &str, by: &str) -> String {
 /// What happened, in one line.
 pub fn headline(case: &Case, judgement: &Judgement) -> String {
     let decisive = case
-        .spec
-        .metrics
+        .metrics()
         .iter()
         .zip(&judgement.metrics)
         .find(|(_, metric)| {
@@ -104,7 +91,7 @@ pub fn headline(case: &Case, judgement: &Judgement) -> String {
         });
     match (judgement.verdict, decisive) {
         (Verdict::Missing | Verdict::Stale | Verdict::Error, Some((_, metric)))
-            if judgement.note.is_none() =>
+            if judgement.notes.is_empty() =>
         {
             format!("{}: {}", metric.name, metric.rule)
         }
@@ -145,6 +132,16 @@ pub fn headline(case: &Case, judgement: &Judgement) -> String {
                 test.margin
             )
         }
+        (Verdict::Drifted, Some((_, metric))) => match &metric.anchor {
+            Some(since) => format!(
+                "{} drifted {} → {} since its anchor (margin {})",
+                metric.name,
+                number(since.value),
+                number(metric.value),
+                since.margin
+            ),
+            None => judgement.verdict.words().to_owned(),
+        },
         (Verdict::Inconclusive, Some((spec, metric))) => {
             let drop = spec
                 .test
@@ -194,6 +191,40 @@ fn metric_lines(text: &mut String, spec: &MetricSpec, metric: &MetricJudgement, 
     if metric.verdict == Some(Verdict::Inconclusive) {
         power_line(text, comparison, test);
     }
+    if let Some(since) = metric.anchor.as_ref().filter(|since| since.drifted) {
+        anchor_lines(text, since);
+    }
+}
+
+/// What became of a metric since its anchor, and the accepted changes in between.
+fn anchor_lines(text: &mut String, since: &AnchorJudgement) {
+    let _ = writeln!(
+        text,
+        "      anchor   {} → now: {}",
+        number(since.value),
+        evidence(&since.comparison, since.margin.value()),
+    );
+    let _ = writeln!(text, "               {}", acceptance(&since.accepted));
+    for step in &since.steps {
+        let _ = writeln!(
+            text,
+            "      {}  {} → {}: {}",
+            signed(step.after - step.before),
+            number(step.before),
+            number(step.after),
+            acceptance(&step.accepted)
+        );
+    }
+}
+
+/// Commit, day, author and reason of what was accepted.
+pub fn acceptance(accepted: &Accepted) -> String {
+    let commit = accepted
+        .commit
+        .as_deref()
+        .map_or_else(|| "no commit".to_owned(), short_commit);
+    let day = accepted.at.get(..10).unwrap_or(&accepted.at);
+    format!("{commit}, {day}, {}, \"{}\"", accepted.by, accepted.reason)
 }
 
 /// What the test could have seen, and what it would take.
@@ -296,9 +327,14 @@ fn reproduce(case: &Case) -> String {
 fn how_to(case: &Case, verdict: Verdict) -> String {
     let mut text = reproduce(case);
     if verdict.moves() {
+        let anchor = if verdict == Verdict::Drifted {
+            " --reanchor"
+        } else {
+            ""
+        };
         let _ = writeln!(
             text,
-            "  accept:    cargo steadfast bless {} --reason \"…\"",
+            "  accept:    cargo steadfast bless {}{anchor} --reason \"…\"",
             case.name
         );
     }

@@ -15,8 +15,12 @@ pub enum Verdict {
     Missing,
     /// The baseline was made from other inputs, or by another version of a metric.
     Stale,
+    /// An example marked critical was right and is wrong.
+    Critical,
     /// Nothing changed, and the outcomes differ.
     Nondeterministic,
+    /// Harm beyond the anchor's margin is shown since the anchor.
+    Drifted,
     /// Harm beyond the margin is shown.
     Regressed,
     /// Harm is shown, within the margin.
@@ -37,11 +41,13 @@ pub enum Verdict {
 
 impl Verdict {
     /// All, worst first: a case's verdict is the worst of its metrics'.
-    pub const WORST_FIRST: [Self; 12] = [
+    pub const WORST_FIRST: [Self; 14] = [
         Self::Error,
         Self::Missing,
         Self::Stale,
+        Self::Critical,
         Self::Nondeterministic,
+        Self::Drifted,
         Self::Regressed,
         Self::Degraded,
         Self::Inconclusive,
@@ -64,7 +70,13 @@ impl Verdict {
     pub fn moves(self) -> bool {
         matches!(
             self,
-            Self::Missing | Self::Stale | Self::Regressed | Self::Degraded | Self::Improved
+            Self::Missing
+                | Self::Stale
+                | Self::Critical
+                | Self::Drifted
+                | Self::Regressed
+                | Self::Degraded
+                | Self::Improved
         )
     }
 
@@ -74,7 +86,9 @@ impl Verdict {
             Self::Error => "error",
             Self::Missing => "missing",
             Self::Stale => "stale",
+            Self::Critical => "critical",
             Self::Nondeterministic => "nondeterministic",
+            Self::Drifted => "drifted",
             Self::Regressed => "regressed",
             Self::Degraded => "degraded",
             Self::Inconclusive => "inconclusive",
@@ -92,7 +106,9 @@ impl Verdict {
             Self::Error => "could not be run",
             Self::Missing => "no baseline yet",
             Self::Stale => "the baseline is of other inputs",
+            Self::Critical => "a critical example is wrong now",
             Self::Nondeterministic => "nothing changed, and the outcomes differ",
+            Self::Drifted => "drifted from the anchor",
             Self::Regressed => "regressed",
             Self::Degraded => "worse, within the margin",
             Self::Inconclusive => "cannot tell: too few examples",

@@ -29,7 +29,7 @@ fn at_batch(name: &str, batch: usize) -> Vec<Case> {
 }
 
 fn outcomes(case: &Case, context: &Context) -> Outcomes {
-    run(case, context, &|_, _| {}).unwrap().outcomes
+    run(case, context, &|_, _| {}).unwrap().outcomes.clone()
 }
 
 fn context() -> Context {

@@ -70,6 +70,52 @@ impl Perturbation for Roll {
     }
 }
 
+/// Says in the second element which cell a row is asked about.
+struct Cell;
+
+static CELL: PerturbationKind = PerturbationKind {
+    name: "cell",
+    version: 1,
+    about: "Names a cell of a table.",
+    source: "none",
+    stochastic: false,
+    parameters: &[Parameter {
+        name: "cell",
+        about: "Which.",
+        minimum: 0.0,
+        maximum: 100.0,
+        integer: true,
+        default: None,
+    }],
+    severities: &[],
+};
+
+impl Perturbation for Cell {
+    fn kind(&self) -> &'static PerturbationKind {
+        &CELL
+    }
+
+    fn check(&self, _: &[usize]) -> Result<(), PerturbationError> {
+        Ok(())
+    }
+
+    fn apply(&self, mut example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: &mut Stream) {
+        // Perturbations work on the unit scale; the data's range is [0, 4096].
+        example[[1]] = parameters.get("cell") as f32 / 4096.0;
+    }
+}
+
+/// A model that is a table: line by line the cells, letter by letter whether each
+/// row is right. All labels are 0.
+fn table(batch: &ArrayViewD<'_, f32>, cells: &[Vec<u8>]) -> Array2<f32> {
+    let mut logits = Array2::zeros((batch.len_of(Axis(0)), 2));
+    for (input, mut row) in batch.axis_iter(Axis(0)).zip(logits.rows_mut()) {
+        let [example, cell] = [input[[0]], input[[1]]].map(|value| value.round() as usize);
+        row[usize::from(cells[cell][example] != b'1')] = 3.0;
+    }
+    logits
+}
+
 fn main() -> std::process::ExitCode {
     let good = || {
         Ok(from_fn(Gives::Logits, |batch: ArrayViewD<'_, f32>| {
@@ -128,6 +174,16 @@ fn main() -> std::process::ExitCode {
                 answers(&batch)
             }))
         })
+        .model("table", || {
+            let path = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+            let text = std::fs::read_to_string(format!("{path}/models/table.txt"))
+                .map_err(|error| ModelError::Failed(error.to_string()))?;
+            let cells: Vec<Vec<u8>> = text.lines().map(|line| line.as_bytes().to_vec()).collect();
+            Ok(from_fn(Gives::Logits, move |batch: ArrayViewD<'_, f32>| {
+                table(&batch, &cells)
+            }))
+        })
         .perturbation("roll", Roll)
+        .perturbation("cell", Cell)
         .run()
 }

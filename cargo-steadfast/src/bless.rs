@@ -4,11 +4,14 @@
 use steadfast::baseline::{self, Accepted, BaselineFile, Draft};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::judge::{accepted_metrics, wanted_columns};
+use steadfast::verdict::Verdict;
 
+use crate::anchor;
 use crate::cases::{Recorded, Unusable, recorded, refuse_in_ci};
 use crate::exit_code::ExitCode;
 use crate::prune;
 use crate::repository::Repository;
+use crate::retrain;
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -21,7 +24,13 @@ pub struct Arguments {
     /// Move also the cases in which nothing was shown
     #[arg(long)]
     all: bool,
-    /// Delete the baselines of cases that no spec asks for
+    /// Make the new baselines the anchors, too: harm since then counts anew
+    #[arg(long)]
+    reanchor: bool,
+    /// Record the run as an honest retrain of the accepted model, and move nothing
+    #[arg(long, conflicts_with_all = ["all", "reanchor"])]
+    retrain: bool,
+    /// Delete the baselines and anchors of cases that no spec asks for
     #[arg(long)]
     prune: bool,
 }
@@ -65,14 +74,35 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
             ExitCode::Baseline
         });
     }
+    let ready: Vec<Recorded> = ready.into_iter().filter_map(Result::ok).collect();
+    let acceptance = Acceptance {
+        by: author,
+        reason: arguments.reason.clone(),
+        reanchor: arguments.reanchor,
+    };
+    if arguments.retrain {
+        return retrain::run(&repository, &ready, &acceptance);
+    }
+    let drifted: Vec<&str> = ready
+        .iter()
+        .filter(|case| case.judgement.verdict == Verdict::Drifted)
+        .map(|case| case.case.name.as_str())
+        .collect();
+    if !drifted.is_empty() && !arguments.reanchor {
+        eprintln!(
+            "Error: accepted changes have added up to harm since the anchor: {}. Look at the steps (cargo steadfast review, or the trial's message); bless --reanchor accepts all of it\nnothing was moved",
+            drifted.join(", ")
+        );
+        return Ok(ExitCode::Regressed);
+    }
     let mut tally = Tally::default();
-    for case in ready.into_iter().filter_map(Result::ok) {
+    for case in ready {
         let moves = case.judgement.verdict.moves() || case.lookup_is_unusable();
-        if moves || arguments.all {
+        if moves || arguments.all || arguments.reanchor {
             if case.is_pending() {
                 say!("{}", case.message().trim_end());
             }
-            accept(&repository, &case, &author, &arguments.reason, &mut tally)?;
+            accept(&repository, &case, &acceptance, &mut tally)?;
         } else {
             tally.kept.push(format!(
                 "{}: {}",
@@ -124,7 +154,35 @@ impl Tally {
 impl Recorded {
     /// Whether a file stands there that is no baseline: it may be replaced.
     pub fn lookup_is_unusable(&self) -> bool {
-        matches!(self.lookup, baseline::Lookup::Unusable(_))
+        matches!(self.references.baseline, baseline::Lookup::Unusable(_))
+    }
+}
+
+/// Who accepts, and why.
+pub struct Acceptance {
+    /// `Name <address>`.
+    pub by: String,
+    /// In the author's words.
+    pub reason: String,
+    /// Whether the new baselines are the anchors, too.
+    pub reanchor: bool,
+}
+
+impl Acceptance {
+    /// As a baseline keeps it; `case` knows the commit of its run.
+    pub fn of(&self, case: &Recorded) -> Accepted {
+        let commit = case.record.commit.as_ref();
+        Accepted {
+            by: self.by.clone(),
+            at: jiff::Timestamp::now()
+                .strftime("%Y-%m-%dT%H:%M:%SZ")
+                .to_string(),
+            commit: commit.map(|commit| {
+                let mark = if commit.dirty { "+" } else { "" };
+                format!("{}{mark}", commit.id)
+            }),
+            reason: self.reason.clone(),
+        }
     }
 }
 
@@ -132,31 +190,47 @@ impl Recorded {
 pub fn accept(
     repository: &Repository,
     case: &Recorded,
-    author: &str,
-    reason: &str,
+    acceptance: &Acceptance,
     tally: &mut Tally,
 ) -> Result<(), Error> {
-    let file = draft(case, author, reason)?.finish();
+    let name = &case.case.name;
+    let file = draft(repository, case, acceptance)?.finish();
     let same = case
         .baseline()
         .is_some_and(|old: &BaselineFile| old.is_same(&file));
-    if same {
-        tally.unchanged.push(case.case.name.clone());
+    let anchored = anchor::keep(repository, case, acceptance, same)?;
+    if same && !anchored {
+        tally.unchanged.push(name.clone());
         return Ok(());
     }
-    baseline::write(&repository.root, &file).map_err(|error| {
+    if !same {
+        save(repository, &file)?;
+    }
+    say!("  blessed:   {}", baseline::path(name));
+    for line in anchor::spent(case, acceptance) {
+        say!("             {line}");
+    }
+    say!("");
+    tally.moved.push(name.clone());
+    Ok(())
+}
+
+/// Writes a baseline.
+pub fn save(repository: &Repository, file: &BaselineFile) -> Result<(), Error> {
+    baseline::write(&repository.root, file).map_err(|error| {
         let path = baseline::path(&file.case);
         Error::new(
             ErrorKind::Evidence,
             format!("failed to write {path}: {error}"),
         )
-    })?;
-    say!("  blessed:   {}\n", baseline::path(&file.case));
-    tally.moved.push(case.case.name.clone());
-    Ok(())
+    })
 }
 
-fn draft(case: &Recorded, author: &str, reason: &str) -> Result<Draft, Error> {
+fn draft(
+    repository: &Repository,
+    case: &Recorded,
+    acceptance: &Acceptance,
+) -> Result<Draft, Error> {
     let columns = wanted_columns(&case.case);
     let outcomes = case.run.outcomes.select(&columns).ok_or_else(|| {
         let message = format!(
@@ -165,24 +239,19 @@ fn draft(case: &Recorded, author: &str, reason: &str) -> Result<Draft, Error> {
         );
         Error::new(ErrorKind::Evidence, message)
     })?;
-    let commit = case
-        .record
-        .commit
-        .as_ref()
-        .map(|commit| format!("{}{}", commit.id, if commit.dirty { "+" } else { "" }));
+    let mut history = Vec::new();
+    if let Some(old) = case.baseline() {
+        history.extend(old.history.iter().cloned());
+        history.push(old.blessing());
+    }
     Ok(Draft {
         case: case.case.name.clone(),
         metrics: accepted_metrics(&case.case, &case.run),
         identity: case.run.identity.clone(),
         outcomes,
-        accepted: Accepted {
-            by: author.to_owned(),
-            at: jiff::Timestamp::now()
-                .strftime("%Y-%m-%dT%H:%M:%SZ")
-                .to_string(),
-            commit,
-            reason: reason.to_owned(),
-        },
+        accepted: acceptance.of(case),
+        history,
+        examples: repository.examples(&case.case)?,
     })
 }
 

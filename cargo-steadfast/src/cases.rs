@@ -1,7 +1,7 @@
 //! What the last run says about a case: its record, held against the tree and
 //! against the baseline.
 
-use steadfast::baseline::{BaselineFile, Lookup, look_up};
+use steadfast::baseline::{BaselineFile, Lookup, References};
 use steadfast::engine::differences_to_tree;
 use steadfast::error::{Error, ErrorKind};
 use steadfast::judge::{Judgement, judge, wanted_columns};
@@ -20,8 +20,8 @@ pub struct Recorded {
     pub record: Record,
     /// What the record holds.
     pub run: Run,
-    /// What stands as its baseline.
-    pub lookup: Lookup,
+    /// What it is held against.
+    pub references: References,
     /// What the record is worth against the baseline, judged now.
     pub judgement: Judgement,
 }
@@ -29,7 +29,7 @@ pub struct Recorded {
 impl Recorded {
     /// The baseline, if it can be used.
     pub fn baseline(&self) -> Option<&BaselineFile> {
-        match &self.lookup {
+        match &self.references.baseline {
             Lookup::Found(baseline) => Some(baseline),
             _ => None,
         }
@@ -97,13 +97,14 @@ pub fn recorded(repository: &Repository, case: Case) -> Result<Recorded, Unusabl
             case.name, case.name
         )));
     }
-    let lookup = look_up(&repository.root, &case.name);
-    let judgement = judge(&case, &run, &lookup);
+    let data = repository.context.dataset(&case.spec).ok();
+    let references = References::look_up(&repository.root, &case, &run, data.as_deref());
+    let judgement = judge(&case, &run, &references);
     Ok(Recorded {
         case,
         record,
         run,
-        lookup,
+        references,
         judgement,
     })
 }

@@ -200,9 +200,10 @@ impl Found {
         )
     }
 
-    /// Cases of the first spec: the clean one and those below.
+    /// Tests of the first spec: the clean case and those below, each against its
+    /// baseline and against its anchor.
     fn tests(&self) -> u32 {
-        if self.image { 1 + 3 + 2 + 2 } else { 1 + 2 }
+        2 * if self.image { 1 + 3 + 2 + 2 } else { 1 + 2 }
     }
 
     fn capacity(&self) -> u32 {
@@ -218,8 +219,9 @@ impl Found {
 
     fn suite(&self) -> String {
         format!(
-            "# What all specs share: the error budget. A test is one metric of one case; each\n\
-             # has the alpha 0.05 / capacity, whatever other specs there are.\n\
+            "# What all specs share: the error budget. A test is one metric of one case against\n\
+             # its baseline or its anchor; each has the alpha 0.05 / capacity, whatever other\n\
+             # specs there are.\n\
              [family]\nalpha = 0.05\ncapacity = {}\n",
             self.capacity()
         )

@@ -10,6 +10,7 @@ macro_rules! say {
     }};
 }
 
+mod anchor;
 mod bless;
 mod cases;
 mod exit_code;
@@ -18,6 +19,7 @@ mod list;
 mod prune;
 mod reject;
 mod repository;
+mod retrain;
 mod review;
 mod schema;
 mod status;

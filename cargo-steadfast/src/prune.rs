@@ -1,4 +1,4 @@
-//! Baselines of cases that no spec asks for.
+//! Baselines and anchors of cases that no spec asks for.
 
 use std::path::PathBuf;
 
@@ -13,12 +13,15 @@ use crate::repository::{Repository, matches};
 /// When the folder cannot be read.
 pub fn orphans(repository: &Repository) -> Result<Vec<(String, PathBuf)>, Error> {
     let cases = repository.specs.cases();
-    let files = baseline::files(&repository.root).map_err(|error| {
-        Error::new(
-            ErrorKind::Evidence,
-            format!("failed to read {}/: {error}", baseline::FOLDER),
-        )
-    })?;
+    let mut files = Vec::new();
+    for folder in [baseline::FOLDER, baseline::ANCHORS] {
+        files.extend(baseline::files(&repository.root, folder).map_err(|error| {
+            Error::new(
+                ErrorKind::Evidence,
+                format!("failed to read {folder}/: {error}"),
+            )
+        })?);
+    }
     // The cases of a spec that does not parse are not known: none of its files is an orphan.
     let broken = |name: &str| {
         repository
@@ -45,7 +48,7 @@ pub fn run(repository: &Repository, filters: &[String]) -> Result<(), Error> {
                 format!("failed to delete {}: {error}", path.display()),
             )
         })?;
-        say!("pruned: {}", baseline::path(&name));
+        say!("pruned: {}", repository.shown(&path));
     }
     Ok(())
 }

@@ -1,9 +1,12 @@
 //! The repository that the command is typed in: its root, its state folder, its
 //! specs.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use steadfast::baseline::ExamplesSeen;
 use steadfast::engine::{Context, Registry};
 use steadfast::env;
 use steadfast::error::{Error, ErrorKind};
@@ -21,6 +24,8 @@ pub struct Repository {
     pub specs: Specs,
     /// Opened data sets and hashed models.
     pub context: Context,
+    /// What is remembered of the examples of each data set, by its digests.
+    examples: RefCell<HashMap<String, ExamplesSeen>>,
 }
 
 impl Repository {
@@ -41,6 +46,7 @@ impl Repository {
             state: state_folder(&root),
             specs: Specs::read(&root, &steadfast::builtin::catalogue()),
             context: Context::new(root.clone(), Registry::default()),
+            examples: RefCell::default(),
             root,
         })
     }
@@ -68,6 +74,25 @@ impl Repository {
             filters.is_empty() || filters.iter().any(|filter| matches(filter, &case.name))
         };
         Ok(cases.into_iter().filter(wanted).collect())
+    }
+
+    /// What a baseline of `case` remembers of its examples; `None` where a draw of them
+    /// is used, which grown data would change.
+    pub fn examples(&self, case: &Case) -> Result<Option<ExamplesSeen>, Error> {
+        if case.spec.data.limit.is_some() {
+            return Ok(None);
+        }
+        let data = self.context.dataset(&case.spec).map_err(Error::from)?;
+        let key = format!("{} {}", data.digest(), data.ids_digest());
+        let mut known = self.examples.borrow_mut();
+        let seen = known.entry(key).or_insert_with(|| ExamplesSeen::of(&data));
+        Ok(Some(seen.clone()))
+    }
+
+    /// A path as people read it: from the root.
+    pub fn shown(&self, path: &Path) -> String {
+        let path = path.strip_prefix(&self.root).unwrap_or(path);
+        path.display().to_string()
     }
 
     /// Prints what is wrong with the specs that `filters` could mean.

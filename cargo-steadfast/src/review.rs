@@ -3,8 +3,9 @@
 use std::io::{BufRead, IsTerminal, Write};
 
 use steadfast::error::{Error, ErrorKind};
+use steadfast::verdict::Verdict;
 
-use crate::bless::{Tally, accept, author};
+use crate::bless::{Acceptance, Tally, accept, author};
 use crate::cases::{Recorded, recorded, refuse_in_ci};
 use crate::exit_code::ExitCode;
 use crate::reject::reject;
@@ -42,8 +43,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         say!("\n[{}/{count}] {}", index + 1, case.message());
         match ask(&mut input)? {
             Answer::Bless => {
-                let reason = ask_reason(&mut input)?;
-                accept(&repository, case, &author, &reason, &mut tally)?;
+                let acceptance = Acceptance {
+                    by: author.clone(),
+                    reason: ask_reason(&mut input)?,
+                    // What was shown is the drift itself: accepting it is a new start.
+                    reanchor: case.judgement.verdict == Verdict::Drifted,
+                };
+                accept(&repository, case, &acceptance, &mut tally)?;
             }
             Answer::Reject => {
                 reject(&repository, &case.case.name)?;

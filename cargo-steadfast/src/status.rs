@@ -1,8 +1,8 @@
 //! `status`: which baselines are missing, stale, orphaned or pending, and how
 //! large they are.
 
-use steadfast::baseline::{self, Lookup, look_up};
-use steadfast::engine::input_differences;
+use steadfast::baseline::{self, BaselineFile, Lookup, look_up};
+use steadfast::engine::{RunError, differing_fields, tree_inputs};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::record::Record;
 use steadfast::spec::{Case, ledger};
@@ -43,10 +43,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         });
     }
     let orphans = orphans(&repository)?;
-    for (name, _) in &orphans {
+    for (name, path) in &orphans {
         say!(
             "orphaned: {} (no spec asks for {name}; `bless --prune` deletes it)",
-            baseline::path(name)
+            repository.shown(path)
         );
     }
     say!("{}, {} orphaned", counts.words(), orphans.len());
@@ -132,7 +132,7 @@ fn examine(repository: &Repository, case: Case) -> (Found, Option<String>) {
         Lookup::Unusable(error) => return (Found::Unusable, Some(format!("unusable: {error}"))),
         Lookup::Found(baseline) => baseline,
     };
-    match input_differences(&case, &repository.context, &baseline.inputs) {
+    match stale_fields(repository, &case, &baseline) {
         Err(error) => {
             let error = Error::from(error).to_string();
             return (Found::Unusable, Some(format!("unusable: {name}: {error}")));
@@ -145,7 +145,7 @@ fn examine(repository: &Repository, case: Case) -> (Found, Option<String>) {
         }
         Ok(_) => {}
     }
-    for metric in &case.spec.metrics {
+    for metric in case.metrics() {
         let known = baseline
             .metrics
             .iter()
@@ -177,4 +177,28 @@ fn examine(repository: &Repository, case: Case) -> (Found, Option<String>) {
         }
         _ => (Found::Good, None),
     }
+}
+
+/// In what the inputs of a baseline differ from the tree's; nothing where only the
+/// data grew.
+fn stale_fields(
+    repository: &Repository,
+    case: &Case,
+    baseline: &BaselineFile,
+) -> Result<Vec<String>, RunError> {
+    let wanted = tree_inputs(case, &repository.context, &baseline.inputs)?;
+    let fields = differing_fields(&baseline.inputs, &wanted);
+    if fields.is_empty() {
+        return Ok(fields);
+    }
+    let data = repository.context.dataset(&case.spec)?;
+    let old = (
+        &baseline.inputs,
+        baseline.examples.as_ref(),
+        baseline.counts.n,
+    );
+    Ok(match baseline::common(old, &wanted, &data) {
+        Some(_) => Vec::new(),
+        None => fields,
+    })
 }

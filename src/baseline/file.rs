@@ -1,8 +1,12 @@
 //! The baseline file: a head for people, packed columns below, and a digest over
 //! both.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use super::grown::ExamplesSeen;
 
 use crate::digest::{Digest, canonical_json};
 use crate::outcome::{Outcomes, PackedColumn, UnpackError, pack, unpack};
@@ -33,6 +37,15 @@ pub struct BaselineFile {
     pub environment: Environment,
     /// Who accepted it, and why.
     pub accepted: Accepted,
+    /// What was accepted before, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub history: Vec<Blessing>,
+    /// Honest retrains of the accepted model.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub retrains: Vec<Retrain>,
+    /// What the examples were; `None`: nothing that grown data could be held against.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub examples: Option<ExamplesSeen>,
     /// The outcomes.
     pub columns: Vec<PackedColumn>,
     /// The examples' ids, in order.
@@ -79,6 +92,40 @@ pub struct Accepted {
     pub reason: String,
 }
 
+/// An earlier baseline of the case, in brief.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blessing {
+    /// Who and why.
+    pub accepted: Accepted,
+    /// The value of each metric.
+    pub values: BTreeMap<String, f64>,
+}
+
+/// An honest retrain of the accepted model: the same pipeline, another seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retrain {
+    /// Its model.
+    pub model: Digest,
+    /// Who recorded it, and what it is.
+    pub accepted: Accepted,
+    /// What each metric was.
+    pub metrics: Vec<RetrainMetric>,
+}
+
+/// A metric of a retrain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetrainMetric {
+    /// `name@version(parameters)`.
+    pub identity: String,
+    /// Its value.
+    pub value: f64,
+    /// The standard error of its difference to the accepted model's.
+    pub error: f64,
+}
+
 /// What a baseline is made of.
 #[derive(Clone, Debug)]
 pub struct Draft {
@@ -92,6 +139,10 @@ pub struct Draft {
     pub outcomes: Outcomes,
     /// Who and why.
     pub accepted: Accepted,
+    /// What was accepted before.
+    pub history: Vec<Blessing>,
+    /// What the examples are.
+    pub examples: Option<ExamplesSeen>,
 }
 
 /// Why a baseline cannot be used.
@@ -198,11 +249,14 @@ impl Draft {
             model: self.identity.model,
             environment: self.identity.environment,
             accepted: self.accepted,
+            history: self.history,
+            retrains: Vec::new(),
+            examples: self.examples,
             columns: pack(&self.outcomes),
             ids_digest: self.identity.ids_digest,
             digest: Digest::of(b""),
         };
-        file.digest = file.content_digest();
+        file.seal();
         file
     }
 }
@@ -217,16 +271,35 @@ impl BaselineFile {
         Digest::of_json(&value)
     }
 
+    /// Makes the digest that of the content.
+    pub fn seal(&mut self) {
+        self.digest = self.content_digest();
+    }
+
+    /// This baseline in brief, for the history of the one that takes its place.
+    pub fn blessing(&self) -> Blessing {
+        let values = self.metrics.iter();
+        Blessing {
+            accepted: self.accepted.clone(),
+            values: values
+                .map(|metric| (metric.name.clone(), metric.value))
+                .collect(),
+        }
+    }
+
     /// The outcomes.
     pub fn outcomes(&self) -> Result<Outcomes, UnpackError> {
         unpack(self.counts.n, self.counts.replicates, &self.columns)
     }
 
     /// Whether `other` accepts the same outcomes of the same inputs, model and
-    /// environment: then nothing is to be written, not even a reason.
+    /// environment: then nothing is to be written, not even a reason. (A file that does
+    /// not remember its examples is not the same as one that does.)
     pub fn is_same(&self, other: &Self) -> bool {
         let strip = |file: &Self| Self {
             accepted: other.accepted.clone(),
+            history: Vec::new(),
+            retrains: Vec::new(),
             digest: other.digest.clone(),
             ..file.clone()
         };
@@ -271,7 +344,7 @@ pub fn render(file: &BaselineFile) -> String {
             format!("\n  {head}[\n{}]}}", lines.join(",\n"))
         })
         .collect();
-    let entries = [
+    let mut entries = vec![
         ("schema", json(&file.schema)),
         ("case", json(&file.case)),
         ("metrics", list(&file.metrics)),
@@ -281,10 +354,21 @@ pub fn render(file: &BaselineFile) -> String {
         ("model", object(&file.model)),
         ("environment", object(&file.environment)),
         ("accepted", object(&file.accepted)),
+    ];
+    if !file.history.is_empty() {
+        entries.push(("history", list(&file.history)));
+    }
+    if !file.retrains.is_empty() {
+        entries.push(("retrains", list(&file.retrains)));
+    }
+    if let Some(examples) = &file.examples {
+        entries.push(("examples", json(examples)));
+    }
+    entries.extend([
         ("columns", format!("[{}\n ]", columns.join(","))),
         ("ids_digest", json(&file.ids_digest)),
         ("digest", json(&file.digest)),
-    ];
+    ]);
     let lines: Vec<String> = entries
         .into_iter()
         .map(|(key, value)| format!(" \"{key}\": {value}"))
@@ -399,6 +483,8 @@ mod tests {
                 commit: Some("cbe35c93d1155c8ae081ab55ecfa3785be837785+".to_owned()),
                 reason: "retrained with augmentation".to_owned(),
             },
+            history: Vec::new(),
+            examples: None,
         }
     }
 
@@ -429,7 +515,21 @@ mod tests {
         ) {
             let mut draft = draft(n, replicates, with_score, fill);
             draft.accepted.reason = reason;
-            let file = draft.finish();
+            let mut file = draft.finish();
+            file.history = vec![file.blessing(); n % 3];
+            file.retrains = vec![
+                Retrain {
+                    model: Digest::of(b"retrain"),
+                    accepted: file.accepted.clone(),
+                    metrics: vec![RetrainMetric {
+                        identity: "accuracy@1".to_owned(),
+                        value: 0.1 * f64::from(fill),
+                        error: 1.0 / f64::from(fill.max(1)),
+                    }],
+                };
+                replicates % 3
+            ];
+            file.seal();
             let text = render(&file);
             let read = parse("baselines/x.json", &file.case, text.as_bytes()).unwrap();
             prop_assert_eq!(render(&read), text);

@@ -1,4 +1,4 @@
-//! The folder of baselines: one file a case, `digits::identity` in
+//! The folders of baselines and of anchors: one file a case, `digits::identity` in
 //! `baselines/digits/identity.json`.
 
 use std::io;
@@ -9,6 +9,10 @@ use crate::file::write_atomically;
 
 /// The folder, beside `Cargo.toml`.
 pub const FOLDER: &str = "baselines";
+
+/// The folder of anchors, beside it: the baseline that a case's later ones are also
+/// held against. There is none while the baseline itself is the anchor.
+pub const ANCHORS: &str = "anchors";
 
 /// What stands where a case's baseline should be.
 #[derive(Debug)]
@@ -23,20 +27,37 @@ pub enum Lookup {
 
 /// The file of a case, from the root, with `/` between the segments.
 pub fn path(case: &str) -> String {
-    format!("{FOLDER}/{}.json", case.replace("::", "/"))
+    path_in(FOLDER, case)
+}
+
+/// The file of a case's anchor, likewise.
+pub fn anchor_path(case: &str) -> String {
+    path_in(ANCHORS, case)
+}
+
+fn path_in(folder: &str, case: &str) -> String {
+    format!("{folder}/{}.json", case.replace("::", "/"))
 }
 
 /// Reads the baseline of a case.
 pub fn look_up(root: &Path, case: &str) -> Lookup {
-    let shown = path(case);
-    match std::fs::read(root.join(&shown)) {
-        Ok(text) => match parse(&shown, case, &text) {
+    read(root, &path(case), case)
+}
+
+/// Reads the anchor of a case.
+pub fn look_up_anchor(root: &Path, case: &str) -> Lookup {
+    read(root, &anchor_path(case), case)
+}
+
+fn read(root: &Path, shown: &str, case: &str) -> Lookup {
+    match std::fs::read(root.join(shown)) {
+        Ok(text) => match parse(shown, case, &text) {
             Ok(file) => Lookup::Found(Box::new(file)),
             Err(error) => Lookup::Unusable(error),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Lookup::Missing,
         Err(source) => Lookup::Unusable(BaselineError::Unreadable {
-            path: shown,
+            path: shown.to_owned(),
             source,
         }),
     }
@@ -47,9 +68,24 @@ pub fn write(root: &Path, file: &BaselineFile) -> io::Result<()> {
     write_atomically(&root.join(path(&file.case)), render(file).as_bytes())
 }
 
-/// All baseline files under `root`: the case that each would be of, and its path
-/// from the root. A case that no spec asks for is an orphan.
-pub fn files(root: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+/// Keeps a baseline as the anchor of its case, whole or not at all.
+pub fn write_anchor(root: &Path, file: &BaselineFile) -> io::Result<()> {
+    write_atomically(&root.join(anchor_path(&file.case)), render(file).as_bytes())
+}
+
+/// Removes the anchor of a case, so that its baseline is the anchor; says whether
+/// there was one.
+pub fn remove_anchor(root: &Path, case: &str) -> io::Result<bool> {
+    match std::fs::remove_file(root.join(anchor_path(case))) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// All files under a `folder` of `root`, [`FOLDER`] or [`ANCHORS`]: the case that
+/// each would be of, and its path. A case that no spec asks for is an orphan.
+pub fn files(root: &Path, folder: &str) -> io::Result<Vec<(String, PathBuf)>> {
     fn walk(
         folder: &Path,
         segments: &mut Vec<String>,
@@ -72,18 +108,20 @@ pub fn files(root: &Path) -> io::Result<Vec<(String, PathBuf)>> {
         Ok(())
     }
     let mut found = Vec::new();
-    match walk(&root.join(FOLDER), &mut Vec::new(), &mut found) {
+    match walk(&root.join(folder), &mut Vec::new(), &mut found) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
         Ok(()) => Ok(found),
     }
 }
 
-/// The size of all baseline files, in bytes.
+/// The size of all files of baselines and anchors, in bytes.
 pub fn total_size(root: &Path) -> io::Result<u64> {
     let mut total = 0;
-    for (_, path) in files(root)? {
-        total += std::fs::metadata(path)?.len();
+    for folder in [FOLDER, ANCHORS] {
+        for (_, path) in files(root, folder)? {
+            total += std::fs::metadata(path)?.len();
+        }
     }
     Ok(total)
 }

@@ -1,12 +1,22 @@
-//! Accepted outcomes: the file, looking one up, and files that no case asks for.
+//! Accepted outcomes: the file, looking one up with its anchor, and files that no
+//! case asks for.
 //!
 //! Nothing in this crate calls [`write()`] by itself: only the subcommand's `bless`
 //! does.
 
 mod file;
 mod folder;
+mod grown;
+mod references;
+mod tag;
 
 pub use file::{
-    Accepted, BaselineError, BaselineFile, BaselineMetric, Counts, Draft, SCHEMA, parse, render,
+    Accepted, BaselineError, BaselineFile, BaselineMetric, Blessing, Counts, Draft, Retrain,
+    RetrainMetric, SCHEMA, parse, render,
 };
-pub use folder::{FOLDER, Lookup, files, look_up, path, total_size, write};
+pub use folder::{
+    ANCHORS, FOLDER, Lookup, anchor_path, files, look_up, path, remove_anchor, total_size, write,
+    write_anchor,
+};
+pub use grown::{Common, ExamplesSeen, common};
+pub use references::{Anchor, References};

@@ -15,6 +15,7 @@ use crate::digest::{Digest, Hasher};
 use crate::model::{Description, Gives, Model, ModelError, onnx};
 use crate::perturb::Perturbation;
 use crate::provenance::{Commit, Environment, ModelIdentity};
+use crate::record::Run;
 use crate::spec::{Located, ModelOrigin, Spec};
 
 /// A user's function that opens a model.
@@ -88,6 +89,8 @@ pub struct Context {
     datasets: Memo<String, Dataset, DataError>,
     models: Memo<String, LoadedModel, ModelError>,
     digests: Memo<String, Digest, std::io::Error>,
+    /// Of cells that a pooled case shares.
+    runs: Memo<String, Run, RunError>,
     commit: OnceLock<Option<Commit>>,
 }
 
@@ -100,6 +103,7 @@ impl Context {
             datasets: Memo::new(),
             models: Memo::new(),
             digests: Memo::new(),
+            runs: Memo::new(),
             commit: OnceLock::new(),
         }
     }
@@ -112,6 +116,15 @@ impl Context {
     /// What the user registered.
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// The outcomes of the case called `name`, run once a process.
+    pub(super) fn once(
+        &self,
+        name: &str,
+        run: impl FnOnce() -> Result<Run, RunError>,
+    ) -> Result<Arc<Run>, RunError> {
+        Ok(self.runs.get(name.to_owned(), run)?)
     }
 
     /// The repository's commit, looked up once.

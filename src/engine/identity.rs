@@ -10,7 +10,7 @@ use crate::data::Dataset;
 use crate::digest::Digest;
 use crate::perturb::Perturbation;
 use crate::provenance::Identity;
-use crate::spec::{Case, PerturbationRef, Setting};
+use crate::spec::{Case, PerturbationRef, PerturbationSpec, Setting};
 
 /// Images whose shorter side is below this many pixels have CIFAR-10-C's severities.
 const SMALL: usize = 64;
@@ -52,13 +52,12 @@ impl Resolved<'_> {
     }
 }
 
-/// Finds the algorithm of a case and the values of its parameters.
+/// Finds the algorithm of a perturbation and the values of its parameters.
 pub fn resolve<'a>(
-    case: &'a Case,
+    (entry, setting): (&'a PerturbationSpec, &Setting),
     data: &Dataset,
     registry: &'a Registry,
 ) -> Result<Resolved<'a>, RunError> {
-    let entry = case.perturbation();
     let (algorithm, prefix): (&dyn Perturbation, _) = match &entry.kind {
         PerturbationRef::BuiltIn(kind) => {
             let built_in = crate::builtin::perturbation(kind.name).ok_or_else(|| {
@@ -85,7 +84,7 @@ pub fn resolve<'a>(
         },
     };
     let kind = algorithm.kind();
-    let parameters = match (case.setting(), &entry.kind) {
+    let parameters = match (setting, &entry.kind) {
         (Setting::Severity(severity), _) => {
             let scale = entry.scale.or_else(|| scale_by_size(data.shape())).ok_or_else(|| {
                 RunError::Mismatch(format!(
@@ -211,22 +210,17 @@ pub fn input_differences(
     context: &Context,
     recorded: &Value,
 ) -> Result<Vec<String>, RunError> {
+    Ok(differing_fields(
+        recorded,
+        &tree_inputs(case, context, recorded)?,
+    ))
+}
+
+/// The inputs that the tree asks for. What only the test binary knows is taken from
+/// `recorded`.
+pub fn tree_inputs(case: &Case, context: &Context, recorded: &Value) -> Result<Value, RunError> {
     let data = context.dataset(&case.spec)?;
-    let wanted = match &case.perturbation().kind {
-        PerturbationRef::BuiltIn(_) => {
-            let perturbation = resolve(case, &data, context.registry())?;
-            inputs(case, &data, &perturbation)
-        }
-        PerturbationRef::Custom { .. } => {
-            let mut inputs = recorded.as_object().cloned().unwrap_or_default();
-            inputs.insert("data".to_owned(), source(case, &data));
-            if inputs.contains_key("seed") {
-                draws(case, &mut inputs);
-            }
-            Value::Object(inputs)
-        }
-    };
-    Ok(differing_fields(recorded, &wanted))
+    inputs(case, &data, context.registry(), Some(recorded))
 }
 
 /// The fields in which two JSON objects differ: `data.digest: a → b`.
@@ -270,16 +264,8 @@ pub fn differing_fields(old: &Value, new: &Value) -> Vec<String> {
 }
 
 /// The identity of a case.
-///
-/// A deterministic perturbation draws nothing, so that seed, replicates and seed
-/// scope are no part of its inputs.
-pub fn identify(
-    case: &Case,
-    data: &Dataset,
-    perturbation: &Resolved<'_>,
-    context: &Context,
-) -> Result<Identity, RunError> {
-    let inputs = inputs(case, data, perturbation);
+pub fn identify(case: &Case, data: &Dataset, context: &Context) -> Result<Identity, RunError> {
+    let inputs = inputs(case, data, context.registry(), None)?;
     let (model, environment) = context.model_identity(&case.spec)?;
     Ok(Identity {
         inputs_digest: Digest::of_json(&inputs),
@@ -290,10 +276,53 @@ pub fn identify(
     })
 }
 
-/// What the model is asked.
-fn inputs(case: &Case, data: &Dataset, perturbation: &Resolved<'_>) -> Value {
+/// What the model is asked: the data, and what is done to them, once for a cell
+/// and in a list for a pooled case.
+fn inputs(
+    case: &Case,
+    data: &Dataset,
+    registry: &Registry,
+    recorded: Option<&Value>,
+) -> Result<Value, RunError> {
     let mut inputs = Map::new();
+    if case.cell().is_some() {
+        inputs = asked(case, data, registry, recorded)?;
+    } else {
+        let recorded = recorded.and_then(|recorded| recorded.get("cells"));
+        let cells = super::cells(case);
+        let cells = cells.iter().enumerate().map(|(index, cell)| {
+            let recorded = recorded.and_then(|cells| cells.get(index));
+            asked(cell, data, registry, recorded).map(Value::Object)
+        });
+        inputs.insert("cells".to_owned(), cells.collect::<Result<_, _>>()?);
+    }
     inputs.insert("data".to_owned(), source(case, data));
+    Ok(Value::Object(inputs))
+}
+
+/// What is done to the examples in one cell.
+///
+/// A deterministic perturbation draws nothing, so that seed, replicates and seed
+/// scope are no part of its inputs.
+fn asked(
+    case: &Case,
+    data: &Dataset,
+    registry: &Registry,
+    recorded: Option<&Value>,
+) -> Result<Map<String, Value>, RunError> {
+    let mut inputs = Map::new();
+    let Some(cell) = case.cell() else {
+        return Ok(inputs);
+    };
+    let custom = matches!(cell.0.kind, PerturbationRef::Custom { .. });
+    if let Some(recorded) = recorded.filter(|_| custom) {
+        inputs = recorded.as_object().cloned().unwrap_or_default();
+        if inputs.contains_key("seed") {
+            draws(case, &mut inputs);
+        }
+        return Ok(inputs);
+    }
+    let perturbation = resolve(cell, data, registry)?;
     let mut change = Map::new();
     change.insert("kind".to_owned(), perturbation.identity.clone().into());
     if !perturbation.parameters.0.is_empty() {
@@ -306,7 +335,7 @@ fn inputs(case: &Case, data: &Dataset, perturbation: &Resolved<'_>) -> Value {
     if perturbation.stochastic() {
         draws(case, &mut inputs);
     }
-    Value::Object(inputs)
+    Ok(inputs)
 }
 
 /// Which examples.

@@ -8,16 +8,18 @@ mod batch;
 mod context;
 mod guard;
 mod identity;
+mod pooled;
 mod score;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
 pub use context::{Context, Registry};
 pub use guard::install_panic_hook;
-pub use identity::{differences_to_tree, differing_fields, input_differences};
+pub use identity::{differences_to_tree, differing_fields, input_differences, tree_inputs};
 
 use crate::catalogue::Parameters;
 use crate::data::{DataError, Dataset};
@@ -38,10 +40,10 @@ pub enum RunError {
     Spec(#[from] Box<SpecError>),
     /// The data set.
     #[error(transparent)]
-    Data(#[from] std::sync::Arc<DataError>),
+    Data(#[from] Arc<DataError>),
     /// The model, before it was asked anything.
     #[error(transparent)]
-    Model(#[from] std::sync::Arc<ModelError>),
+    Model(#[from] Arc<ModelError>),
     /// The perturbation cannot be applied to these examples.
     #[error(transparent)]
     Perturbation(#[from] PerturbationError),
@@ -56,6 +58,9 @@ pub enum RunError {
         /// What happened, and what to look at.
         reason: String,
     },
+    /// What another case of this process met in the same cell.
+    #[error(transparent)]
+    Shared(#[from] Arc<RunError>),
 }
 
 impl From<RunError> for Error {
@@ -67,25 +72,78 @@ impl From<RunError> for Error {
 /// What the execution of a case needs, all of it opened and checked.
 struct Prepared<'a> {
     case: &'a Case,
-    data: std::sync::Arc<Dataset>,
-    model: std::sync::Arc<context::LoadedModel>,
+    data: Arc<Dataset>,
+    model: Arc<context::LoadedModel>,
     perturbation: identity::Resolved<'a>,
     identity: Identity,
     replicates: usize,
 }
 
-/// Runs a case. `progress` is told how many more rows are done.
+/// The cells of a pooled case.
+fn cells(case: &Case) -> Vec<Case> {
+    let mut cells = crate::spec::cases(&case.spec);
+    cells.retain(|case| case.cell().is_some());
+    cells
+}
+
+/// Runs a case. `progress` is told how many rows more are done, and of how many.
+///
+/// The cells of a spec that is pooled run once a process, whoever asks first.
 pub fn run(
     case: &Case,
     context: &Context,
     progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Arc<Run>, RunError> {
+    if case.spec.pooled.is_none() {
+        return cell(case, context, progress).map(Arc::new);
+    }
+    if case.cell().is_some() {
+        return context.once(&case.name, || cell(case, context, progress));
+    }
+    let runs = cells(case)
+        .iter()
+        .map(|one| context.once(&one.name, || cell(one, context, progress)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let data = context.dataset(&case.spec)?;
+    let identity = identity::identify(case, &data, context)?;
+    pooled::pool(identity, &runs).map(Arc::new)
+}
+
+/// What is marked critical must be there: else nothing would be guarded.
+fn check_critical(case: &Case, data: &Dataset) -> Result<(), RunError> {
+    let marked = case.spec.critical.as_ref();
+    let unknown = marked.and_then(|critical| {
+        let ids: std::collections::HashSet<&str> = data.ids().iter().map(String::as_str).collect();
+        let mut examples = critical.examples.iter();
+        examples.find(|id| !ids.contains(id.as_str()))
+    });
+    match unknown {
+        None => Ok(()),
+        Some(id) => Err(RunError::Mismatch(format!(
+            "[critical] examples: no example has the id {id}. Correct it, or take it out of the list"
+        ))),
+    }
+}
+
+/// Runs one perturbation at one setting.
+fn cell(
+    case: &Case,
+    context: &Context,
+    progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Run, RunError> {
+    let Some(cell) = case.cell() else {
+        return Err(RunError::Mismatch(format!(
+            "{} has no perturbation of its own",
+            case.name
+        )));
+    };
     let data = context.dataset(&case.spec)?;
     let model = context.model(&case.spec)?;
-    let perturbation = identity::resolve(case, &data, context.registry())?;
+    let perturbation = identity::resolve(cell, &data, context.registry())?;
     perturbation.check(data.shape())?;
+    check_critical(case, &data)?;
     enough_of_each_class(case, &data)?;
-    let identity = identity::identify(case, &data, &perturbation, context)?;
+    let identity = identity::identify(case, &data, context)?;
     let replicates = if perturbation.stochastic() {
         case.spec.replicates as usize
     } else {
@@ -186,7 +244,7 @@ const FEWEST_OF_A_CLASS: usize = 10;
 
 /// Refuses to judge a metric by a class that is hardly there.
 fn enough_of_each_class(case: &Case, data: &Dataset) -> Result<(), RunError> {
-    for spec in case.spec.metrics.iter().filter(|spec| spec.test.is_some()) {
+    for spec in case.metrics().iter().filter(|spec| spec.test.is_some()) {
         let strata = metric(spec)?.strata(&spec.parameters);
         if strata == Strata::All {
             continue;
@@ -236,7 +294,10 @@ impl Scores {
     fn of(case: &Case) -> Result<Self, RunError> {
         let mut columns: Vec<(ColumnSpec, Option<Score>)> = Vec::new();
         let mut metrics = Vec::new();
-        for spec in &case.spec.metrics {
+        if case.spec.critical.is_some() {
+            columns.push((ColumnSpec::correct(), None));
+        }
+        for spec in case.metrics() {
             let metric = metric(spec)?;
             metrics.push((spec.label.clone(), (metric, spec.parameters.clone())));
             for column in metric.columns(&spec.label, &spec.parameters) {

@@ -53,6 +53,8 @@ pub struct Comparison {
     pub needed: Option<u64>,
     /// Why a failing verdict is not to be trusted with few shared replicates.
     pub too_few_replicates: bool,
+    /// How many recorded retrains entered, under `null = "retrain"`.
+    pub retrains: Option<usize>,
     /// The slice that change, error and limits are of, for a metric of slices.
     pub slice: Option<Decisive>,
 }
@@ -139,7 +141,7 @@ impl Pair<'_> {
         match (self.test.mode, self.test.null) {
             (Mode::Prove, _) => Some(within()),
             (Mode::Detect, Null::Margin) => Some(beyond()),
-            (Mode::Detect, Null::NoHarm) => None,
+            (Mode::Detect, Null::NoHarm | Null::Retrain) => None,
         }
     }
 
@@ -194,6 +196,7 @@ pub fn compare(pair: &Pair<'_>) -> Comparison {
         detectable: harm.detectable,
         needed: harm.needed,
         too_few_replicates: crossed && pair.new.per_example < 5,
+        retrains: None,
         slice: harm.slice,
     }
 }
@@ -212,12 +215,12 @@ pub(super) fn by_error(
     let n = pair.examples() as f64;
     let z_power = normal_quantile(test.power);
     let smallest = match pair.test.null {
-        Null::NoHarm => test.smallest_mean(error, critical),
+        Null::NoHarm | Null::Retrain => test.smallest_mean(error, critical),
         Null::Margin => smallest_beyond_margin(critical, test.power, test.margin, error),
     };
     let more = match (pair.test.mode, pair.test.null) {
         (Mode::Prove, _) => Some(((critical + z_power) * error / test.margin).powi(2)),
-        (Mode::Detect, Null::NoHarm) => test.more_needed(drop, error, critical),
+        (Mode::Detect, Null::NoHarm | Null::Retrain) => test.more_needed(drop, error, critical),
         (Mode::Detect, Null::Margin) => {
             Some(((smallest - test.margin) / (drop - test.margin)).powi(2))
         }

@@ -2,6 +2,7 @@
 //! *regressed* down.
 
 use super::compare::Comparison;
+use super::retrain::FEWEST_RETRAINS;
 use crate::spec::{Direction, Mode, Null, OnInconclusive, TestSpec};
 use crate::verdict::{Status, Verdict};
 
@@ -46,13 +47,22 @@ pub fn decide(comparison: &Comparison, test: &TestSpec, identical: bool) -> Deci
             "every stored outcome is equal",
         );
     }
+    let spread = comparison
+        .retrains
+        .is_some_and(|retrains| retrains >= FEWEST_RETRAINS);
     let regressed = match test.null {
-        Null::NoHarm => harmed && comparison.harm_exceeds_margin,
+        Null::NoHarm | Null::Retrain => harmed && comparison.harm_exceeds_margin,
         Null::Margin => comparison.shows_harm_beyond_margin,
     };
     if regressed {
         let rule = match test.null {
             Null::NoHarm => "harm is shown (p ≤ alpha) and the change is beyond the margin",
+            Null::Retrain if spread => {
+                "harm beyond the spread of accepted retrains is shown (p ≤ alpha) and the change is beyond the margin"
+            }
+            Null::Retrain => {
+                "harm is shown (p ≤ alpha) and the change is beyond the margin; fewer than 3 retrains are recorded, so that their spread is not known (bless --retrain)"
+            }
             Null::Margin => "the whole interval lies beyond the margin",
         };
         if comparison.too_few_replicates {

@@ -95,7 +95,7 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
         let p = pair.p_margin(|| effective.p_above(-m), || effective.adjusted_p_below(-m));
         p_margin = p.filter(|_| enough);
     }
-    let (detectable, needed) = if single && pair.test.null == Null::NoHarm {
+    let (detectable, needed) = if single && pair.test.null != Null::Margin {
         let churn = (harm + gain) as f64 / rows.len().max(1) as f64;
         let drop = pair.test.detectable_drop.value();
         let test = pair.power();

@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use num_rational::Ratio;
 
-use super::value::{Case, Mode, Spec, Suite};
+use super::number::Exact;
+use super::value::{Case, MetricSpec, Mode, Spec, Subject, Suite};
 
-/// The cases of a spec, in the order of the file.
+/// The last segment of the name of a pooled case.
+pub const POOLED: &str = "pooled";
+
+/// The cases of a spec, in the order of the file, and the pooled one last.
 pub fn cases(spec: &Arc<Spec>) -> Vec<Case> {
     let mut cases = Vec::new();
     for (perturbation, entry) in spec.perturbations.iter().enumerate() {
@@ -19,10 +23,19 @@ pub fn cases(spec: &Arc<Spec>) -> Vec<Case> {
             cases.push(Case {
                 name,
                 spec: Arc::clone(spec),
-                perturbation,
-                setting,
+                subject: Subject::Cell {
+                    perturbation,
+                    setting,
+                },
             });
         }
+    }
+    if spec.pooled.is_some() {
+        cases.push(Case {
+            name: format!("{}::{POOLED}", spec.name),
+            spec: Arc::clone(spec),
+            subject: Subject::Pooled,
+        });
     }
     cases
 }
@@ -30,7 +43,7 @@ pub fn cases(spec: &Arc<Spec>) -> Vec<Case> {
 /// How much of the suite's error budget the specs spend.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ledger {
-    /// Tests in detect mode.
+    /// Tests that spend: those in detect mode, and those against anchors.
     pub tests: usize,
     /// The sum of their alphas.
     pub spent: f64,
@@ -42,8 +55,19 @@ pub struct Ledger {
     pub specs: Vec<(String, usize, f64)>,
 }
 
-/// Adds up the alphas of all detect tests. Ignored specs, `report_only` metrics
-/// and tests in prove mode spend nothing.
+/// The alphas that one metric of one case spends: that of its test in detect mode,
+/// and that of its test against the anchor.
+fn alphas(metric: &MetricSpec) -> impl Iterator<Item = &Exact> {
+    let test = metric.test.as_ref();
+    let own = test.filter(|test| test.mode == Mode::Detect);
+    let anchor = test.and_then(|test| test.anchor.as_ref());
+    own.map(|test| &test.alpha)
+        .into_iter()
+        .chain(anchor.map(|anchor| &anchor.alpha))
+}
+
+/// Adds up the alphas of all tests, anchor tests included. Ignored specs,
+/// `report_only` metrics and the proofs of prove mode spend nothing.
 pub fn ledger(suite: &Suite, specs: &[Arc<Spec>]) -> Ledger {
     let exact = |(numerator, denominator): (i64, i64)| {
         Ratio::new(i128::from(numerator), i128::from(denominator))
@@ -59,31 +83,27 @@ pub fn ledger(suite: &Suite, specs: &[Arc<Spec>]) -> Ledger {
     // Alphas that are equal are multiplied, so that the exact sum stays small.
     let mut counts: Vec<(Ratio<i128>, i128)> = Vec::new();
     for spec in specs.iter().filter(|spec| spec.ignore.is_none()) {
-        let cases: usize = spec
+        let cells: usize = spec
             .perturbations
             .iter()
             .map(|entry| entry.settings.len())
             .sum();
-        let tests: Vec<_> = spec
-            .metrics
-            .iter()
-            .filter_map(|metric| metric.test.as_ref())
-            .filter(|test| test.mode == Mode::Detect)
-            .collect();
-        let mut sum = 0.0;
-        for test in &tests {
-            let alpha = exact(test.alpha.fraction());
-            sum += test.alpha.value() * cases as f64;
-            match counts.iter_mut().find(|(known, _)| *known == alpha) {
-                Some((_, count)) => *count += cases as i128,
-                None => counts.push((alpha, cases as i128)),
+        let pooled = spec.pooled.as_deref().unwrap_or_default();
+        let (mut tests, mut sum) = (0, 0.0);
+        for (metrics, cases) in [(spec.metrics.as_slice(), cells), (pooled, 1)] {
+            for alpha in metrics.iter().flat_map(alphas) {
+                tests += cases;
+                sum += alpha.value() * cases as f64;
+                let alpha = exact(alpha.fraction());
+                match counts.iter_mut().find(|(known, _)| *known == alpha) {
+                    Some((_, count)) => *count += cases as i128,
+                    None => counts.push((alpha, cases as i128)),
+                }
             }
         }
-        ledger.tests += tests.len() * cases;
+        ledger.tests += tests;
         ledger.spent += sum;
-        ledger
-            .specs
-            .push((spec.name.clone(), tests.len() * cases, sum));
+        ledger.specs.push((spec.name.clone(), tests, sum));
     }
     let sum = counts
         .iter()

@@ -142,6 +142,12 @@ pub const SPEC: &[Key] = &[
         "How much change is tolerable, and what must be shown.",
     ),
     key(
+        "critical",
+        Form::Table(CRITICAL),
+        Is("none"),
+        "Examples of which none may become wrong: there any flip from right to wrong fails, whatever the mean does.",
+    ),
+    key(
         "perturbation",
         Form::Entries(Role::Perturbation, PERTURBATION),
         Required,
@@ -294,9 +300,9 @@ pub const GATE: &[Key] = &[
     ),
     key(
         "null",
-        Form::Choice(&["no_harm", "margin"]),
+        Form::Choice(&["no_harm", "margin", "retrain"]),
         Is("\"no_harm\""),
-        "What the harm test of `detect` is against: no harm at all, or harm equal to the margin (needs about four times the examples).",
+        "What the harm test of `detect` is against: no harm at all, harm equal to the margin (needs about four times the examples), or a retrain of the same pipeline (its spread is that of at least 3 retrains recorded by `bless --retrain`).",
     ),
     key(
         "alpha",
@@ -315,6 +321,40 @@ pub const GATE: &[Key] = &[
         ANY_MARGIN,
         Is("twice the margin"),
         "The harm that must be seen with that power for a pass to mean `no_regression`.",
+    ),
+    key(
+        "anchor",
+        Form::Text,
+        Is("\"first\""),
+        "What each case is compared with beside its baseline, so that accepted changes do not add up to harm: `first`, the outcomes that were blessed first (or last with `--reanchor`); `tag:NAME`, the baseline at that git tag; `none`.",
+    ),
+    key(
+        "anchor_margin",
+        ANY_MARGIN,
+        Is("twice the margin"),
+        "The largest harmful change since the anchor that is tolerable.",
+    ),
+    key(
+        "pooled",
+        Form::Boolean,
+        Is("false"),
+        "Whether the spec has one more case, `pooled`: all its perturbation cases together, clustered by example. It takes half of the alpha that they would take, and they share the other half.",
+    ),
+];
+
+/// `[critical]`.
+pub const CRITICAL: &[Key] = &[
+    key(
+        "examples",
+        Form::Texts,
+        Is("none"),
+        "The ids of examples, as strings (row numbers where the data have no ids).",
+    ),
+    key(
+        "slices",
+        Form::Texts,
+        Is("none"),
+        "Values of the array that `[data] slice` names: every example there is critical.",
     ),
 ];
 
@@ -388,6 +428,12 @@ pub const METRIC: &[Key] = &[
     ),
     key(
         "detectable_drop",
+        ANY_MARGIN,
+        Is("twice the margin"),
+        "As in [gate].",
+    ),
+    key(
+        "anchor_margin",
         ANY_MARGIN,
         Is("twice the margin"),
         "As in [gate].",

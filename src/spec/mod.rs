@@ -13,12 +13,13 @@ pub mod schema;
 mod value;
 
 pub use diagnostic::{Problem, Source, SpecError, nearest};
-pub use expand::{Ledger, cases, ledger};
+pub use expand::{Ledger, POOLED, cases, ledger};
 pub use folder::{FOLDER, SUITE_FILE, Specs};
 pub use number::Exact;
 pub use parse::{parse_spec, parse_suite};
 pub use read::{Located, is_segment};
 pub use value::{
-    Case, DataSpec, Direction, Examples, Gives, MetricSpec, Mode, ModelOrigin, ModelSpec, Null,
-    OnInconclusive, PerturbationRef, PerturbationSpec, SeedScope, Setting, Spec, Suite, TestSpec,
+    AnchorAt, AnchorSpec, Case, CriticalSpec, DataSpec, Direction, Examples, Gives, MetricSpec,
+    Mode, ModelOrigin, ModelSpec, Null, OnInconclusive, PerturbationRef, PerturbationSpec,
+    SeedScope, Setting, Spec, Subject, Suite, TestSpec,
 };

@@ -66,11 +66,11 @@ impl Exact {
         Some(Self::computed(Ratio::new(numerator, denominator)))
     }
 
-    /// Twice the number, exactly.
-    pub fn doubled(&self) -> Option<Self> {
+    /// The number times a whole number, exactly.
+    pub fn times(&self, factor: u32) -> Option<Self> {
         let (numerator, denominator) = self.fraction();
         Some(Self::computed(Ratio::new(
-            numerator.checked_mul(2)?,
+            numerator.checked_mul(i64::from(factor))?,
             denominator,
         )))
     }

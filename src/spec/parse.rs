@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use super::diagnostic::{Problem, Source, SpecError};
+use super::expand::POOLED;
 use super::grammar;
 use super::number::Exact;
 use super::read::{Checked, Located, Reader, Section, is_segment};
 use super::value::{
-    DataSpec, Direction, Examples, Gives, MetricSpec, Mode, ModelOrigin, ModelSpec, Null,
-    OnInconclusive, PerturbationRef, PerturbationSpec, SeedScope, Setting, Spec, Suite, TestSpec,
+    AnchorAt, AnchorSpec, CriticalSpec, DataSpec, Direction, Examples, Gives, MetricSpec, Mode,
+    ModelOrigin, ModelSpec, Null, OnInconclusive, PerturbationRef, PerturbationSpec, SeedScope,
+    Setting, Spec, Suite, TestSpec,
 };
 use crate::catalogue::{Better, Catalogue, MetricKind, Parameters, Scale};
 
@@ -159,9 +161,13 @@ impl Parser<'_, '_> {
             .section("data")
             .and_then(|section| self.data(section));
         let perturbations = self.perturbations();
-        let metrics = self.metrics();
+        let mut metrics = self.metrics();
         self.dependence(&metrics);
         self.slices(&metrics);
+        let pooled = self.pooled(&perturbations, &mut metrics);
+        let critical = document
+            .section("critical")
+            .map(|section| self.critical(section));
         Some(Spec {
             name: name.to_owned(),
             source: Arc::clone(source),
@@ -178,7 +184,98 @@ impl Parser<'_, '_> {
             data: data?,
             perturbations,
             metrics,
+            pooled,
+            critical,
         })
+    }
+
+    /// The metrics of the pooled case, where there is one: each test takes half of
+    /// the alpha of that metric's tests in all cells, and those keep the other half.
+    fn pooled(
+        &mut self,
+        perturbations: &[PerturbationSpec],
+        metrics: &mut [MetricSpec],
+    ) -> Option<Vec<MetricSpec>> {
+        let gate = self.document.section("gate");
+        let wanted = gate
+            .and_then(|gate| gate.boolean("pooled"))
+            .or_else(|| self.suite.defaults.boolean("pooled"));
+        if wanted != Some(&true) {
+            return None;
+        }
+        if let Some(entry) = perturbations.iter().find(|entry| entry.label == POOLED) {
+            let message = format!("`{POOLED}` is the name of the pooled case");
+            let help = "give this entry another `name`, or take pooled = true out".to_owned();
+            self.reader
+                .report(entry.span.clone(), message, "taken", Some(help));
+        }
+        let cells: usize = perturbations.iter().map(|entry| entry.settings.len()).sum();
+        let share = |alpha: &mut Exact, factor: u32| {
+            if let Some(shared) = alpha.times(factor).and_then(|alpha| alpha.divided_by(2)) {
+                *alpha = shared;
+            }
+        };
+        let scaled = |metric: &mut MetricSpec, factor: u32| {
+            let Some(test) = &mut metric.test else {
+                return;
+            };
+            if test.mode == Mode::Detect {
+                share(&mut test.alpha, factor);
+            }
+            if let Some(anchor) = &mut test.anchor {
+                share(&mut anchor.alpha, factor);
+            }
+        };
+        let mut pooled = metrics.to_vec();
+        pooled
+            .iter_mut()
+            .for_each(|metric| scaled(metric, u32::try_from(cells).unwrap_or(u32::MAX)));
+        metrics.iter_mut().for_each(|metric| scaled(metric, 1));
+        Some(pooled)
+    }
+
+    fn critical(&mut self, section: &Section) -> CriticalSpec {
+        let list = |key: &str| -> Vec<String> {
+            let texts = texts(section, key).into_iter();
+            texts.map(|text| text.value).collect()
+        };
+        let critical = CriticalSpec {
+            examples: list("examples"),
+            slices: list("slices"),
+        };
+        if critical.examples.is_empty() && critical.slices.is_empty() {
+            self.reader.report(
+                section.span.clone(),
+                "[critical] marks nothing".to_owned(),
+                "examples, slices or both",
+                Some("examples = [\"17\", \"42\"]: the ids of examples".to_owned()),
+            );
+        }
+        critical
+    }
+
+    /// The test against the anchor; `Err` where what is written is none.
+    fn anchor(
+        &mut self,
+        written: Option<(&str, std::ops::Range<usize>)>,
+        margin: Exact,
+        alpha: Exact,
+    ) -> Option<AnchorSpec> {
+        let at = match written {
+            None | Some(("first", _)) => AnchorAt::First,
+            Some(("none", _)) => return None,
+            Some((text, place)) => match text.strip_prefix("tag:").filter(|tag| !tag.is_empty()) {
+                Some(tag) => AnchorAt::Tag(tag.to_owned()),
+                None => {
+                    let message = format!("`{text}` is no anchor");
+                    let help = "\"first\", \"tag:v1.2\" for the baseline at a git tag, or \"none\"";
+                    self.reader
+                        .report(place, message, "which outcomes?", Some(help.to_owned()));
+                    return None;
+                }
+            },
+        };
+        Some(AnchorSpec { at, margin, alpha })
     }
 
     fn name(&mut self, stem: &str) {
@@ -744,7 +841,7 @@ impl Parser<'_, '_> {
         }
         let detectable_drop = match in_unit("detectable_drop") {
             Some(drop) => drop,
-            None => margin.doubled()?,
+            None => margin.times(2)?,
         };
         if detectable_drop.value() <= margin.value() {
             let place = given("detectable_drop").map_or(metric.span.clone(), |section| {
@@ -781,32 +878,59 @@ impl Parser<'_, '_> {
             );
             return None;
         }
+        let budgeted = number("alpha").filter(|_| mode == Mode::Detect);
+        let budgeted = budgeted.unwrap_or_else(|| self.suite.test_alpha());
         let alpha = match (number("alpha"), mode) {
             (Some(alpha), _) => alpha,
             (None, Mode::Prove) => literal(PROVE_ALPHA),
-            (None, Mode::Detect) => self.suite.test_alpha(),
+            (None, Mode::Detect) => budgeted.clone(),
         };
+        let anchor_margin = match in_unit("anchor_margin") {
+            Some(margin) => margin,
+            None => margin.times(2)?,
+        };
+        let anchor = given("anchor")
+            .and_then(|section| Some((section.text("anchor")?, section.place("anchor"))));
+        let direction =
+            word("direction")
+                .and_then(Direction::from_text)
+                .unwrap_or(match kind.better {
+                    Better::Higher => Direction::Lower,
+                    Better::Lower => Direction::Higher,
+                });
+        let null = word("null")
+            .and_then(Null::from_text)
+            .unwrap_or(Null::NoHarm);
+        let on_inconclusive = word("on_inconclusive")
+            .and_then(OnInconclusive::from_text)
+            .unwrap_or(match mode {
+                Mode::Detect => OnInconclusive::Warn,
+                Mode::Prove => OnInconclusive::Fail,
+            });
+        let power = number("power").unwrap_or_else(|| literal(POWER));
+        if anchor_margin.value() < margin.value() {
+            let place = given("anchor_margin").map_or(metric.span.clone(), |section| {
+                section.place("anchor_margin")
+            });
+            self.reader.report(
+                place,
+                format!("the anchor's margin {anchor_margin} is below the margin {margin}"),
+                "too small",
+                Some("twice the margin is the default".to_owned()),
+            );
+            return None;
+        }
+        let anchor = self.anchor(anchor, anchor_margin, budgeted);
         Some(TestSpec {
             margin,
             detectable_drop,
             alpha,
-            power: number("power").unwrap_or_else(|| literal(POWER)),
+            power,
             mode,
-            direction: word("direction").and_then(Direction::from_text).unwrap_or(
-                match kind.better {
-                    Better::Higher => Direction::Lower,
-                    Better::Lower => Direction::Higher,
-                },
-            ),
-            null: word("null")
-                .and_then(Null::from_text)
-                .unwrap_or(Null::NoHarm),
-            on_inconclusive: word("on_inconclusive")
-                .and_then(OnInconclusive::from_text)
-                .unwrap_or(match mode {
-                    Mode::Detect => OnInconclusive::Warn,
-                    Mode::Prove => OnInconclusive::Fail,
-                }),
+            direction,
+            null,
+            on_inconclusive,
+            anchor,
         })
     }
 }

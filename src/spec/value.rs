@@ -78,6 +78,8 @@ choice! {
         NoHarm = "no_harm",
         /// Harm equal to the margin.
         Margin = "margin",
+        /// A retrain of the same pipeline, whose spread recorded retrains show.
+        Retrain = "retrain",
     }
 }
 choice! {
@@ -124,8 +126,21 @@ pub struct Spec {
     pub data: DataSpec,
     /// What is done to the inputs.
     pub perturbations: Vec<PerturbationSpec>,
-    /// What is measured.
+    /// What is measured in each perturbation case.
     pub metrics: Vec<MetricSpec>,
+    /// What is measured in the pooled case; `None`: there is none.
+    pub pooled: Option<Vec<MetricSpec>>,
+    /// Where any flip to wrong fails.
+    pub critical: Option<CriticalSpec>,
+}
+
+/// `[critical]`: examples of which none may become wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CriticalSpec {
+    /// Ids of examples.
+    pub examples: Vec<String>,
+    /// Slices of which every example is critical.
+    pub slices: Vec<String>,
 }
 
 impl Spec {
@@ -316,6 +331,39 @@ pub struct TestSpec {
     pub null: Null,
     /// What a test that cannot tell does.
     pub on_inconclusive: OnInconclusive,
+    /// The second test, against an anchor.
+    pub anchor: Option<AnchorSpec>,
+}
+
+/// The test of a metric against its anchor: a chain of accepted changes, each
+/// within the margin, must not add up to harm (statistics.md 5.2).
+#[derive(Clone, Debug, PartialEq)]
+pub struct AnchorSpec {
+    /// Which outcomes.
+    pub at: AnchorAt,
+    /// The largest tolerable harm since then.
+    pub margin: Exact,
+    /// The error rate of this test, literally.
+    pub alpha: Exact,
+}
+
+/// Which outcomes are the anchor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnchorAt {
+    /// Those that were blessed first, or last with `--reanchor`.
+    First,
+    /// The baseline as it is at this git tag.
+    Tag(String),
+}
+
+impl AnchorAt {
+    /// As a spec writes it.
+    pub fn text(&self) -> String {
+        match self {
+            Self::First => "first".to_owned(),
+            Self::Tag(tag) => format!("tag:{tag}"),
+        }
+    }
 }
 
 /// `robustness-specs/suite.toml`.
@@ -331,33 +379,58 @@ pub struct Suite {
     pub approvers: Vec<String>,
 }
 
-/// One trial: a spec's model on its data under one perturbation at one setting.
+/// What a case is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// One perturbation at one setting.
+    Cell {
+        /// Which of the spec's perturbations.
+        perturbation: usize,
+        /// Which of that one's settings.
+        setting: usize,
+    },
+    /// All of them together, clustered by example.
+    Pooled,
+}
+
+/// One trial: a spec's model on its data under one perturbation at one setting, or
+/// under all of them.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// `digits::gaussian_noise::severity_3`.
     pub name: String,
     /// The spec.
     pub spec: Arc<Spec>,
-    /// Which of its perturbations.
-    pub perturbation: usize,
-    /// Which of that one's settings.
-    pub setting: usize,
+    /// What it is about.
+    pub subject: Subject,
 }
 
 impl Case {
-    /// The perturbation.
-    pub fn perturbation(&self) -> &PerturbationSpec {
-        &self.spec.perturbations[self.perturbation]
+    /// The perturbation and how strongly it is applied; `None` for a pooled case.
+    pub fn cell(&self) -> Option<(&PerturbationSpec, &Setting)> {
+        let Subject::Cell {
+            perturbation,
+            setting,
+        } = self.subject
+        else {
+            return None;
+        };
+        let entry = self.spec.perturbations.get(perturbation)?;
+        Some((entry, &entry.settings.get(setting)?.0))
     }
 
-    /// How strongly it is applied.
-    pub fn setting(&self) -> &Setting {
-        &self.perturbation().settings[self.setting].0
+    /// What is measured, and how each is judged.
+    pub fn metrics(&self) -> &[MetricSpec] {
+        match (self.subject, &self.spec.pooled) {
+            (Subject::Pooled, Some(pooled)) => pooled,
+            _ => &self.spec.metrics,
+        }
     }
 
     /// `robustness-specs/digits.toml:41`: where the case is asked for.
     pub fn place(&self) -> String {
-        let (line, _) = self.spec.source.position(self.perturbation().span.start);
+        let start = self.cell().map_or(0, |(entry, _)| entry.span.start);
+        let (line, _) = self.spec.source.position(start);
         format!("{}:{line}", self.spec.source.path)
     }
 }

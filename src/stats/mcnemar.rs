@@ -22,6 +22,39 @@ pub fn mid_p(harm: u64, gain: u64) -> f64 {
     half_binomial_upper_tail(harm + 1, discordant) + 0.5 * equal
 }
 
+/// The one-sided exact p-value of McNemar's test against no harm, P(B ≥ b) for
+/// B ~ Bin(b + c, 1/2): never below the error rate that it states, and larger than
+/// [`mid_p`]. Without discordant pairs it is 1.
+///
+/// ```
+/// # use steadfast::stats::mcnemar::exact_p;
+/// assert_eq!(exact_p(0, 0), 1.0);
+/// assert_eq!(exact_p(1, 0), 0.5);
+/// ```
+pub fn exact_p(harm: u64, gain: u64) -> f64 {
+    half_binomial_upper_tail(harm, harm + gain)
+}
+
+/// The smallest number of harms among `discordant` pairs at which `p`, [`mid_p`] or
+/// [`exact_p`], is at most `alpha`: the test as whole numbers. `None` where even
+/// harms alone do not reach it.
+pub fn critical_harm(discordant: u64, alpha: f64, p: fn(u64, u64) -> f64) -> Option<u64> {
+    let rejects = |harm: u64| p(harm, discordant - harm) <= alpha;
+    if !rejects(discordant) {
+        return None;
+    }
+    let (mut low, mut high) = (0, discordant);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if rejects(middle) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    Some(high)
+}
+
 /// The smallest number of harms without a gain at which [`mid_p`] is at most
 /// `alpha`: with fewer, nothing can be shown.
 pub fn fewest_harms(alpha: f64) -> u64 {
@@ -57,6 +90,10 @@ mod tests {
                 close(mid_p(b, c), expected("midp_one_sided_harm")),
                 "{case}"
             );
+            assert!(
+                close(exact_p(b, c), expected("exact_one_sided_harm")),
+                "{case}"
+            );
         }
     }
 
@@ -75,8 +112,38 @@ mod tests {
     }
 
     #[test]
-    fn huge_counts_are_no_trouble() {
-        assert!((mid_p(1_000_000, 1_000_000) - 0.5).abs() < 1e-8);
+    fn huge_counts_keep_their_digits() {
+        assert!((mid_p(100_000_000, 100_000_000) - 0.5).abs() < 1e-11);
         assert!(mid_p(1_010_000, 1_000_000) < 1e-9);
+        // The mid-p value is the normal tail but for z (3 − z²) φ(z) / 12n + …
+        for (harm, gain) in [(100_010_000_u64, 100_000_000_u64), (50_020_000, 50_000_000)] {
+            let n = (harm + gain) as f64;
+            let z = (harm - gain) as f64 / n.sqrt();
+            let density = libm::exp(-0.5 * z * z) / (2.0 * std::f64::consts::PI).sqrt();
+            let kurtosis = z * (3.0 - z * z) * density / (12.0 * n);
+            let expected = 0.5 * libm::erfc(z / std::f64::consts::SQRT_2);
+            let found = mid_p(harm, gain);
+            assert!(
+                (found - expected).abs() < 10.0 * kurtosis.abs() + 1e-12,
+                "{found} {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_critical_harm_is_the_first_that_rejects() {
+        for p in [mid_p, exact_p] {
+            for alpha in [0.05, 0.01, 0.0005, 0.7] {
+                for discordant in 0..60 {
+                    let first = (0..=discordant).find(|&harm| p(harm, discordant - harm) <= alpha);
+                    assert_eq!(critical_harm(discordant, alpha, p), first);
+                }
+            }
+        }
+        // statistics.md 2.1: the exact test needs 5, 7 and 11 harms.
+        for (alpha, floor) in [(0.05, 5), (0.01, 7), (0.000_67, 11)] {
+            assert_eq!(critical_harm(floor, alpha, exact_p), Some(floor));
+            assert_eq!(critical_harm(floor - 1, alpha, exact_p), None);
+        }
     }
 }

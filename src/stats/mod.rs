@@ -9,14 +9,20 @@
 //! References are by author and year; the full list is in `docs/statistics.md`.
 
 pub mod auroc;
+pub mod bootstrap;
 pub mod clustered;
+pub mod components;
 pub mod distribution;
 pub mod exhaustive;
 pub mod jackknife;
 pub mod mcnemar;
+pub mod meta;
+pub mod multiplicity;
 pub mod normal;
 pub mod power;
+pub mod prediction;
 pub mod proportion;
+pub mod quantile;
 pub mod resample;
 pub mod shared;
 pub mod sign_flip;

@@ -1,8 +1,8 @@
 //! Resampling: how many draws an alpha needs, when to stop, and limits from
 //! leaving clusters out or drawing them again.
 
-use super::Limits;
 use super::distribution::{normal_cdf, normal_quantile, t_quantile};
+use super::{Limits, quantile};
 use crate::seed::Stream;
 
 /// The fewest draws of any sampled test.
@@ -89,9 +89,7 @@ pub fn swap_p(
 
 /// The smallest p-value that exchanging `clusters` at `alpha` can give.
 pub fn least_swap_p(clusters: usize, alpha: f64) -> f64 {
-    0.5_f64
-        .powf(clusters as f64)
-        .max(1.0 / (draws_for(alpha) + 1) as f64)
+    libm::exp2(-(clusters as f64)).max(1.0 / (draws_for(alpha) + 1) as f64)
 }
 
 /// The jackknife's standard error from the values with each cluster left out
@@ -130,7 +128,9 @@ pub fn jackknife_limits(estimate: f64, left_out: &[f64], alpha: f64) -> Limits {
 /// the bootstrap values and those with each cluster left out.
 ///
 /// Source: Efron 1987; the bias correction counts ties half, and quantiles are
-/// linear between order statistics, as `scipy.stats.bootstrap` has them.
+/// linear between order statistics, as `scipy.stats.bootstrap` has them. Unlike
+/// there, limits are defined where all values lie on one side of the estimate, and
+/// where the correction turns over, beyond six standard errors at the earliest.
 pub fn bca_limits(estimate: f64, bootstrap: &[f64], left_out: &[f64], alpha: f64) -> Limits {
     accelerated_limits(estimate, bootstrap, acceleration(left_out), alpha)
 }
@@ -144,27 +144,37 @@ pub(super) fn accelerated_limits(
 ) -> Limits {
     let mut sorted = bootstrap.to_vec();
     sorted.sort_by(f64::total_cmp);
-    if sorted.is_empty() || sorted[0] == sorted[sorted.len() - 1] {
-        return Limits {
-            lower: estimate,
-            upper: estimate,
-        };
-    }
+    let (smallest, largest) = match (sorted.first(), sorted.last()) {
+        (Some(&smallest), Some(&largest)) if smallest < largest => (smallest, largest),
+        _ => {
+            return Limits {
+                lower: estimate,
+                upper: estimate,
+            };
+        }
+    };
     // Values that differ by rounding are ties.
-    let slack = 1e-12 * (1.0 + estimate.abs());
-    let below = sorted
-        .iter()
-        .filter(|&&value| value < estimate - slack)
-        .count();
-    let up_to = sorted
-        .iter()
-        .filter(|&&value| value <= estimate + slack)
-        .count();
-    let bias = normal_quantile((below + up_to) as f64 / (2.0 * sorted.len() as f64));
+    let slack = 1e-12 * smallest.abs().max(largest.abs());
+    let count = sorted.len() as f64;
+    let below = sorted.partition_point(|&value| value < estimate - slack);
+    let up_to = sorted.partition_point(|&value| value <= estimate + slack);
+    // All values on one side show a bias beyond what so many can measure: it is
+    // that of half a value on the other.
+    let share = ((below + up_to) as f64 / (2.0 * count)).clamp(0.5 / count, 1.0 - 0.5 / count);
+    let bias = normal_quantile(share);
     let limit = |p: f64| {
         let z = bias + normal_quantile(p);
-        let adjusted = normal_cdf(bias + z / (1.0 - acceleration * z));
-        quantile(&sorted, adjusted)
+        let stretch = 1.0 - acceleration * z;
+        let adjusted = if stretch > 0.0 {
+            normal_cdf(bias + z / stretch)
+        } else if z > 0.0 {
+            // Towards a stretch of 0 the correction grows without bound, and beyond
+            // it would come back from the other side.
+            1.0
+        } else {
+            0.0
+        };
+        quantile::of_sorted(&sorted, adjusted).unwrap_or(estimate)
     };
     Limits {
         lower: limit(alpha),
@@ -189,18 +199,6 @@ fn acceleration(left_out: &[f64]) -> f64 {
     }
 }
 
-/// The quantile of sorted values, linear between them (type 7).
-fn quantile(sorted: &[f64], p: f64) -> f64 {
-    let last = sorted.len().saturating_sub(1);
-    let place = p.clamp(0.0, 1.0) * last as f64;
-    let low = place.floor() as usize;
-    let high = (low + 1).min(last);
-    match (sorted.get(low), sorted.get(high)) {
-        (Some(&below), Some(&above)) => below + (place - low as f64) * (above - below),
-        _ => f64::NAN,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,7 +220,7 @@ mod tests {
         let median = |values: &[f64]| {
             let mut sorted = values.to_vec();
             sorted.sort_by(f64::total_cmp);
-            quantile(&sorted, 0.5)
+            quantile::of_sorted(&sorted, 0.5).unwrap()
         };
         let variance = |values: &[f64]| {
             let mean = mean(values);
@@ -282,6 +280,65 @@ mod tests {
                 case["statistic"]
             );
         }
+    }
+
+    /// Only one side of the estimate, and a cluster so far off that the acceleration
+    /// turns the correction over: limits are values of the bootstrap, in order.
+    #[test]
+    fn bca_limits_of_odd_distributions_are_defined() {
+        let values: Vec<f64> = (1..=99).map(f64::from).collect();
+        let even = [1.0, 2.0, 3.0];
+        let limits =
+            |estimate: f64, left_out: &[f64]| bca_limits(estimate, &values, left_out, 0.05);
+        // Half a value of 99 on the other side is a bias of −2.57, twice which moves
+        // the upper limit to −3.50 and the lower one beyond all.
+        let all_above = limits(0.0, &even);
+        assert_eq!(
+            all_above.lower,
+            1.0 + 98.0 * normal_cdf(2.0 * normal_quantile(0.5 / 99.0) + normal_quantile(0.05))
+        );
+        assert_eq!(
+            all_above.upper,
+            1.0 + 98.0 * normal_cdf(2.0 * normal_quantile(0.5 / 99.0) - normal_quantile(0.05))
+        );
+        let all_below = limits(100.0, &even);
+        assert!(close(all_below.lower, 100.0 - all_above.upper));
+        assert!(close(all_below.upper, 100.0 - all_above.lower));
+        // One harm in 100 rows is near the strongest acceleration, −1/6: at 6.4
+        // standard errors the correction of the lower limit turns over.
+        let mut left_out = [-0.01; 100];
+        left_out[0] = 0.0;
+        assert!((acceleration(&left_out) + 0.1642).abs() < 1e-4);
+        let far = |left_out: &[f64]| bca_limits(50.0, &values, left_out, 1e-10);
+        assert_eq!(far(&left_out).lower, 1.0);
+        // Φ(6.36 / (1 + .1642 · 6.36)) of the way.
+        let z = -normal_quantile(1e-10);
+        let upper = 1.0 + 98.0 * normal_cdf(z / (1.0 - acceleration(&left_out) * z));
+        assert!(
+            close(far(&left_out).upper, upper) && upper < 98.95,
+            "{upper}"
+        );
+        let turned = left_out.map(|value| -value);
+        assert_eq!(far(&turned).upper, 99.0);
+        assert!(close(far(&turned).lower, 100.0 - upper));
+        assert_eq!(
+            bca_limits(3.0, &[], &even, 0.05),
+            Limits {
+                lower: 3.0,
+                upper: 3.0
+            }
+        );
+        assert_eq!(
+            bca_limits(3.0, &[2.0; 5], &even, 0.05),
+            Limits {
+                lower: 3.0,
+                upper: 3.0
+            }
+        );
+        // Tiny numbers are not all ties.
+        let tiny: Vec<f64> = values.iter().map(|value| value * 1e-20).collect();
+        let scaled = bca_limits(30e-20, &tiny, &even, 0.05);
+        assert!((scaled.lower / limits(30.0, &even).lower - 1e-20).abs() < 1e-30);
     }
 
     #[test]

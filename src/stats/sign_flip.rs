@@ -146,7 +146,7 @@ pub fn sampled_p(differences: &[i64], alpha: f64, stream: &mut Stream) -> f64 {
 
 /// The smallest p-value that `clusters` can give: all of them worse by the same.
 pub fn least_p(clusters: usize) -> f64 {
-    0.5_f64.powf(clusters as f64 + 1.0)
+    libm::exp2(-(clusters as f64) - 1.0)
 }
 
 /// The p-value of harm: exact where that is cheap, sampled else.

@@ -13,6 +13,7 @@ fn healthy() -> Repository {
         .replace("digits.onnx", "other.onnx")
         .replace("digits-test.npz", "other.npz");
     repository.write("robustness-specs/other.toml", spec);
+    repository.write("robustness-specs/suite.toml", "[family]\ncapacity = 50\n");
     repository.bless_all();
     repository
 }

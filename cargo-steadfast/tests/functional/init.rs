@@ -54,8 +54,9 @@ fn what_it_writes_runs_and_a_second_time_changes_nothing() {
         assert!(manifest.contains(words), "{words}: {manifest}");
     }
     let spec = repository.read("robustness-specs/digits.toml");
-    // Eight tests: capacity 10, alpha .005; by Connor's formula 500 examples show a
-    // drop of .06 (n = 354) and not of .04 (n = 653).
+    // Eight cases, each against its baseline and its anchor: capacity 20, alpha .0025;
+    // by Connor's formula 500 examples show a drop of .06 (n = 404) and not of .04
+    // (n = 746).
     assert!(
         spec.contains("gives = \"logits\"") && spec.contains("margin = 0.03 "),
         "{spec}"

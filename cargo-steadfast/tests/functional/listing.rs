@@ -110,12 +110,12 @@ fn an_unknown_variable_and_an_overspent_budget_fail_their_own_trials() {
     );
     repository.write(
         "robustness-specs/suite.toml",
-        "[family]\nalpha = 0.05\ncapacity = 7\n",
+        "[family]\nalpha = 0.05\ncapacity = 15\n",
     );
     let ran = repository.test(&[]);
     assert!(
         ran.stdout
-            .contains("have 8 tests whose alphas add up to 0.057"),
+            .contains("have 16 tests whose alphas add up to 0.053"),
         "{}",
         ran.all()
     );

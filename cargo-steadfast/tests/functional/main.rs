@@ -1,11 +1,16 @@
 //! The harness and the subcommand as a user runs them: a scratch repository, the
 //! built programs, their exit codes and every word that they print.
 
+mod anchor;
 mod bless;
+mod critical;
 mod damage;
+mod grown;
 mod init;
 mod journey;
 mod listing;
 mod misbehaviour;
+mod pooled;
 mod repository;
+mod retrain;
 mod verdicts;

@@ -98,6 +98,7 @@ fn a_model_that_cannot_be_opened_says_why() {
 #[test]
 fn a_rust_model_is_judged_like_any_other() {
     let repository = beside("good");
+    repository.write("robustness-specs/suite.toml", "[family]\ncapacity = 50\n");
     repository.test(&[]);
     assert_eq!(
         repository

@@ -55,6 +55,93 @@ impl Repository {
         repository
     }
 
+    /// With a model that is a table: of each of `cells` cells, which of the examples
+    /// are right. `gate` goes into `[gate]`, `more` to the end of the spec.
+    pub fn table(examples: usize, cells: usize, gate: &str, more: &str) -> Self {
+        let repository = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let perturbations: String = (0..cells)
+            .map(|cell| format!("[[perturbation]]\nkind = \"custom::cell\"\ncell = {cell}\n\n"))
+            .collect();
+        repository.write(
+            "robustness-specs/table.toml",
+            format!(
+                "schema = 1\nseed = 1\n\n[model]\nregistered = \"table\"\nfiles = [\"models/table.txt\"]\n\n\
+                 [data]\npath = \"data/rows.npz\"\ninputs = \"x\"\nlabels = \"y\"\nrange = [0, 4096]\n\n\
+                 [gate]\n{gate}\n\n{perturbations}{more}"
+            ),
+        );
+        repository.rows(&(0..examples).collect::<Vec<_>>(), false);
+        repository.git(&["init", "--quiet"]);
+        repository.git(&["config", "user.name", "A Tester"]);
+        repository.git(&["config", "user.email", "tester@example.org"]);
+        repository
+    }
+
+    /// Data whose examples are the given rows of the table, under ids `r0`, `r1`, … if
+    /// they are `named`.
+    pub fn rows(&self, rows: &[usize], named: bool) {
+        let array = |descr: &str, shape: String, data: Vec<u8>| {
+            let mut header =
+                format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+            while (11 + header.len()) % 64 != 0 {
+                header.push(' ');
+            }
+            header.push('\n');
+            let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+            bytes.extend((header.len() as u16).to_le_bytes());
+            bytes.extend(header.bytes());
+            bytes.extend(data);
+            bytes
+        };
+        let inputs = rows.iter().flat_map(|&row| [row as f32, 0.0]);
+        let inputs = inputs.flat_map(f32::to_le_bytes).collect();
+        let count = rows.len();
+        let mut arrays = vec![
+            ("x.npy", array("<f4", format!("({count}, 2)"), inputs)),
+            (
+                "y.npy",
+                array("<i8", format!("({count},)"), vec![0; 8 * count]),
+            ),
+        ];
+        if named {
+            let ids = rows.iter().flat_map(|row| {
+                let letters: Vec<char> = format!("r{row}").chars().collect();
+                (0..6).map(move |place| letters.get(place).map_or(0, |&letter| letter as u32))
+            });
+            let ids = ids.flat_map(u32::to_le_bytes).collect();
+            arrays.push(("id.npy", array("<U6", format!("({count},)"), ids)));
+        }
+        let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for (name, bytes) in arrays {
+            let options = zip::write::SimpleFileOptions::default()
+                .compression_method(zip::CompressionMethod::Stored);
+            archive.start_file(name, options).unwrap();
+            std::io::Write::write_all(&mut archive, &bytes).unwrap();
+        }
+        self.write("data/rows.npz", archive.finish().unwrap().into_inner());
+    }
+
+    /// Which examples the table answers wrongly, cell by cell.
+    pub fn wrong(&self, examples: usize, cells: &[Vec<usize>]) {
+        let line = |wrong: &Vec<usize>| -> String {
+            (0..examples)
+                .map(|row| if wrong.contains(&row) { '0' } else { '1' })
+                .chain(['\n'])
+                .collect()
+        };
+        self.write(
+            "models/table.txt",
+            cells.iter().map(line).collect::<String>(),
+        );
+    }
+
+    /// The verdict of the last run of a case.
+    pub fn verdict(&self, case: &str) -> String {
+        self.record(case)["verdict"].as_str().unwrap().to_owned()
+    }
+
     /// The folder.
     pub fn root(&self) -> &Path {
         self.folder.path()

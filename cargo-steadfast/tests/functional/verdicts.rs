@@ -96,6 +96,7 @@ fn a_better_model_is_improved_and_fails_only_where_any_change_is_harm() {
 #[test]
 fn a_new_metric_is_missing_and_a_changed_one_stale() {
     let repository = Repository::digits();
+    repository.write("robustness-specs/suite.toml", "[family]\ncapacity = 50\n");
     repository.bless_all();
     repository.edit(
         "robustness-specs/digits.toml",

@@ -1,0 +1,81 @@
+//! `bless --retrain`: honest retrains of the accepted model, whose spread
+//! `null = "retrain"` takes into account.
+
+use steadfast::baseline::{self, Retrain};
+use steadfast::error::{Error, ErrorKind};
+use steadfast::judge::{FEWEST_RETRAINS, retrain_metrics};
+use steadfast::verdict::Verdict;
+
+use crate::bless::{Acceptance, save};
+use crate::cases::Recorded;
+use crate::exit_code::ExitCode;
+use crate::repository::Repository;
+
+/// Adds the last run of each case to its baseline as a retrain.
+///
+/// # Errors
+/// All that is wrong at once, and then nothing is written.
+pub fn run(
+    repository: &Repository,
+    cases: &[Recorded],
+    acceptance: &Acceptance,
+) -> Result<ExitCode, Error> {
+    let mut files = Vec::new();
+    let mut problems = Vec::new();
+    for case in cases {
+        match add(case, acceptance) {
+            Ok(file) => files.push(file),
+            Err(problem) => problems.push(format!("{}: {problem}", case.case.name)),
+        }
+    }
+    if !problems.is_empty() {
+        let message = format!("{}\nnothing was recorded", problems.join("\n"));
+        return Err(Error::new(ErrorKind::Usage, message));
+    }
+    for file in &files {
+        save(repository, file)?;
+        let count = file.retrains.len();
+        let more = if count < FEWEST_RETRAINS {
+            format!("; {FEWEST_RETRAINS} are needed")
+        } else {
+            String::new()
+        };
+        say!("{}: {count} recorded{more}", baseline::path(&file.case));
+    }
+    Ok(ExitCode::Good)
+}
+
+fn add(case: &Recorded, acceptance: &Acceptance) -> Result<baseline::BaselineFile, String> {
+    let Some(old) = case.baseline() else {
+        return Err("there is no baseline that this could be a retrain of".to_owned());
+    };
+    if matches!(
+        case.judgement.verdict,
+        Verdict::Stale | Verdict::Missing | Verdict::Error
+    ) {
+        return Err(format!(
+            "{}: bless the accepted model anew first",
+            case.judgement.verdict.words()
+        ));
+    }
+    let Some(model) = case.run.identity.model.digest.clone() else {
+        return Err(
+            "the model is not identified, so that it could be the accepted one: give [model] files"
+                .to_owned(),
+        );
+    };
+    if old.model.digest.as_ref() == Some(&model) {
+        return Err("this is the accepted model itself, and no retrain of it".to_owned());
+    }
+    if old.retrains.iter().any(|retrain| retrain.model == model) {
+        return Err("this retrain is recorded already".to_owned());
+    }
+    let mut file = old.clone();
+    file.retrains.push(Retrain {
+        model,
+        accepted: acceptance.of(case),
+        metrics: retrain_metrics(&case.judgement.metrics),
+    });
+    file.seal();
+    Ok(file)
+}

@@ -1,0 +1,83 @@
+//! `null = "retrain"`: what other retrains do, too, is no regression.
+
+use crate::repository::Repository;
+
+const N: usize = 1000;
+const CASE: &str = "table::custom::cell::cell_0";
+
+fn repository() -> Repository {
+    let gate = "margin = 0.01\nalpha = 0.05\nnull = \"retrain\"\nanchor = \"none\"";
+    let repository = Repository::table(N, 1, gate, "");
+    repository.wrong(N, &[(0..100).collect()]);
+    repository.bless_all();
+    repository
+}
+
+fn record(repository: &Repository, wrong: usize) -> crate::repository::Ran {
+    repository.wrong(N, &[(0..wrong).collect()]);
+    repository.test(&[]);
+    repository.steadfast(&["bless", "--retrain", "--reason", "another seed"])
+}
+
+#[test]
+fn a_retrain_as_bad_as_others_passes_and_a_worse_one_fails() {
+    let repository = repository();
+    // Without retrains it is judged against no harm, and says so.
+    repository.wrong(N, &[(0..115).collect()]);
+    let ran = repository.test(&[]);
+    assert_eq!(ran.code, 101, "{}", ran.all());
+    assert!(
+        ran.stdout.contains("fewer than 3 retrains are recorded"),
+        "{}",
+        ran.all()
+    );
+    for (wrong, words) in [
+        (112, "1 recorded; 3 are needed"),
+        (90, "2 recorded"),
+        (104, "3 recorded"),
+    ] {
+        let ran = record(&repository, wrong);
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        assert!(ran.stdout.contains(words), "{}", ran.all());
+    }
+    // By hand: accuracies .900 .888 .910 .896, mean .8985, s = .00915; one more would
+    // lie below .8985 − 2.353 · .00915 · √1.25 = .8744 in one of twenty.
+    repository.wrong(N, &[(0..115).collect()]);
+    let ran = repository.test(&[]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    repository.wrong(N, &[(0..125).collect()]);
+    assert_eq!(repository.test(&[]).code, 0);
+    repository.wrong(N, &[(0..127).collect()]);
+    let ran = repository.test(&[]);
+    assert_eq!(ran.code, 101, "{}", ran.all());
+    assert_eq!(repository.verdict(CASE), "regressed");
+    assert!(
+        ran.stdout
+            .contains("harm beyond the spread of accepted retrains is shown"),
+        "{}",
+        ran.all()
+    );
+}
+
+#[test]
+fn only_other_models_are_retrains() {
+    let repository = repository();
+    let ran = record(&repository, 100);
+    assert_eq!(ran.code, 2, "{}", ran.all());
+    assert!(
+        ran.stderr.contains("this is the accepted model itself"),
+        "{}",
+        ran.all()
+    );
+    assert_eq!(record(&repository, 110).code, 0);
+    let ran = record(&repository, 110);
+    assert!(
+        ran.stderr.contains("this retrain is recorded already"),
+        "{}",
+        ran.all()
+    );
+    // The baseline has not moved.
+    repository.wrong(N, &[(0..100).collect()]);
+    assert_eq!(repository.test(&[]).code, 0);
+    assert_eq!(repository.verdict(CASE), "identical");
+}

@@ -1,0 +1,107 @@
+//! Examples whose correctness changed, and the critical ones among them.
+
+use std::collections::HashSet;
+
+use crate::outcome::{CORRECT, Outcomes};
+use crate::record::Run;
+use crate::spec::Case;
+
+/// Critical examples that a message lists.
+const LISTED: usize = 10;
+
+/// Examples whose correctness changed. A flip is counted by replicate; an example
+/// is listed when its mean changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Flips {
+    /// Right before, wrong now.
+    pub harm: u64,
+    /// Wrong before, right now.
+    pub gain: u64,
+    /// Examples that are right less often now.
+    pub worse: Vec<usize>,
+    /// Examples that are right more often now.
+    pub better: Vec<usize>,
+    /// Examples of which any replicate was right and is wrong.
+    pub wrong: Vec<usize>,
+}
+
+impl Flips {
+    /// The same with each position looked up in `places`.
+    pub fn at(self, places: &[usize]) -> Self {
+        let moved = |examples: Vec<usize>| -> Vec<usize> {
+            let moved = examples.into_iter();
+            moved
+                .filter_map(|example| places.get(example).copied())
+                .collect()
+        };
+        Self {
+            worse: moved(self.worse),
+            better: moved(self.better),
+            wrong: moved(self.wrong),
+            ..self
+        }
+    }
+}
+
+/// What is to be said of the critical examples of which a replicate was right and is
+/// wrong; `None` where there is none.
+pub fn critical(case: &Case, run: &Run, flips: Option<&Flips>) -> Option<String> {
+    let critical = case.spec.critical.as_ref()?;
+    let ids: HashSet<&str> = critical.examples.iter().map(String::as_str).collect();
+    let wrong: Vec<String> = flips?
+        .wrong
+        .iter()
+        .map(|&example| run.id(example))
+        .filter(|id| ids.contains(id.as_str()))
+        .collect();
+    let first = wrong.iter().take(LISTED).cloned().collect::<Vec<_>>();
+    let more = if wrong.len() > LISTED {
+        format!(", … ({} in all)", wrong.len())
+    } else {
+        String::new()
+    };
+    (!wrong.is_empty()).then(|| {
+        format!(
+            "critical examples were right and are wrong: {}{more}",
+            first.join(", ")
+        )
+    })
+}
+
+/// Counts and lists the flips between two runs over the same examples; `None` where
+/// correctness is not kept.
+pub fn flips(old: &Outcomes, new: &Outcomes) -> Option<Flips> {
+    let (before, after) = (old.column(CORRECT)?, new.column(CORRECT)?);
+    let mut flips = Flips::default();
+    let replicates = new.replicates.max(1);
+    let pairs = before
+        .values
+        .chunks(replicates)
+        .zip(after.values.chunks(replicates));
+    for (example, (before, after)) in pairs.enumerate() {
+        let mut change = 0_i64;
+        let harm = flips.harm;
+        for (&before, &after) in before.iter().zip(after) {
+            match (before != 0, after != 0) {
+                (true, false) => {
+                    flips.harm += 1;
+                    change -= 1;
+                }
+                (false, true) => {
+                    flips.gain += 1;
+                    change += 1;
+                }
+                _ => {}
+            }
+        }
+        if flips.harm > harm {
+            flips.wrong.push(example);
+        }
+        match change.signum() {
+            -1 => flips.worse.push(example),
+            1 => flips.better.push(example),
+            _ => {}
+        }
+    }
+    Some(flips)
+}

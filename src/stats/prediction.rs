@@ -1,0 +1,51 @@
+//! One new value against a few accepted ones of the same kind: is it lower than one
+//! more of them would be?
+
+use super::shared::Estimate;
+
+/// The difference of `value` to the mean of `accepted`, with the standard error that
+/// one more value of the same normal distribution would have, s √(1 + 1/R), and
+/// R − 1 degrees of freedom; `None` for fewer than two accepted values.
+///
+/// Accuracies of retrains on the same examples are exchangeable, so that this covers
+/// both the spread between retrains and that of their answers, and holds its level
+/// for any number of them, where a variance that is estimated and then taken for
+/// known does not.
+///
+/// Source: Crawford & Howell 1998; the prediction interval of the normal sample.
+pub fn one_more(value: f64, accepted: &[f64]) -> Option<Estimate> {
+    let count = accepted.len() as f64;
+    if count < 2.0 {
+        return None;
+    }
+    let mean = accepted.iter().sum::<f64>() / count;
+    let squares: f64 = accepted.iter().map(|one| (one - mean) * (one - mean)).sum();
+    Some(Estimate {
+        estimate: value - mean,
+        error: (squares / (count - 1.0) * (1.0 + 1.0 / count)).sqrt(),
+        degrees: count - 1.0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prediction_interval_of_a_small_sample() {
+        // Mean 3, s² = 2.5, so that the error is √(2.5 · 1.2) = √3; with four degrees
+        // of freedom P(T ≤ −2.131847) = 0.05 (any table of Student's t).
+        let accepted = [1.0, 2.0, 3.0, 4.0, 5.0];
+        let found = one_more(3.0 - 2.131_846_786 * f64::sqrt(3.0), &accepted).unwrap();
+        assert!((found.error - f64::sqrt(3.0)).abs() < 1e-12);
+        assert_eq!(found.degrees, 4.0);
+        assert!((found.p_harm() - 0.05).abs() < 1e-8, "{}", found.p_harm());
+        assert_eq!(one_more(0.0, &[1.0]), None);
+    }
+
+    #[test]
+    fn values_without_spread_are_defined() {
+        assert_eq!(one_more(0.9, &[0.9; 3]).unwrap().p_harm(), 0.5);
+        assert_eq!(one_more(0.8, &[0.9; 3]).unwrap().p_harm(), 0.0);
+    }
+}
