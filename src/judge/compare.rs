@@ -62,7 +62,7 @@ pub struct Comparison {
 /// The slice that decided about a metric of slices.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decisive {
-    /// What the data calls it.
+    /// `array = value`, as the data calls it.
     pub name: String,
     /// Its value in the baseline.
     pub before: f64,

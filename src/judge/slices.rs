@@ -149,7 +149,11 @@ fn join(pair: &Pair<'_>, slices: Vec<Slice>) -> Harm {
     });
     let name = |slice: &Slice| {
         let known = pair.slices.get(slice.number).cloned();
-        known.unwrap_or_else(|| slice.number.to_string())
+        let value = known.unwrap_or_else(|| slice.number.to_string());
+        match &pair.case.data.slice {
+            Some(array) => format!("{array} = {value}"),
+            None => value,
+        }
     };
     let of = |value: fn(&Harm) -> f64| decisive.map_or(0.0, |slice| value(&slice.harm));
     Harm {

@@ -249,3 +249,114 @@ fn push(terms: &mut Vec<Term>, place: u32, mut amount: i64) {
         amount -= part;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::{AdaptiveCalibrationError, Auroc, MacroF1, WorstSliceAccuracy};
+    use crate::outcome::{Column, Outcomes};
+    use proptest::prelude::*;
+
+    /// Rows of `metric` over `examples` with two replicates, from `values`.
+    fn outcomes(metric: &dyn Metric, parameters: &Parameters, values: &[u16]) -> Outcomes {
+        let columns = metric.columns("x", parameters).into_iter().enumerate();
+        Outcomes {
+            examples: values.len() / 2,
+            replicates: 2,
+            columns: columns
+                .map(|(index, spec)| Column {
+                    values: values
+                        .iter()
+                        .map(|value| match spec.name.as_str() {
+                            "correct" => value >> index & 1,
+                            "class" => value % 3,
+                            _ => value * 97,
+                        })
+                        .collect(),
+                    spec,
+                })
+                .collect(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_kept_gives_what_all_rows_give(
+            old in prop::collection::vec(0u16..500, 12..40), more in any::<u16>(), which in 0usize..4,
+            clustered in any::<bool>(),
+        ) {
+            let metric: &dyn Metric =
+                [&MacroF1 as &dyn Metric, &Auroc, &AdaptiveCalibrationError, &WorstSliceAccuracy][which];
+            let parameters = Parameters(vec![("bins".to_owned(), 4.0), ("class".to_owned(), 1.0)]);
+            let old = &old[..old.len() / 2 * 2];
+            let new: Vec<u16> =
+                old.iter().enumerate().map(|(row, value)| (value + more % (row as u16 + 1)) % 500).collect();
+            let examples = old.len() / 2;
+            let labels: Vec<u16> = (0..examples).map(|example| (example % 3) as u16).collect();
+            let slices: Vec<u32> = (0..examples).map(|example| (example % 2) as u32).collect();
+            let clusters: Option<Vec<u32>> =
+                clustered.then(|| (0..examples as u32).map(|example| example % 4).collect());
+            let columns = metric.columns("x", &parameters);
+            let runs = [outcomes(metric, &parameters, old), outcomes(metric, &parameters, &new)];
+            let [before, after] = [&runs[0], &runs[1]].map(|run| {
+                Rows::new(run, &columns, &labels).unwrap().with_slices(Some(&slices))
+            });
+            let sums = Sums::new(metric, &parameters, &[&before, &after], clusters.as_deref(), 3);
+            for (run, rows) in [&before, &after].into_iter().enumerate() {
+                let all = rows.value(metric, &parameters, 3);
+                prop_assert!((sums.value(sums.totals(run)) - all).abs() < 1e-12);
+                // Each cluster left out, by reading the rows that are left.
+                let left_out = sums.left_out(run, true);
+                prop_assert_eq!(left_out.len(), sums.clusters());
+                for (cluster, found) in left_out.iter().enumerate() {
+                    let stays = |example: &usize| match &clusters {
+                        Some(clusters) => clusters[*example] as usize != cluster,
+                        None => *example != cluster,
+                    };
+                    let places: Vec<usize> = (0..examples).filter(stays).collect();
+                    let part = runs[run].examples_at(&places);
+                    let labels: Vec<u16> = places.iter().map(|&place| labels[place]).collect();
+                    let slices: Vec<u32> = places.iter().map(|&place| slices[place]).collect();
+                    let rows = Rows::new(&part, &columns, &labels).unwrap();
+                    let expected =
+                        rows.with_slices(Some(&slices)).value(metric, &parameters, 3);
+                    prop_assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+                }
+            }
+            // All changes taken back, the new run is the old one.
+            let mut back = sums.totals(1).to_vec();
+            for change in sums.changes() {
+                apply(&change, -1, &mut back);
+            }
+            prop_assert_eq!(back.as_slice(), sums.totals(0));
+        }
+
+        #[test]
+        fn draws_stay_within_strata(old in prop::collection::vec(0u16..3, 24..48), seed in any::<u64>()) {
+            // Every prediction is class 0: whatever is drawn, the value depends on how
+            // many examples of each class there are alone.
+            let old = &old[..old.len() / 2 * 2];
+            let labels: Vec<u16> = old.chunks(2).map(|pair| pair[0] % 2).collect();
+            let parameters = Parameters::default();
+            let run = outcomes(&MacroF1, &parameters, &vec![0; old.len()]);
+            let columns = MacroF1.columns("x", &parameters);
+            let rows = Rows::new(&run, &columns, &labels).unwrap();
+            let sums = Sums::new(&MacroF1, &parameters, &[&rows], None, 2);
+            let mut stream = Stream::new(seed, "test@1", 0, "");
+            let value = sums.value(sums.totals(0));
+            for draw in sums.bootstrap(5, &mut stream) {
+                prop_assert_eq!(draw[0], value);
+            }
+        }
+    }
+
+    #[test]
+    fn an_amount_too_large_for_a_term_is_several() {
+        let mut terms = Vec::new();
+        push(&mut terms, 1, 5_000_000_000);
+        push(&mut terms, 0, -5_000_000_000);
+        let mut sums = [0, 0];
+        apply(&terms, 1, &mut sums);
+        assert_eq!(sums, [-5_000_000_000, 5_000_000_000]);
+    }
+}

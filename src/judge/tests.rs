@@ -144,7 +144,10 @@ const SHARED: &str = "seed_scope = \"shared\"";
 const EXHAUSTIVE: &str = "examples = \"exhaustive\"";
 
 /// Every way in which a comparison is made: top, data, metric, clusters.
-const FORMS: [(&str, &str, &str, usize, bool); 11] = [
+const SLICES: &str = "kind = \"worst_slice_accuracy\"";
+const SITE: &str = "slice = \"site\"";
+const EXHAUSTIVE_SITE: &str = "slice = \"site\"\nexamples = \"exhaustive\"";
+const FORMS: [(&str, &str, &str, usize, bool); 15] = [
     ("", "", "kind = \"accuracy\"", 1, false),
     ("", "", "kind = \"accuracy\"", 3, false),
     ("", "cluster = \"c\"", "kind = \"accuracy\"", 1, true),
@@ -153,25 +156,17 @@ const FORMS: [(&str, &str, &str, usize, bool); 11] = [
     ("", EXHAUSTIVE, "kind = \"accuracy\"", 4, false),
     ("", "", "kind = \"macro_f1\"", 1, false),
     ("", "", "kind = \"macro_f1\"\nalpha = 0.005", 1, false),
+    ("", "cluster = \"c\"", "kind = \"macro_f1\"", 2, true),
     ("", "", "kind = \"auroc\"", 2, false),
-    (
-        "",
-        "slice = \"s\"",
-        "kind = \"worst_slice_accuracy\"",
-        1,
-        false,
-    ),
-    (
-        "",
-        "slice = \"s\"",
-        "kind = \"worst_slice_accuracy\"",
-        3,
-        false,
-    ),
+    ("", "cluster = \"c\"", "kind = \"auroc\"", 1, true),
+    ("", SITE, SLICES, 1, false),
+    ("", SITE, SLICES, 3, false),
+    (SHARED, SITE, SLICES, 5, false),
+    ("", EXHAUSTIVE_SITE, SLICES, 3, false),
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
     fn the_p_value_about_the_margin_decides_as_the_limit_does(
         seed in any::<u64>(), form in 0..FORMS.len(), proves in any::<bool>(),
@@ -212,7 +207,12 @@ fn only_a_question_about_the_margin_has_that_p_value() {
 
 /// Slices by hand: of `each` slice's rows the first `harm` become wrong.
 fn slices(gate: &str, each: &[(usize, usize)]) -> Comparison {
-    let spec = spec("", "slice = \"s\"", gate, "kind = \"worst_slice_accuracy\"");
+    let spec = spec(
+        "",
+        "slice = \"site\"",
+        gate,
+        "kind = \"worst_slice_accuracy\"",
+    );
     let rows: usize = each.iter().map(|slice| slice.0).sum();
     let mut runs = Runs::random(spec, 1, rows, 1, 0.0, 0.0);
     let (mut of, mut after) = (Vec::new(), Vec::new());
@@ -232,13 +232,13 @@ fn one_harmed_slice_is_harm_and_is_named() {
     let slice = found.slice.clone().unwrap();
     assert_eq!(
         (slice.name.as_str(), slice.before, slice.after),
-        ("south", 1.0, 0.88)
+        ("site = south", 1.0, 0.88)
     );
     // 24 harms without a gain have a mid-p of 2⁻²⁵; there are two slices.
     assert!((found.p_harm - 2.0 * 0.5_f64.powi(25)).abs() < 1e-12);
     assert!(found.harm_exceeds_margin && (found.change + 0.12).abs() < 1e-12);
     // Small slices see less: the weakest is the one that power is of.
-    assert_eq!(slice.weakest, "south");
+    assert_eq!(slice.weakest, "site = south");
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn a_slice_within_the_margin_and_a_noisy_one_beyond_it_are_no_regression() {
         found.p_harm <= 0.01 && !found.harm_exceeds_margin,
         "{found:?}"
     );
-    assert_eq!(found.slice.unwrap().name, "north");
+    assert_eq!(found.slice.unwrap().name, "site = north");
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn every_slice_must_be_proven_at_alpha_itself() {
     assert!(slices(gate, &[(400, 0), (52, 0)]).excludes_harm);
     let found = slices(gate, &[(400, 0), (51, 0)]);
     assert!(!found.excludes_harm);
-    assert_eq!(found.slice.unwrap().name, "south");
+    assert_eq!(found.slice.unwrap().name, "site = south");
 }
 
 #[test]

@@ -13,4 +13,5 @@ mod misbehaviour;
 mod pooled;
 mod repository;
 mod retrain;
+mod slices;
 mod verdicts;
