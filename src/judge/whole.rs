@@ -85,6 +85,7 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
     Harm {
         estimate: observed,
         error,
+        replicate_share: None,
         limits,
         p_harm,
         p_gain,
