@@ -358,7 +358,8 @@ pub fn number(value: f64) -> String {
     }
 }
 
-fn signed(value: f64) -> String {
+/// As [`number`], with its sign.
+pub fn signed(value: f64) -> String {
     let text = number(value);
     if value > 0.0 {
         format!("+{text}")

@@ -16,8 +16,10 @@ mod cases;
 mod exit_code;
 mod init;
 mod list;
+mod power;
 mod prune;
 mod reject;
+mod report;
 mod repository;
 mod retrain;
 mod review;
@@ -50,6 +52,10 @@ enum Verb {
     Status(status::Arguments),
     /// List the cases
     List(list::Arguments),
+    /// Print the last run as Markdown, with p-values adjusted for their number
+    Report(report::Arguments),
+    /// Say what each case can and cannot detect, and what it would take
+    Power(power::Arguments),
     /// Print the JSON Schema of specs or of suite.toml, or the spec reference
     Schema(schema::Arguments),
 }
@@ -66,6 +72,8 @@ fn main() -> std::process::ExitCode {
         Verb::Reject(arguments) => reject::run(&arguments),
         Verb::Status(arguments) => status::run(&arguments),
         Verb::List(arguments) => list::run(&arguments),
+        Verb::Report(arguments) => report::run(&arguments),
+        Verb::Power(arguments) => power::run(&arguments),
         Verb::Schema(arguments) => schema::run(&arguments),
     });
     match result {

@@ -53,6 +53,9 @@ pub struct Comparison {
     pub needed: Option<u64>,
     /// Why a failing verdict is not to be trusted with few shared replicates.
     pub too_few_replicates: bool,
+    /// The share of the squared error that comes from the draws and not from the
+    /// examples; `None` where it cannot be told.
+    pub replicate_share: Option<f64>,
     /// How many recorded retrains entered, under `null = "retrain"`.
     pub retrains: Option<usize>,
     /// The slice that change, error and limits are of, for a metric of slices.
@@ -99,6 +102,7 @@ pub struct Pair<'a> {
 pub(super) struct Harm {
     pub(super) estimate: f64,
     pub(super) error: f64,
+    pub(super) replicate_share: Option<f64>,
     pub(super) limits: Option<Limits>,
     pub(super) p_harm: f64,
     pub(super) p_gain: f64,
@@ -125,10 +129,7 @@ impl Pair<'_> {
     }
 
     pub(super) fn alpha(&self) -> f64 {
-        let alpha = self.test.alpha.value();
-        // Two one-sided tests prove equivalence at alpha each (Schuirmann 1987).
-        let halved = self.test.direction == Direction::Both && self.test.mode == Mode::Detect;
-        if halved { alpha / 2.0 } else { alpha }
+        alpha_side(self.test)
     }
 
     /// The p-value that the test asks for: that the harm is `within` the margin, or
@@ -161,6 +162,14 @@ impl Pair<'_> {
     pub(super) fn examples(&self) -> usize {
         self.new.len() / self.new.per_example.max(1)
     }
+}
+
+/// The alpha of each side of a test.
+pub(super) fn alpha_side(test: &TestSpec) -> f64 {
+    let alpha = test.alpha.value();
+    // Two one-sided tests prove equivalence at alpha each (Schuirmann 1987).
+    let halved = test.direction == Direction::Both && test.mode == Mode::Detect;
+    if halved { alpha / 2.0 } else { alpha }
 }
 
 /// Compares the two runs.
@@ -196,6 +205,7 @@ pub fn compare(pair: &Pair<'_>) -> Comparison {
         detectable: harm.detectable,
         needed: harm.needed,
         too_few_replicates: crossed && pair.new.per_example < 5,
+        replicate_share: harm.replicate_share,
         retrains: None,
         slice: harm.slice,
     }

@@ -120,6 +120,7 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
     Harm {
         estimate: effective.estimate,
         error: effective.error,
+        replicate_share: replicate_share(&rows, per_example, quantum, effective.error),
         limits: Some(limits),
         p_harm,
         p_gain,
@@ -157,6 +158,7 @@ fn by_estimate(pair: &Pair<'_>, estimate: Estimate) -> Harm {
     Harm {
         estimate: estimate.estimate,
         error: estimate.error,
+        replicate_share: None,
         limits: Some(limits),
         p_harm,
         p_gain: 1.0 - p_harm,
@@ -184,6 +186,17 @@ fn row_differences(pair: &Pair<'_>) -> Vec<i64> {
     (0..pair.new.len())
         .map(|row| sign * (value(pair.new, row) - value(pair.old, row)))
         .collect()
+}
+
+/// The share of the squared error of a mean that is the draws': Σ sᵢ² / (K n²) of it,
+/// with sᵢ² the variance within an example. More replicates take that away, and no more.
+fn replicate_share(rows: &[i64], per_example: usize, quantum: f64, error: f64) -> Option<f64> {
+    if per_example < 2 || error <= 0.0 {
+        return None;
+    }
+    let values: Vec<f64> = rows.iter().map(|&row| row as f64 * quantum).collect();
+    let within = exhaustive::fixed_set(&values, per_example).error;
+    Some((within / error * (within / error)).min(1.0))
 }
 
 /// The sums over clusters; the values themselves where every row is its own.

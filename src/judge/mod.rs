@@ -11,6 +11,7 @@ mod equality;
 mod flips;
 mod mean;
 mod metric;
+mod outlook;
 mod retrain;
 mod slices;
 mod sums;
@@ -24,6 +25,7 @@ pub use anchor::{AnchorJudgement, Step};
 pub use compare::{Comparison, Decisive, smallest_bearable_margin};
 pub use flips::Flips;
 pub use metric::{MetricJudgement, accepted_metrics, retrain_metrics, wanted_columns};
+pub use outlook::{ASSUMED_CHURN, Basis, Outlook};
 pub use retrain::FEWEST_RETRAINS;
 
 use crate::baseline::{Anchor, BaselineFile, Common, Lookup, References};
@@ -138,7 +140,13 @@ fn against(
         Anchor::None => None,
         Anchor::Found { file, common } => Some(Beside::new(file, run, common.as_ref())?),
         Anchor::Absent(reason) => {
-            notes.push(format!("not compared with the anchor: {reason}"));
+            notes.push(format!("not compared with an anchor: {reason}"));
+            None
+        }
+        Anchor::Incomparable(reason) => {
+            notes.push(format!(
+                "harm since the anchor cannot be seen: {reason}. bless --reanchor, or a later tag, makes a new one"
+            ));
             None
         }
         Anchor::Unusable(reason) => return Err((Verdict::Error, reason.clone())),
@@ -170,6 +178,10 @@ fn against(
         (Verdict::Critical, Status::Fail)
     } else {
         worst(&metrics, equality)
+    };
+    let status = match references.anchor {
+        Anchor::Incomparable(_) => status.max(Status::Warn),
+        _ => status,
     };
     notes.extend(critical);
     match (verdict, equality) {

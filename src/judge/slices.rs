@@ -159,6 +159,7 @@ fn join(pair: &Pair<'_>, slices: Vec<Slice>) -> Harm {
     Harm {
         estimate: of(|harm| harm.estimate),
         error: of(|harm| harm.error),
+        replicate_share: decisive.and_then(|slice| slice.harm.replicate_share),
         limits: decisive.and_then(|slice| slice.harm.limits),
         p_harm,
         p_gain,

@@ -80,6 +80,7 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
     Harm {
         estimate: observed,
         error: sampling.error(),
+        replicate_share: None,
         limits,
         p_harm,
         p_gain,

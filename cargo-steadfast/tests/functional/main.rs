@@ -11,6 +11,7 @@ mod journey;
 mod listing;
 mod misbehaviour;
 mod pooled;
+mod power;
 mod repository;
 mod retrain;
 mod slices;
