@@ -249,7 +249,7 @@ fn power_line(text: &mut String, comparison: &Comparison, test: &TestSpec) {
         Some(needed) => {
             let slice = comparison.slice.as_ref();
             let place = slice.map_or(String::new(), |slice| {
-                format!(" in slice {}", slice.weakest)
+                format!(" (slice {} sees least)", slice.weakest)
             });
             format!(": that needs n = {needed}{place}, or more replicates, or a wider margin")
         }

@@ -58,7 +58,7 @@ pub struct Comparison {
     pub replicate_share: Option<f64>,
     /// How many recorded retrains entered, under `null = "retrain"`.
     pub retrains: Option<usize>,
-    /// The slice that change, error and limits are of, for a metric of slices.
+    /// The slice that change and limits are of, for a metric of slices.
     pub slice: Option<Decisive>,
 }
 
@@ -71,7 +71,8 @@ pub struct Decisive {
     pub before: f64,
     /// Its value in this run.
     pub after: f64,
-    /// The slice that `detectable` and `needed` are of.
+    /// The slice that sees least: `error` and `detectable` are its, and `needed` is
+    /// for its sake.
     pub weakest: String,
 }
 

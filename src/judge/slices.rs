@@ -14,6 +14,7 @@ use crate::spec::Mode;
 /// What was found about one slice.
 struct Slice {
     number: usize,
+    examples: usize,
     before: f64,
     after: f64,
     harm: Harm,
@@ -67,6 +68,7 @@ fn one(pair: &Pair<'_>, number: usize, members: &[usize]) -> Slice {
     let value = |rows: &Rows<'_>| rows.value(&Accuracy, &pair.spec.parameters, pair.classes);
     Slice {
         number,
+        examples: members.len(),
         before: value(&old),
         after: value(&new),
         harm: mean::judge(&Pair {
@@ -142,7 +144,7 @@ fn join(pair: &Pair<'_>, slices: Vec<Slice>) -> Harm {
         .min_by(|(one, _), (other, _)| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)))
         .map(|(_, slice)| slice);
     // Harm of the detectable drop is seen in every slice only where it is seen in
-    // the weakest, as a rule the smallest.
+    // the weakest, as a rule the smallest. More examples come with the same slices.
     let weakest = slices.iter().max_by(|one, other| {
         let seen = |slice: &Slice| slice.harm.detectable.unwrap_or(f64::INFINITY);
         seen(one).total_cmp(&seen(other))
@@ -158,8 +160,8 @@ fn join(pair: &Pair<'_>, slices: Vec<Slice>) -> Harm {
     let of = |value: fn(&Harm) -> f64| decisive.map_or(0.0, |slice| value(&slice.harm));
     Harm {
         estimate: of(|harm| harm.estimate),
-        error: of(|harm| harm.error),
-        replicate_share: decisive.and_then(|slice| slice.harm.replicate_share),
+        error: weakest.map_or(0.0, |slice| slice.harm.error),
+        replicate_share: weakest.and_then(|slice| slice.harm.replicate_share),
         limits: decisive.and_then(|slice| slice.harm.limits),
         p_harm,
         p_gain,
@@ -171,7 +173,11 @@ fn join(pair: &Pair<'_>, slices: Vec<Slice>) -> Harm {
         excludes,
         shows_beyond,
         detectable: weakest.and_then(|slice| slice.harm.detectable),
-        needed: weakest.and_then(|slice| slice.harm.needed),
+        needed: weakest.and_then(|slice| {
+            let of_all = pair.examples() as f64 / slice.examples as f64;
+            let needed = slice.harm.needed? as f64;
+            Some((needed * of_all).ceil() as u64)
+        }),
         slice: decisive.zip(weakest).map(|(decisive, weakest)| Decisive {
             name: name(decisive),
             before: decisive.before,

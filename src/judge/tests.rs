@@ -9,6 +9,7 @@ use crate::metric::Rows;
 use crate::outcome::{Column, Outcomes, Per};
 use crate::seed::Stream;
 use crate::spec::{Source, Spec, Suite, parse_spec};
+use crate::stats::power::Test;
 
 /// A spec with these lines of `[gate]`, `[[metric]]` and at the top.
 fn spec(top: &str, data: &str, gate: &str, metric: &str) -> Spec {
@@ -76,6 +77,10 @@ impl Runs {
                 .map(|row| match spec.name.as_str() {
                     "class" if !chance(0.2) => labels[row * examples / rows],
                     "correct" if !chance(0.2) => 1,
+                    "probability_1" if labels[row * examples / rows] == 1 => {
+                        20_000 + draw.below(40_000) as u16
+                    }
+                    "probability_1" => draw.below(40_000) as u16,
                     _ => draw.below(top) as u16,
                 })
                 .collect();
@@ -239,6 +244,14 @@ fn one_harmed_slice_is_harm_and_is_named() {
     assert!(found.harm_exceeds_margin && (found.change + 0.12).abs() < 1e-12);
     // Small slices see less: the weakest is the one that power is of.
     assert_eq!(slice.weakest, "site = south");
+    // What it needs is told in examples of all slices, of which it has a third.
+    let alone = Test {
+        alpha: 0.005,
+        power: 0.8,
+        margin: 0.05,
+    };
+    let needed = alone.pairs_needed(0.1, 0.12 + 0.1).unwrap().ceil() as u64;
+    assert_eq!(found.needed, Some(3 * needed));
 }
 
 #[test]
@@ -354,7 +367,7 @@ fn harm_to_a_ranking_and_to_a_calibration_is_seen() {
     }
 }
 
-/// Run by hand, in release mode: `cargo test --release --lib -- --ignored --nocapture long`.
+/// Run by hand: `cargo test --lib -- --ignored --nocapture how_long`.
 #[test]
 #[ignore = "a measurement"]
 fn how_long_a_large_set_takes() {
