@@ -111,16 +111,27 @@ pub fn run(
 
 /// What is marked critical must be there: else nothing would be guarded.
 fn check_critical(case: &Case, data: &Dataset) -> Result<(), RunError> {
-    let marked = case.spec.critical.as_ref();
-    let unknown = marked.and_then(|critical| {
-        let ids: std::collections::HashSet<&str> = data.ids().iter().map(String::as_str).collect();
-        let mut examples = critical.examples.iter();
-        examples.find(|id| !ids.contains(id.as_str()))
-    });
-    match unknown {
+    let Some(critical) = &case.spec.critical else {
+        return Ok(());
+    };
+    let ids: std::collections::HashSet<&str> = data.ids().iter().map(String::as_str).collect();
+    let example = critical
+        .examples
+        .iter()
+        .find(|id| !ids.contains(id.as_str()))
+        .map(|id| format!("examples: no example has the id {id}"));
+    let slice = || {
+        let mut slices = critical.slices.iter();
+        let unknown = slices.find(|name| !data.slice_names().contains(name))?;
+        Some(format!(
+            "slices: there is no slice {unknown}; there are {}",
+            data.slice_names().join(", ")
+        ))
+    };
+    match example.or_else(slice) {
         None => Ok(()),
-        Some(id) => Err(RunError::Mismatch(format!(
-            "[critical] examples: no example has the id {id}. Correct it, or take it out of the list"
+        Some(unknown) => Err(RunError::Mismatch(format!(
+            "[critical] {unknown}. Correct it, or take it out of the list"
         ))),
     }
 }

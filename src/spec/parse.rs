@@ -251,6 +251,19 @@ impl Parser<'_, '_> {
                 Some("examples = [\"17\", \"42\"]: the ids of examples".to_owned()),
             );
         }
+        let data = self.document.section("data");
+        let named = data.is_some_and(|data| data.order.iter().any(|key| key == "slice"));
+        if !critical.slices.is_empty() && !named {
+            self.reader.report(
+                section.place("slices"),
+                "slices are marked critical, and [data] names none".to_owned(),
+                "slices of what?",
+                Some(
+                    "[data] slice = \"site\": an array that says which slice a row is in"
+                        .to_owned(),
+                ),
+            );
+        }
         critical
     }
 
