@@ -325,3 +325,21 @@ impl Record {
         Ok(record)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_numbered_anew_in_the_order_of_its_appearance() {
+        // Of the numbers 2 0 2 1 the first is left out: 0 2 1.
+        assert_eq!(
+            renumbered(&[2, 0, 2, 1], &[1, 2, 3]),
+            (vec![0, 1, 2], vec![0, 2, 1])
+        );
+        assert_eq!(
+            renumbered(&[5, 5, 7], &[2, 0, 1]),
+            (vec![0, 1, 1], vec![7, 5])
+        );
+    }
+}
