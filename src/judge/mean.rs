@@ -42,7 +42,8 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
         .iter()
         .map(|&example| example as f64 * scale)
         .collect();
-    let effective = clustered::mean(&values, pair.clusters);
+    let largest = range.map_or(1.0, |(low, high)| high - low);
+    let effective = clustered::mean(&values, largest, pair.clusters);
     let single = !is_score && per_example == 1 && pair.clusters.is_none();
 
     let (harm, gain) = rows

@@ -7,12 +7,13 @@ use super::sums::Sums;
 use crate::metric::{Form, Metric, Rows, Strata};
 use crate::spec::MetricSpec;
 use crate::stats::Limits;
+use crate::stats::accelerated::Accelerated;
 use crate::stats::auroc;
 use crate::stats::distribution::{normal_quantile, t_quantile};
-use crate::stats::jackknife::{Accelerated, Jackknife, t_p_above};
+use crate::stats::jackknife::{Jackknife, t_p_above};
+use crate::stats::permutation::{least_swap_p, swap_p};
 use crate::stats::power::fewest_to_prove;
 use crate::stats::proportion::wilson;
-use crate::stats::resample::{least_swap_p, swap_p};
 
 /// Bootstrap draws of limits that are bias-corrected and accelerated.
 const BOOTSTRAP: usize = 1_999;
@@ -142,7 +143,7 @@ impl Sampling {
             .map(|values| sign * (values[1] - values[0]))
             .collect();
         Self::Bootstrap {
-            accelerated: Accelerated::new(estimate, bootstrap, &jackknife),
+            accelerated: Accelerated::new(estimate, bootstrap, jackknife.acceleration),
             jackknife,
         }
     }

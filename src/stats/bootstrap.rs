@@ -5,8 +5,8 @@
 use rayon::prelude::*;
 
 use super::Limits;
+use super::accelerated::Accelerated;
 use super::distribution::log_binomial;
-use super::resample::accelerated_limits;
 use crate::seed::Stream;
 
 /// The name and version of the algorithm in the key of its streams.
@@ -43,8 +43,8 @@ pub fn means(values: &[f64], draws: usize, seed: u64, key: &str) -> Vec<f64> {
 /// `alpha` each, from `draws` resamples. Infinite for fewer than two values, of whose
 /// spread nothing is known.
 ///
-/// Source: Efron 1987, as [`bca_limits`](super::resample::bca_limits) has it; a sixth
-/// of the skewness over √n is the jackknife's acceleration in closed form.
+/// Source: Efron 1987, as [`Accelerated`] has it; a sixth of the skewness over √n is
+/// the jackknife's acceleration in closed form.
 pub fn bca_mean(values: &[f64], draws: usize, alpha: f64, seed: u64, key: &str) -> Limits {
     if values.len() < 2 {
         return Limits {
@@ -65,7 +65,7 @@ pub fn bca_mean(values: &[f64], draws: usize, alpha: f64, seed: u64, key: &str) 
     } else {
         0.0
     };
-    accelerated_limits(mean, &means(values, draws, seed, key), acceleration, alpha)
+    Accelerated::new(mean, means(values, draws, seed, key), acceleration).limits(alpha)
 }
 
 /// What is drawn from.
@@ -227,9 +227,9 @@ impl Binomial {
 mod tests {
     use super::*;
     use crate::stats::distribution::{binomial_cdf, normal_cdf};
+    use crate::stats::jackknife::Jackknife;
     use crate::stats::quantile::of_sorted;
     use crate::stats::reference::close;
-    use crate::stats::resample::bca_limits;
     use proptest::prelude::*;
 
     /// −1, 0 and 1, as paired outcomes are, in an order that means nothing.
@@ -460,7 +460,9 @@ mod tests {
                 .iter()
                 .map(|value| (sum - value) / (n - 1.0))
                 .collect();
-            let expected = bca_limits(sum / n, &means(&values, 2000, 9, "k"), &left_out, 0.05);
+            let drawn = means(&values, 2000, 9, "k");
+            let acceleration = Jackknife::new(&left_out, None).acceleration;
+            let expected = Accelerated::new(sum / n, drawn, acceleration).limits(0.05);
             let found = bca_mean(&values, 2000, 0.05, 9, "k");
             assert!(close(found.lower, expected.lower) && close(found.upper, expected.upper));
             assert!(found.lower < sum / n && sum / n < found.upper);

@@ -1,11 +1,10 @@
-//! Leaving clusters out one at a time, also within strata; and the bootstrap that it
-//! accelerates. Both give limits, and the p-values that the limits stand for.
+//! Leaving clusters out one at a time, also within strata: the standard error, limits,
+//! and the p-values that they stand for.
 
 use std::collections::BTreeMap;
 
 use super::Limits;
-use super::distribution::{normal_cdf, normal_quantile, t_cdf, t_quantile};
-use super::resample::accelerated_limits;
+use super::distribution::{t_cdf, t_quantile};
 
 /// What leaving clusters out one at a time says of an estimate.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,7 +14,7 @@ pub struct Jackknife {
     /// Degrees of freedom: clusters less strata.
     pub degrees: f64,
     /// Efron's acceleration: a sixth of the skewness of the influence values.
-    acceleration: f64,
+    pub acceleration: f64,
 }
 
 impl Jackknife {
@@ -98,101 +97,41 @@ pub fn t_p_above(distance: f64, error: f64, degrees: f64) -> f64 {
     }
 }
 
-/// The bias-corrected and accelerated bootstrap of an estimate.
-///
-/// Source: Efron 1987, as [`bca_limits`](super::resample::bca_limits) has it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Accelerated {
-    estimate: f64,
-    sorted: Vec<f64>,
-    acceleration: f64,
-}
-
-impl Accelerated {
-    /// From the bootstrap's values.
-    pub fn new(estimate: f64, mut bootstrap: Vec<f64>, jackknife: &Jackknife) -> Self {
-        bootstrap.sort_by(f64::total_cmp);
-        Self {
-            estimate,
-            sorted: bootstrap,
-            acceleration: jackknife.acceleration,
-        }
-    }
-
-    /// One-sided limits at `alpha` each.
-    pub fn limits(&self, alpha: f64) -> Limits {
-        accelerated_limits(self.estimate, &self.sorted, self.acceleration, alpha)
-    }
-
-    /// The alpha at which the lower limit is `value`: the p-value against a truth
-    /// that is no larger, no smaller than the draws resolve. One less it is the
-    /// alpha at which the upper limit is `value`.
-    ///
-    /// Source: the map of the limits solved for alpha; Efron & Tibshirani 1993,
-    /// 15.4, call it the achieved significance level.
-    pub fn p_above(&self, value: f64) -> f64 {
-        let count = self.sorted.len() as f64;
-        let p = if self.sorted.first() == self.sorted.last() {
-            f64::from(u8::from(self.estimate <= value))
-        } else {
-            let bias = self.bias();
-            let below = normal_quantile(share_below(&self.sorted, value)) - bias;
-            let scale = 1.0 + self.acceleration * below;
-            match below {
-                _ if below == f64::NEG_INFINITY => 0.0,
-                _ if below == f64::INFINITY => 1.0,
-                // Beyond what the map reaches for any alpha.
-                _ if scale <= 0.0 => f64::from(u8::from(below > 0.0)),
-                _ => normal_cdf(below / scale - bias),
-            }
-        };
-        let least = 1.0 / (count + 1.0);
-        p.clamp(least, 1.0 - least)
-    }
-
-    /// The bias correction of the limits.
-    fn bias(&self) -> f64 {
-        let largest = |value: Option<&f64>| value.map_or(0.0, |value| value.abs());
-        let slack = 1e-12 * largest(self.sorted.first()).max(largest(self.sorted.last()));
-        let count = self.sorted.len() as f64;
-        let below = |bound: f64| self.sorted.partition_point(|&value| value < bound);
-        let up_to = |bound: f64| self.sorted.partition_point(|&value| value <= bound);
-        let both = below(self.estimate - slack) + up_to(self.estimate + slack);
-        let share = both as f64 / (2.0 * count);
-        normal_quantile(share.clamp(0.5 / count, 1.0 - 0.5 / count))
-    }
-}
-
-/// The p of which `value` is the quantile, linear between values: 0 below all values, 1 above.
-fn share_below(sorted: &[f64], value: f64) -> f64 {
-    let above = sorted.partition_point(|&other| other <= value);
-    if above == 0 {
-        return 0.0;
-    }
-    match (sorted.get(above - 1), sorted.get(above)) {
-        (Some(&low), Some(&high)) => {
-            let place = (above - 1) as f64 + (value - low) / (high - low);
-            place / (sorted.len() - 1) as f64
-        }
-        _ => 1.0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::stats::reference::close;
-    use crate::stats::resample::jackknife_error;
     use proptest::prelude::*;
 
     #[test]
-    fn without_strata_it_is_the_plain_jackknife() {
-        let left_out = [0.61, 0.12, 0.95, 0.33, 0.47];
+    fn of_a_mean_it_is_the_standard_error() {
+        let data = [0.61, 0.12, 0.95, 0.33, 0.47];
+        let sum: f64 = data.iter().sum();
+        let left_out: Vec<f64> = data.iter().map(|value| (sum - value) / 4.0).collect();
+        let mean = sum / 5.0;
+        let variance = data.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / 4.0;
         let jackknife = Jackknife::new(&left_out, None);
-        assert!(close(jackknife.error, jackknife_error(&left_out)));
+        assert!(close(jackknife.error, (variance / 5.0).sqrt()));
         assert_eq!(jackknife.degrees, 4.0);
-        let limits = jackknife.limits(0.5, 0.05);
-        assert!(close(jackknife.p_above(0.5, limits.lower), 0.05));
+    }
+
+    #[test]
+    fn limits_are_students() {
+        // Squares of 0.1, four fifths of which are the variance; t of four degrees.
+        let jackknife = Jackknife::new(&[0.1, 0.3, 0.2, 0.5, 0.4], None);
+        let reach = 2.131_846_786_326_649 * 0.08_f64.sqrt();
+        let limits = jackknife.limits(7.0, 0.05);
+        assert!(close(limits.lower, 7.0 - reach) && close(limits.upper, 7.0 + reach));
+        assert!(close(jackknife.p_above(7.0, limits.lower), 0.05));
+        let two = Jackknife::new(&[0.0, 2.0], None).limits(7.0, 0.05);
+        assert!(close(two.upper, 7.0 + 6.313_751_514_675_043));
+        let one = Jackknife::new(&[0.0], None);
+        let limits = one.limits(7.0, 0.05);
+        assert_eq!(
+            (limits.lower, limits.upper),
+            (f64::NEG_INFINITY, f64::INFINITY)
+        );
+        assert_eq!((one.error, one.p_above(7.0, 0.0)), (0.0, 1.0));
     }
 
     #[test]
@@ -227,23 +166,16 @@ mod tests {
     proptest! {
         #[test]
         fn p_values_and_limits_decide_alike(
-            bootstrap in prop::collection::vec(-1.0..1.0f64, 200..400),
             left_out in prop::collection::vec(-0.1..0.1f64, 10..30),
             value in -1.0..1.0f64, alpha in 0.01..0.4f64,
         ) {
-            let estimate = bootstrap[0];
             let jackknife = Jackknife::new(&left_out, None);
-            let accelerated = Accelerated::new(estimate, bootstrap, &jackknife);
-            for (p, limits) in [
-                (accelerated.p_above(value), accelerated.limits(alpha)),
-                (jackknife.p_above(estimate, value), jackknife.limits(estimate, alpha)),
-            ] {
-                if (p - alpha).abs() > 1e-9 {
-                    prop_assert_eq!(p < alpha, limits.lower > value);
-                }
-                if (1.0 - p - alpha).abs() > 1e-9 {
-                    prop_assert_eq!(1.0 - p < alpha, limits.upper < value);
-                }
+            let (p, limits) = (jackknife.p_above(0.0, value), jackknife.limits(0.0, alpha));
+            if (p - alpha).abs() > 1e-9 {
+                prop_assert_eq!(p < alpha, limits.lower > value);
+            }
+            if (1.0 - p - alpha).abs() > 1e-9 {
+                prop_assert_eq!(1.0 - p < alpha, limits.upper < value);
             }
         }
     }

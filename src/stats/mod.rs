@@ -8,6 +8,7 @@
 //!
 //! References are by author and year; the full list is in `docs/statistics.md`.
 
+pub mod accelerated;
 pub mod auroc;
 pub mod bootstrap;
 pub mod clustered;
@@ -19,11 +20,11 @@ pub mod mcnemar;
 pub mod meta;
 pub mod multiplicity;
 pub mod normal;
+pub mod permutation;
 pub mod power;
 pub mod prediction;
 pub mod proportion;
 pub mod quantile;
-pub mod resample;
 pub mod shared;
 pub mod sign_flip;
 pub mod tango;

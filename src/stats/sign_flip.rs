@@ -2,7 +2,7 @@
 //! have the other sign.
 
 use super::distribution::log_half_binomial;
-use super::resample::{Count, sequential_p};
+use super::permutation::{Count, sequential_p};
 use crate::seed::Stream;
 
 /// Multiplications that the exact test may cost before [`p`] samples instead.
