@@ -107,7 +107,11 @@ impl Sight {
             .and_then(|judged| judged.comparison.as_ref())
             .filter(|comparison| comparison.error > 0.0)
             .map(|comparison| Outlook::of_run(test, comparison, self.examples, self.replicates));
+        // The error that retrains record is not that of a slice at its share of alpha.
         let retrained = || {
+            if metric.kind.needs_slices {
+                return None;
+            }
             let baseline = self.baseline.as_ref()?;
             Outlook::of_retrains(test, baseline, &metric.identity())
         };

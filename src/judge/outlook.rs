@@ -67,10 +67,12 @@ impl Outlook {
         Self {
             smallest,
             needed: comparison.needed,
+            // A slice is judged at its share of alpha, which is not known here.
+            margin: known.margin.filter(|_| comparison.slice.is_none()),
             replicates: comparison
                 .replicate_share
                 .and_then(|share| more_replicates(test, error, share, replicates)),
-            ..known
+            basis: known.basis,
         }
     }
 
