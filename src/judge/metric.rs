@@ -2,7 +2,7 @@
 //! anchor.
 
 use super::anchor::{self, AnchorJudgement};
-use super::compare::{Comparison, Pair, compare};
+use super::compare::{Comparison, Pair, Sampling, compare};
 use super::{Beside, decide, retrain, whole};
 use crate::baseline::{BaselineMetric, RetrainMetric};
 use crate::metric::{Metric, Rows};
@@ -192,20 +192,32 @@ impl Question<'_> {
         test: &TestSpec,
         beside: &Beside<'_>,
     ) -> Option<Comparison> {
-        let metric = algorithm(spec);
-        let columns = metric.columns(&spec.label, &spec.parameters);
-        let labels = beside.new.labels();
-        Some(compare(&Pair {
-            metric,
-            spec,
-            test,
-            case: &self.case.spec,
-            old: &Rows::new(&beside.old, &columns, labels)?,
-            new: &Rows::new(&beside.new.outcomes, &columns, labels)?,
-            clusters: beside.new.clusters.as_deref(),
-            classes: classes(&beside.new, &[&beside.old, &beside.new.outcomes]),
-        }))
+        let sampling = Sampling::of(&self.case.spec);
+        paired(spec, test, sampling, (&beside.old, &beside.new))
     }
+}
+
+/// The paired statistics of a metric between some outcomes and a run of the same
+/// examples; `None` where one of them does not have the columns.
+pub(super) fn paired(
+    spec: &MetricSpec,
+    test: &TestSpec,
+    sampling: Sampling,
+    (old, new): (&Outcomes, &Run),
+) -> Option<Comparison> {
+    let metric = algorithm(spec);
+    let columns = metric.columns(&spec.label, &spec.parameters);
+    let labels = new.labels();
+    Some(compare(&Pair {
+        metric,
+        spec,
+        test,
+        sampling,
+        old: &Rows::new(old, &columns, labels)?,
+        new: &Rows::new(&new.outcomes, &columns, labels)?,
+        clusters: new.clusters.as_deref(),
+        classes: classes(new, &[old, &new.outcomes]),
+    }))
 }
 
 /// The columns that a case's metrics need, each once: what its baseline keeps.
@@ -226,7 +238,7 @@ pub fn wanted_columns(case: &Case) -> Vec<ColumnSpec> {
 
 /// The built-in algorithm of a metric: the catalogue that specs are parsed
 /// against lists no other.
-fn algorithm(spec: &MetricSpec) -> &'static dyn Metric {
+pub(super) fn algorithm(spec: &MetricSpec) -> &'static dyn Metric {
     crate::builtin::metric(spec.kind.name).unwrap_or(&crate::metric::Accuracy)
 }
 
@@ -240,7 +252,7 @@ fn classes(run: &Run, outcomes: &[&Outcomes]) -> usize {
 }
 
 /// The value of a metric over some outcomes; `None` where its columns are not there.
-fn value(spec: &MetricSpec, outcomes: &Outcomes, run: &Run) -> Option<f64> {
+pub(super) fn value(spec: &MetricSpec, outcomes: &Outcomes, run: &Run) -> Option<f64> {
     let metric = algorithm(spec);
     let columns = metric.columns(&spec.label, &spec.parameters);
     let rows = Rows::new(outcomes, &columns, run.labels())?;
