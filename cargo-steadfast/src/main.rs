@@ -1,6 +1,6 @@
 //! `cargo steadfast`: accept, review, list and check the robustness cases of a
 //! repository. One file a verb; all of them work from specs, records and
-//! baselines; only `init` asks a model anything.
+//! baselines; only `init`, and `compare` with ONNX files, ask a model anything.
 
 /// Prints a line; a reader that went away (`… | head`) is no error.
 macro_rules! say {
@@ -13,6 +13,7 @@ macro_rules! say {
 mod anchor;
 mod bless;
 mod cases;
+mod compare;
 mod exit_code;
 mod init;
 mod list;
@@ -50,6 +51,8 @@ enum Verb {
     Status(status::Arguments),
     /// List the cases
     List(list::Arguments),
+    /// Compare two models or more, case by case and over cases and repositories
+    Compare(compare::Arguments),
     /// Print the JSON Schema of specs or of suite.toml, or the spec reference
     Schema(schema::Arguments),
 }
@@ -66,6 +69,7 @@ fn main() -> std::process::ExitCode {
         Verb::Reject(arguments) => reject::run(&arguments),
         Verb::Status(arguments) => status::run(&arguments),
         Verb::List(arguments) => list::run(&arguments),
+        Verb::Compare(arguments) => compare::run(&arguments),
         Verb::Schema(arguments) => schema::run(&arguments),
     });
     match result {
