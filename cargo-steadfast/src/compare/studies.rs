@@ -60,24 +60,31 @@ pub struct Mean {
     pub cases: usize,
     /// Sets of examples, taken for independent of each other.
     pub data_sets: usize,
+    /// Whether an interval of a change of this metric holds what it promises.
+    pub has_limits: bool,
     /// Whether the cells' errors could not be averaged example by example, so that
     /// the variance is the largest that they allow.
     pub is_bound: bool,
 }
 
 impl Mean {
-    /// Two-sided limits by Student's t; `None` where nothing varies, which is not
-    /// certainty.
+    /// Two-sided limits by Student's t; `None` where none is valid, and where nothing
+    /// varies, which is not certainty.
     pub fn limits(&self, alpha: f64) -> Option<(f64, f64)> {
         let reach = self.effect.variance.sqrt() * t_quantile(1.0 - alpha / 2.0, self.degrees);
         let estimate = self.effect.estimate;
-        (reach > 0.0).then_some((estimate - reach, estimate + reach))
+        (self.has_limits && reach > 0.0).then_some((estimate - reach, estimate + reach))
     }
 }
 
-fn pooled(effects: Vec<Named>, alpha: f64) -> Pooled {
+fn pooled(effects: Vec<Named>, has_limits: bool, alpha: f64) -> Pooled {
     let values: Vec<Effect> = effects.iter().map(|named| named.effect).collect();
-    let found = if values.len() < FEWEST {
+    let found = if !has_limits {
+        Err(
+            "its estimate is biased, so that no interval of its change is valid; each effect is shown by itself"
+                .to_owned(),
+        )
+    } else if values.len() < FEWEST {
         Err(format!(
             "{} fewer than {FEWEST}; each is shown by itself",
             match values.len() {
@@ -115,7 +122,7 @@ pub fn over_cases(pairs: &[Pair], sources: &[Source], alpha: f64) -> Vec<OverCas
             over.push(OverCases {
                 pair: place,
                 mean,
-                pooled: pooled(effects, alpha),
+                pooled: pooled(effects, mean.has_limits, alpha),
                 identity,
             });
         }
@@ -130,7 +137,7 @@ pub fn over_studies(
     sources: &[Source],
     alpha: f64,
 ) -> Vec<OverStudies> {
-    let mut metrics: Vec<(&str, Vec<Named>)> = Vec::new();
+    let mut metrics: Vec<(&str, bool, Vec<Named>)> = Vec::new();
     for over in over_cases {
         let pair = &pairs[over.pair];
         // Of more than two models of a study, the first two are its pair.
@@ -149,17 +156,17 @@ pub fn over_studies(
         };
         match metrics
             .iter_mut()
-            .find(|(identity, _)| *identity == over.identity)
+            .find(|(identity, _, _)| *identity == over.identity)
         {
-            Some((_, effects)) => effects.push(named),
-            None => metrics.push((&over.identity, vec![named])),
+            Some((_, _, effects)) => effects.push(named),
+            None => metrics.push((&over.identity, over.mean.has_limits, vec![named])),
         }
     }
     metrics
         .into_iter()
-        .map(|(identity, effects)| OverStudies {
+        .map(|(identity, has_limits, effects)| OverStudies {
             identity: identity.to_owned(),
-            pooled: pooled(effects, alpha),
+            pooled: pooled(effects, has_limits, alpha),
         })
         .collect()
 }
@@ -197,11 +204,13 @@ fn mean(cells: &[(&CasePair, &Compared)], a: &Source, b: &Source) -> Option<Mean
         variance += share * share * error * error;
         degrees = degrees.min((count as f64 - 1.0).max(1.0));
     }
-    (!cells.is_empty()).then_some(Mean {
+    let (_, first) = cells.first()?;
+    Some(Mean {
         effect: Effect { estimate, variance },
         degrees,
         cases: cells.len(),
         data_sets: data_sets.len(),
+        has_limits: first.spec.kind.has_limits,
         is_bound,
     })
 }
@@ -258,14 +267,15 @@ mod tests {
             };
             (0..count).map(named).collect::<Vec<_>>()
         };
-        assert!(pooled(effects(4, 1e-4), 0.05).found.is_err());
+        assert!(pooled(effects(4, 1e-4), true, 0.05).found.is_err());
         assert_eq!(
-            pooled(effects(5, 1e-4), 0.05)
+            pooled(effects(5, 1e-4), true, 0.05)
                 .found
                 .map(|found| found.count),
             Ok(5)
         );
-        assert!(pooled(effects(5, 0.0), 0.05).found.is_err());
+        assert!(pooled(effects(5, 0.0), true, 0.05).found.is_err());
+        assert!(pooled(effects(5, 1e-4), false, 0.05).found.is_err());
     }
 
     #[test]

@@ -277,6 +277,20 @@ fn onnx_files_are_run_with_the_cases_of_the_specs() {
             + clipped("rest") / 10.0);
     assert!((variance(5, 2) - expected).abs() < 1e-15);
 
+    // No interval of a change in calibration error is valid, over cases neither.
+    let calibration = &report["pairs"][0]["over_cases"][1];
+    assert_eq!(
+        calibration["metric"],
+        "expected_calibration_error@1(bins=15)"
+    );
+    assert_eq!(calibration["mean"]["interval"], Value::Null);
+    assert!(
+        calibration["not_pooled"]
+            .as_str()
+            .unwrap()
+            .contains("biased")
+    );
+
     // A recorded run of a model and the file itself are the same.
     record(&repository, "recorded");
     let ran = repository.steadfast(&["compare", "recorded", "models/digits.onnx"]);
