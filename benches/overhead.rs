@@ -86,6 +86,7 @@ fn bare() {
         labels: spec.data.labels.clone(),
         ids: None,
         cluster: None,
+        slice: None,
         range: (0.0, 1.0),
         limit: None,
     })

@@ -2,7 +2,8 @@
 
 use crate::catalogue::Catalogue;
 use crate::metric::{
-    Accuracy, BrierScore, ExpectedCalibrationError, MacroF1, Metric, NegativeLogLikelihood,
+    Accuracy, AdaptiveCalibrationError, Auroc, BrierScore, ClasswiseCalibrationError,
+    ExpectedCalibrationError, MacroF1, Metric, NegativeLogLikelihood, WorstSliceAccuracy,
 };
 use crate::perturb::Perturbation;
 use crate::perturb::identity::Identity;
@@ -23,12 +24,16 @@ pub static PERTURBATIONS: [&dyn Perturbation; 6] = [
 ];
 
 /// The metrics, likewise.
-pub static METRICS: [&dyn Metric; 5] = [
+pub static METRICS: [&dyn Metric; 9] = [
     &Accuracy,
+    &WorstSliceAccuracy,
     &NegativeLogLikelihood,
     &BrierScore,
     &ExpectedCalibrationError,
+    &ClasswiseCalibrationError,
+    &AdaptiveCalibrationError,
     &MacroF1,
+    &Auroc,
 ];
 
 /// What a spec may name.
@@ -53,4 +58,67 @@ pub fn metric(name: &str) -> Option<&'static dyn Metric> {
         .iter()
         .find(|kind| kind.kind().name == name)
         .copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::spec::{Source, SpecError, Suite, parse_spec};
+
+    /// What is said of a spec with these lines of `[[metric]]`.
+    fn refused(mode: &str, metric: &str) -> Option<String> {
+        let text = format!(
+            "schema = 1\nseed = 1\n[model]\nonnx = \"m.onnx\"\ngives = \"logits\"\n\
+             [data]\npath = \"d.npz\"\ninputs = \"x\"\nlabels = \"y\"\n\
+             [gate]\nmargin = 0.01\nmode = \"{mode}\"\n[[perturbation]]\nkind = \"identity\"\n\
+             [[metric]]\n{metric}\n"
+        );
+        let source = Arc::new(Source {
+            path: "test.toml".to_owned(),
+            text,
+        });
+        let parsed = parse_spec("test", &source, &Suite::default(), &catalogue());
+        parsed.err().map(|SpecError { problems, .. }| {
+            let said = problems.iter().map(|problem| {
+                let help = problem.help.clone().unwrap_or_default();
+                format!("{}; {help}", problem.message)
+            });
+            said.collect::<Vec<_>>().join("\n")
+        })
+    }
+
+    #[test]
+    fn what_has_no_valid_limit_is_not_proven() {
+        let mut without = 0;
+        for kind in catalogue().metrics {
+            let classes = if kind.parameters.iter().any(|known| known.default.is_none()) {
+                "classes = 3\n"
+            } else {
+                ""
+            };
+            let metric = format!("kind = \"{}\"\n{classes}margin = 0.01", kind.name);
+            let found = refused("prove", &metric).unwrap_or_default();
+            let told = format!("`{}` has no valid confidence limit", kind.name);
+            assert_eq!(found.contains(&told), !kind.has_limits, "{found}");
+            without += usize::from(!kind.has_limits);
+        }
+        assert_eq!(without, 3);
+    }
+
+    #[test]
+    fn what_must_be_given_is_asked_for() {
+        let classwise = refused("detect", "kind = \"classwise_calibration_error\"").unwrap();
+        assert!(
+            classwise.contains("has no `classes`; classes = …"),
+            "{classwise}"
+        );
+        let slices = refused("detect", "kind = \"worst_slice_accuracy\"").unwrap();
+        assert!(
+            slices.contains("[data] names none; [data] slice = "),
+            "{slices}"
+        );
+        assert_eq!(refused("detect", "kind = \"auroc\""), None);
+    }
 }

@@ -140,6 +140,8 @@ pub struct MetricKind {
     /// Whether confidence limits of its change are valid, so that `prove` may be
     /// asked of it.
     pub has_limits: bool,
+    /// Whether it is of slices, so that a spec must name an array of them.
+    pub needs_slices: bool,
     /// Its parameters.
     pub parameters: &'static [Parameter],
 }

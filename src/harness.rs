@@ -403,6 +403,7 @@ impl Session {
             ids: None,
             clusters: None,
             exhaustive: spec.data.examples == Examples::Exhaustive,
+            slices: None,
             columns: Vec::new(),
         };
         match judged {

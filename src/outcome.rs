@@ -85,6 +85,15 @@ impl ColumnSpec {
         }
     }
 
+    /// The probability of a class, by replicate.
+    pub fn probability(class: usize) -> Self {
+        Self {
+            name: format!("{PROBABILITY}{class}"),
+            range: Some((0.0, 1.0)),
+            per: Per::Replicate,
+        }
+    }
+
     /// The mean score `name` over the replicates, by example.
     pub fn score(name: &str, range: (f64, f64)) -> Self {
         Self {
@@ -110,6 +119,8 @@ pub const CLASS: &str = "class";
 pub const LABEL: &str = "label";
 /// The column of confidences.
 pub const CONFIDENCE: &str = "confidence";
+/// Columns of the probability of one class: its number follows.
+pub const PROBABILITY: &str = "probability_";
 
 /// One column with its values: example by example, the replicates of each together.
 #[derive(Clone, Debug, PartialEq)]

@@ -26,6 +26,18 @@ pub struct Run {
     pub ids: Option<Vec<String>>,
     /// Which rows belong together, numbered from 0; `None`: all are independent.
     pub clusters: Option<Vec<u32>>,
+    /// Which slice each example is in; `None`: the data names none.
+    pub slices: Option<Slices>,
+}
+
+/// The slices of the data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slices {
+    /// Each example's, by number.
+    pub of: Vec<u32>,
+    /// What they are called.
+    pub names: Vec<String>,
 }
 
 impl Run {
@@ -37,24 +49,29 @@ impl Run {
         }
     }
 
-    /// The same run of the examples at `places` only. Clusters are numbered anew, as
-    /// they first appear.
+    /// The same run of the examples at `places` only. Clusters and slices are
+    /// numbered anew, as they first appear.
     pub fn examples_at(&self, places: &[usize]) -> Self {
-        let mut numbers = std::collections::HashMap::new();
-        let clusters = self.clusters.as_ref().map(|clusters| {
-            let places = places.iter().filter_map(|&place| clusters.get(place));
-            let number = |cluster: &u32| {
-                let next = numbers.len() as u32;
-                *numbers.entry(*cluster).or_insert(next)
-            };
-            places.map(number).collect()
-        });
+        let clusters = self.clusters.as_deref();
         Self {
             identity: self.identity.clone(),
             outcomes: self.outcomes.examples_at(places),
             ids: Some(places.iter().map(|&place| self.id(place)).collect()),
-            clusters,
+            clusters: clusters.map(|clusters| renumbered(clusters, places).0),
+            slices: self.slices.as_ref().map(|slices| {
+                let (of, numbers) = renumbered(&slices.of, places);
+                let name = |number: &u32| slices.names.get(*number as usize).cloned();
+                Slices {
+                    of,
+                    names: numbers.iter().filter_map(name).collect(),
+                }
+            }),
         }
+    }
+
+    /// What the slices are called, by number.
+    pub fn slice_names(&self) -> &[String] {
+        self.slices.as_ref().map_or(&[], |slices| &slices.names)
     }
 
     /// The true classes.
@@ -63,6 +80,24 @@ impl Run {
             .column(LABEL)
             .map_or(&[], |column| &column.values)
     }
+}
+
+/// The numbers at `places`, numbered anew as they first appear, and what each new
+/// number was.
+fn renumbered(numbers: &[u32], places: &[usize]) -> (Vec<u32>, Vec<u32>) {
+    let mut known = std::collections::HashMap::new();
+    let mut before = Vec::new();
+    let anew = places
+        .iter()
+        .filter_map(|&place| numbers.get(place))
+        .map(|&number| {
+            *known.entry(number).or_insert_with(|| {
+                before.push(number);
+                before.len() as u32 - 1
+            })
+        })
+        .collect();
+    (anew, before)
 }
 
 /// A record file.
@@ -114,6 +149,9 @@ pub struct Record {
     /// The examples are all there are, and no sample.
     #[serde(skip_serializing_if = "is_false", default)]
     pub exhaustive: bool,
+    /// Which slice each example is in.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub slices: Option<Slices>,
     /// The outcomes.
     pub columns: Vec<PackedColumn>,
 }
@@ -205,6 +243,7 @@ impl Record {
         self.identity = Some(run.identity.clone());
         self.ids = run.ids.clone();
         self.clusters = run.clusters.clone();
+        self.slices = run.slices.clone();
         self
     }
 
@@ -239,6 +278,13 @@ impl Record {
         {
             return Err(malformed("ids or clusters are not as many as the examples"));
         }
+        let is_slice = |slices: &Slices| {
+            let names = slices.names.len();
+            slices.of.len() == self.examples && slices.of.iter().all(|&of| (of as usize) < names)
+        };
+        if !self.slices.as_ref().is_none_or(is_slice) {
+            return Err(malformed("slices are not one an example, each with a name"));
+        }
         if outcomes.column(LABEL).is_none() {
             return Err(malformed("the labels are missing"));
         }
@@ -247,6 +293,7 @@ impl Record {
             outcomes,
             ids: self.ids.clone(),
             clusters: self.clusters.clone(),
+            slices: self.slices.clone(),
         }))
     }
 
@@ -303,5 +350,23 @@ impl Record {
             )));
         }
         Ok(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_numbered_anew_in_the_order_of_its_appearance() {
+        // Of the numbers 2 0 2 1 the first is left out: 0 2 1.
+        assert_eq!(
+            renumbered(&[2, 0, 2, 1], &[1, 2, 3]),
+            (vec![0, 1, 2], vec![0, 2, 1])
+        );
+        assert_eq!(
+            renumbered(&[5, 5, 7], &[2, 0, 1]),
+            (vec![0, 1, 1], vec![7, 5])
+        );
     }
 }

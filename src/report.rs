@@ -100,11 +100,19 @@ pub fn headline(case: &Case, judgement: &Judgement) -> String {
             let (Some(before), Some(test)) = (metric.baseline, &spec.test) else {
                 return judgement.verdict.words().to_owned();
             };
-            let verb = if metric.value < before {
-                "fell"
-            } else {
-                "rose"
+            let slice = metric
+                .comparison
+                .as_ref()
+                .and_then(|comparison| comparison.slice.as_ref());
+            let (place, before, value) = match slice {
+                Some(slice) => (
+                    format!(" of slice {}", slice.name),
+                    slice.before,
+                    slice.after,
+                ),
+                None => (String::new(), before, metric.value),
             };
+            let verb = if value < before { "fell" } else { "rose" };
             let few = metric
                 .comparison
                 .as_ref()
@@ -117,10 +125,10 @@ pub fn headline(case: &Case, judgement: &Judgement) -> String {
                 ""
             };
             format!(
-                "{} {verb} {} → {}{word} (margin {})",
+                "{}{place} {verb} {} → {}{word} (margin {})",
                 metric.name,
                 number(before),
-                number(metric.value),
+                number(value),
                 test.margin
             )
         }
@@ -238,7 +246,13 @@ fn power_line(text: &mut String, comparison: &Comparison, test: &TestSpec) {
         ),
     };
     let needed = match comparison.needed {
-        Some(needed) => format!(": that needs n = {needed}, or more replicates, or a wider margin"),
+        Some(needed) => {
+            let slice = comparison.slice.as_ref();
+            let place = slice.map_or(String::new(), |slice| {
+                format!(" (slice {} sees least)", slice.weakest)
+            });
+            format!(": that needs n = {needed}{place}, or more replicates, or a wider margin")
+        }
         None => ": that needs more examples or clusters".to_owned(),
     };
     let _ = writeln!(text, "      power    {seen}{needed}");
@@ -251,8 +265,19 @@ pub fn evidence(comparison: &Comparison, margin: f64) -> String {
         .map_or("no valid limits".to_owned(), |(lower, upper)| {
             format!("limits [{}, {}]", signed(lower), signed(upper))
         });
+    let slice = comparison
+        .slice
+        .as_ref()
+        .map_or(String::new(), |slice| format!("slice {}: ", slice.name));
+    let about_margin = comparison.p_margin.map_or(String::new(), |p| {
+        let shown = match comparison.mode {
+            Mode::Prove => "within the margin",
+            Mode::Detect => "beyond the margin",
+        };
+        format!(", p = {} ({shown})", probability(p))
+    });
     format!(
-        "{} against a margin of {}, {limits} at alpha {}, p = {} (harm)",
+        "{slice}{} against a margin of {}, {limits} at alpha {}, p = {} (harm){about_margin}",
         signed(comparison.change),
         number(margin),
         probability(comparison.alpha_side),
@@ -333,7 +358,8 @@ pub fn number(value: f64) -> String {
     }
 }
 
-fn signed(value: f64) -> String {
+/// As [`number`], with its sign.
+pub fn signed(value: f64) -> String {
     let text = number(value);
     if value > 0.0 {
         format!("+{text}")

@@ -41,7 +41,8 @@ pub fn keep(
     };
     match &case.references.anchor {
         Anchor::Found { .. } | Anchor::Unusable(_) => Ok(false),
-        Anchor::Absent(reason) => {
+        Anchor::Absent(_) => Ok(false),
+        Anchor::Incomparable(reason) => {
             say!("  the anchor is let go of: {reason}");
             baseline::remove_anchor(&repository.root, name).map_err(failed)
         }

@@ -210,6 +210,12 @@ pub fn accept(
     for line in anchor::spent(case, acceptance) {
         say!("             {line}");
     }
+    let retrains = case.baseline().map_or(0, |old| old.retrains.len());
+    if retrains > 0 && !same {
+        say!(
+            "             the {retrains} recorded retrains were of the model before: record those of this one (bless --retrain)"
+        );
+    }
     say!("");
     tally.moved.push(name.clone());
     Ok(())

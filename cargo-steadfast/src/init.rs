@@ -156,6 +156,7 @@ impl Found {
             labels: arguments.labels.clone(),
             ids: None,
             cluster: None,
+            slice: None,
             range,
             limit: None,
         };

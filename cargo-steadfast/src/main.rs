@@ -17,8 +17,10 @@ mod compare;
 mod exit_code;
 mod init;
 mod list;
+mod power;
 mod prune;
 mod reject;
+mod report;
 mod repository;
 mod retrain;
 mod review;
@@ -53,6 +55,10 @@ enum Verb {
     List(list::Arguments),
     /// Compare two models or more, case by case and over cases and repositories
     Compare(compare::Arguments),
+    /// Print the last run as Markdown, with p-values adjusted for their number
+    Report(report::Arguments),
+    /// Say what each case can and cannot detect, and what it would take
+    Power(power::Arguments),
     /// Print the JSON Schema of specs or of suite.toml, or the spec reference
     Schema(schema::Arguments),
 }
@@ -70,6 +76,8 @@ fn main() -> std::process::ExitCode {
         Verb::Status(arguments) => status::run(&arguments),
         Verb::List(arguments) => list::run(&arguments),
         Verb::Compare(arguments) => compare::run(&arguments),
+        Verb::Report(arguments) => report::run(&arguments),
+        Verb::Power(arguments) => power::run(&arguments),
         Verb::Schema(arguments) => schema::run(&arguments),
     });
     match result {

@@ -9,6 +9,7 @@ use steadfast::spec::{Case, ledger};
 
 use crate::cases::recorded;
 use crate::exit_code::ExitCode;
+use crate::power;
 use crate::prune::orphans;
 use crate::repository::Repository;
 
@@ -62,6 +63,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         eprintln!("Error: {problem}");
         code = code.and(ExitCode::Spec);
     }
+    let (lines, blind) = power::lint(&repository, &repository.cases(&arguments.filter)?);
+    for line in lines {
+        say!("{line}");
+    }
+    code = code.and(blind);
     let size = baseline::total_size(&repository.root)
         .map_err(|error| Error::new(ErrorKind::Evidence, error))?;
     say!("baselines: {:.1} kB", size as f64 / 1000.0);

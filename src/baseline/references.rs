@@ -34,8 +34,10 @@ pub enum Anchor {
         /// The examples that it shares with the run, where the data grew.
         common: Option<Common>,
     },
-    /// It cannot be compared with, and that is no fault: why.
+    /// The case is younger than it: why there is none.
     Absent(String),
+    /// It was made from other inputs: when.
+    Incomparable(String),
     /// It cannot be read: why, and what to do.
     Unusable(String),
 }
@@ -76,7 +78,7 @@ impl References {
                 if common.is_some() || file.inputs_digest == run.identity.inputs_digest {
                     Anchor::Found { file, common }
                 } else {
-                    Anchor::Absent(format!(
+                    Anchor::Incomparable(format!(
                         "the anchor of {} was made from other inputs",
                         file.accepted.at.get(..10).unwrap_or(&file.accepted.at)
                     ))

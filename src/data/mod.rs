@@ -45,6 +45,9 @@ pub struct Request {
     /// The name of an array of integers or strings, `[examples]`: rows in which it
     /// is the same are not independent of each other.
     pub cluster: Option<String>,
+    /// The name of an array of integers or strings, `[examples]`: the slice of the
+    /// data that each row is in.
+    pub slice: Option<String>,
     /// The least and the greatest value of an input, both allowed.
     pub range: (f64, f64),
     /// `None`: all examples.
@@ -73,9 +76,17 @@ pub struct Dataset {
     rows: Vec<usize>,
     ids: Vec<String>,
     clusters: Option<Vec<usize>>,
+    slices: Option<Slices>,
     digest: Digest,
     ids_digest: Digest,
     quantised: bool,
+}
+
+/// Which slice each example is in.
+#[derive(Debug)]
+struct Slices {
+    numbers: Vec<usize>,
+    names: Vec<String>,
 }
 
 /// Reads and checks a data set.
@@ -98,6 +109,7 @@ pub struct Dataset {
 ///     labels: "y".to_owned(),
 ///     ids: None,
 ///     cluster: None,
+///     slice: None,
 ///     range: (0.0, 1.0),
 ///     limit: None,
 /// })?;
@@ -149,14 +161,16 @@ fn decode(bytes: &[u8], request: &Request) -> Result<Dataset, Problem> {
             ids
         }
     };
-    let clusters = match &request.cluster {
-        None => None,
+    let mut group = |array: &Option<String>, role: &array::Role| match array {
+        None => Ok(None),
         Some(name) => {
-            let clusters = table::names(&mut archive, name, &table::CLUSTER)?;
-            check_length(name, table::CLUSTER.key, clusters.len())?;
-            Some(clusters)
+            let groups = table::names(&mut archive, name, role)?;
+            check_length(name, role.key, groups.len())?;
+            Ok(Some(groups))
         }
     };
+    let clusters = group(&request.cluster, &table::CLUSTER)?;
+    let slices = group(&request.slice, &table::SLICE)?;
 
     let rows = match request.limit {
         None => (0..examples).collect(),
@@ -172,7 +186,11 @@ fn decode(bytes: &[u8], request: &Request) -> Result<Dataset, Problem> {
         labels_name: request.labels.clone(),
         inputs,
         labels: pick(&labels, &rows),
-        clusters: clusters.map(|clusters| table::number(&pick(&clusters, &rows))),
+        clusters: clusters.map(|clusters| table::number(&pick(&clusters, &rows)).0),
+        slices: slices.map(|slices| {
+            let (numbers, names) = table::number(&pick(&slices, &rows));
+            Slices { numbers, names }
+        }),
         digest: Digest::of(bytes),
         ids_digest: Digest::of_json(&Value::from(ids.clone())),
         rows,
@@ -249,6 +267,16 @@ impl Dataset {
     /// Each example's cluster, numbered 0, 1, 2, … as they first appear.
     pub fn clusters(&self) -> Option<&[usize]> {
         self.clusters.as_deref()
+    }
+
+    /// Each example's slice, numbered 0, 1, 2, … as they first appear.
+    pub fn slices(&self) -> Option<&[usize]> {
+        self.slices.as_ref().map(|slices| slices.numbers.as_slice())
+    }
+
+    /// What the slices are called, by number; none where none were asked for.
+    pub fn slice_names(&self) -> &[String] {
+        self.slices.as_ref().map_or(&[], |slices| &slices.names)
     }
 
     /// The SHA-256 of the file.

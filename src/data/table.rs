@@ -42,6 +42,12 @@ pub(super) const CLUSTER: Role = Role {
     ..IDS
 };
 
+/// What `data.slice` takes.
+pub(super) const SLICE: Role = Role {
+    key: "data.slice",
+    ..IDS
+};
+
 /// Reads the inputs: `[examples, …]`, every value within `range`. Also says
 /// whether they were 8-bit levels, which stand for `range` in equal steps.
 pub(super) fn inputs(
@@ -150,16 +156,20 @@ pub(super) fn check_unique(ids: &[String], array: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Numbers names 0, 1, 2, … as they first appear.
-pub(super) fn number(names: &[String]) -> Vec<usize> {
+/// Numbers names 0, 1, 2, … as they first appear, and lists them in that order.
+pub(super) fn number(names: &[String]) -> (Vec<usize>, Vec<String>) {
     let mut numbers = HashMap::new();
-    names
+    let mut different = Vec::new();
+    let each = names
         .iter()
         .map(|name| {
-            let next = numbers.len();
-            *numbers.entry(name).or_insert(next)
+            *numbers.entry(name).or_insert_with(|| {
+                different.push(name.clone());
+                different.len() - 1
+            })
         })
-        .collect()
+        .collect();
+    (each, different)
 }
 
 /// What is wrong with an input.

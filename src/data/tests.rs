@@ -15,6 +15,7 @@ fn request() -> Request {
         labels: "y".to_owned(),
         ids: None,
         cluster: None,
+        slice: None,
         range: (0.0, 1.0),
         limit: None,
     }
@@ -261,6 +262,31 @@ fn an_error_under_a_limit_names_the_row_in_the_file() {
         }
     }
     panic!("row 8 is in none of 50 draws of 4 of 9");
+}
+
+#[test]
+fn slices_are_numbered_as_they_appear_and_keep_their_names() {
+    let arrays = [
+        inputs(),
+        labels(),
+        ("site", unicode(&["north", "south", "north"])),
+        ("device", npy("|u1", false, &[3], &[9, 4, 9])),
+        ("short", int64(&[1, 2])),
+    ];
+    let with = |slice: Option<&str>| {
+        let slice = slice.map(str::to_owned);
+        read(&arrays, &Request { slice, ..request() })
+    };
+    for (array, names) in [("site", ["north", "south"]), ("device", ["9", "4"])] {
+        let dataset = with(Some(array)).unwrap();
+        assert_eq!(dataset.slices(), Some(&[0, 1, 0][..]));
+        assert_eq!(dataset.slice_names(), names);
+    }
+    let none = with(None).unwrap();
+    assert_eq!(none.slices(), None);
+    assert!(none.slice_names().is_empty());
+    let message = with(Some("short")).unwrap_err().to_string();
+    assert!(message.contains("`short` (data.slice) has 2"), "{message}");
 }
 
 #[test]

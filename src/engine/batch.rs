@@ -211,6 +211,7 @@ mod tests {
             labels: "y".to_owned(),
             ids: None,
             cluster: None,
+            slice: None,
             range,
             limit: None,
         })

@@ -145,6 +145,7 @@ impl Context {
             labels: wanted.labels.clone(),
             ids: wanted.ids.clone(),
             cluster: wanted.cluster.clone(),
+            slice: wanted.slice.clone(),
             range: wanted.bounds(),
             limit: wanted.limit.map(|examples| data::Limit {
                 examples: usize::try_from(examples).unwrap_or(usize::MAX),

@@ -345,7 +345,11 @@ fn source(case: &Case, data: &Dataset) -> Value {
     source.insert("digest".to_owned(), data.digest().to_string().into());
     source.insert("inputs".to_owned(), spec.inputs.clone().into());
     source.insert("labels".to_owned(), spec.labels.clone().into());
-    for (key, array) in [("ids", &spec.ids), ("cluster", &spec.cluster)] {
+    for (key, array) in [
+        ("ids", &spec.ids),
+        ("cluster", &spec.cluster),
+        ("slice", &spec.slice),
+    ] {
         if let Some(array) = array {
             source.insert(key.to_owned(), array.clone().into());
         }

@@ -11,6 +11,7 @@ mod identity;
 mod pooled;
 mod score;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -23,13 +24,13 @@ pub use identity::{differences_to_tree, differing_fields, input_differences, tre
 use crate::catalogue::Parameters;
 use crate::data::{DataError, Dataset};
 use crate::error::{Error, ErrorKind};
-use crate::metric::Metric;
+use crate::metric::{Metric, Strata};
 use crate::model::{ModelError, onnx};
 use crate::outcome::ColumnSpec;
 use crate::perturb::PerturbationError;
 use crate::provenance::Identity;
-use crate::record::Run;
-use crate::spec::{Case, SpecError};
+use crate::record::{Run, Slices};
+use crate::spec::{Case, MetricSpec, SpecError};
 
 /// Why a case could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -110,16 +111,27 @@ pub fn run(
 
 /// What is marked critical must be there: else nothing would be guarded.
 fn check_critical(case: &Case, data: &Dataset) -> Result<(), RunError> {
-    let marked = case.spec.critical.as_ref();
-    let unknown = marked.and_then(|critical| {
-        let ids: std::collections::HashSet<&str> = data.ids().iter().map(String::as_str).collect();
-        let mut examples = critical.examples.iter();
-        examples.find(|id| !ids.contains(id.as_str()))
-    });
-    match unknown {
+    let Some(critical) = &case.spec.critical else {
+        return Ok(());
+    };
+    let ids: std::collections::HashSet<&str> = data.ids().iter().map(String::as_str).collect();
+    let example = critical
+        .examples
+        .iter()
+        .find(|id| !ids.contains(id.as_str()))
+        .map(|id| format!("examples: no example has the id {id}"));
+    let slice = || {
+        let mut slices = critical.slices.iter();
+        let unknown = slices.find(|name| !data.slice_names().contains(name))?;
+        Some(format!(
+            "slices: there is no slice {unknown}; there are {}",
+            data.slice_names().join(", ")
+        ))
+    };
+    match example.or_else(slice) {
         None => Ok(()),
-        Some(id) => Err(RunError::Mismatch(format!(
-            "[critical] examples: no example has the id {id}. Correct it, or take it out of the list"
+        Some(unknown) => Err(RunError::Mismatch(format!(
+            "[critical] {unknown}. Correct it, or take it out of the list"
         ))),
     }
 }
@@ -141,6 +153,7 @@ fn cell(
     let perturbation = identity::resolve(cell, &data, context.registry())?;
     perturbation.check(data.shape())?;
     check_critical(case, &data)?;
+    enough_of_each_class(case, &data)?;
     let identity = identity::identify(case, &data, context)?;
     let replicates = if perturbation.stochastic() {
         case.spec.replicates as usize
@@ -220,6 +233,10 @@ fn execute(
         clusters: data
             .clusters()
             .map(|clusters| clusters.iter().map(|&cluster| cluster as u32).collect()),
+        slices: data.slices().map(|slices| Slices {
+            of: slices.iter().map(|&slice| slice as u32).collect(),
+            names: data.slice_names().to_vec(),
+        }),
     })
 }
 
@@ -232,27 +249,68 @@ fn own_ids(ids: &[String]) -> Option<Vec<String>> {
     (!plain).then(|| ids.to_vec())
 }
 
+/// The fewest examples of a class with which a metric whose examples are compared
+/// within classes is judged (statistics.md 6b).
+const FEWEST_OF_A_CLASS: usize = 10;
+
+/// Refuses to judge a metric by a class that is hardly there.
+fn enough_of_each_class(case: &Case, data: &Dataset) -> Result<(), RunError> {
+    for spec in case.metrics().iter().filter(|spec| spec.test.is_some()) {
+        let strata = metric(spec)?.strata(&spec.parameters);
+        if strata == Strata::All {
+            continue;
+        }
+        let mut counts = BTreeMap::<u16, usize>::new();
+        if let Strata::OneAgainstRest(_) = strata {
+            counts.extend([(0, 0), (1, 0)]);
+        }
+        for &label in data.labels() {
+            let label = u16::try_from(label).unwrap_or(u16::MAX);
+            *counts.entry(strata.of(label)).or_default() += 1;
+        }
+        let few = counts.iter().find(|(_, count)| **count < FEWEST_OF_A_CLASS);
+        if let Some((&stratum, count)) = few {
+            return Err(RunError::Mismatch(format!(
+                "`{}` is judged within classes, and {} has {count} {}; it takes {FEWEST_OF_A_CLASS}. Use more examples, or give the metric report_only = true",
+                spec.label,
+                strata.words(stratum),
+                if *count == 1 { "example" } else { "examples" },
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The algorithm of a metric.
+fn metric(spec: &MetricSpec) -> Result<&'static dyn Metric, RunError> {
+    crate::builtin::metric(spec.kind.name).ok_or_else(|| {
+        RunError::Mismatch(format!(
+            "the metric `{}` is not in this build",
+            spec.kind.name
+        ))
+    })
+}
+
 /// The columns of a case, with the metric that scores each that is a mean score.
 struct Scores {
     columns: Vec<(ColumnSpec, Option<Score>)>,
+    /// What the spec calls each metric, and how it is computed.
+    metrics: Vec<(String, Score)>,
 }
 
-/// A metric whose score fills a column, with its parameters.
+/// A metric with its parameters.
 type Score = (&'static dyn Metric, Parameters);
 
 impl Scores {
     fn of(case: &Case) -> Result<Self, RunError> {
         let mut columns: Vec<(ColumnSpec, Option<Score>)> = Vec::new();
+        let mut metrics = Vec::new();
         if case.spec.critical.is_some() {
             columns.push((ColumnSpec::correct(), None));
         }
         for spec in case.metrics() {
-            let metric = crate::builtin::metric(spec.kind.name).ok_or_else(|| {
-                RunError::Mismatch(format!(
-                    "the metric `{}` is not in this build",
-                    spec.kind.name
-                ))
-            })?;
+            let metric = metric(spec)?;
+            metrics.push((spec.label.clone(), (metric, spec.parameters.clone())));
             for column in metric.columns(&spec.label, &spec.parameters) {
                 if columns.iter().any(|(known, _)| known.name == column.name) {
                     continue;
@@ -262,6 +320,6 @@ impl Scores {
                 columns.push((column, scorer));
             }
         }
-        Ok(Self { columns })
+        Ok(Self { columns, metrics })
     }
 }

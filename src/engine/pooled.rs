@@ -58,6 +58,7 @@ pub fn pool(identity: Identity, cells: &[Arc<Run>]) -> Result<Run, RunError> {
         },
         ids: first.ids.clone(),
         clusters: first.clusters.clone(),
+        slices: first.slices.clone(),
     })
 }
 

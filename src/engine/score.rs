@@ -8,7 +8,7 @@ use super::{RunError, Scores};
 use crate::data::Dataset;
 use crate::metric::Prediction;
 use crate::model::Gives;
-use crate::outcome::{CLASS, CONFIDENCE, CORRECT, Column, ColumnSpec, Outcomes, Per};
+use crate::outcome::{CLASS, CONFIDENCE, CORRECT, Column, ColumnSpec, Outcomes, PROBABILITY, Per};
 
 /// How far from one the probabilities of an answer may sum.
 const TOLERANCE: f64 = 1e-3;
@@ -61,6 +61,11 @@ impl Scorer<'_> {
                     probabilities.len()
                 )));
             }
+            for (label, (metric, parameters)) in &self.scores.metrics {
+                metric
+                    .check(probabilities.len(), parameters)
+                    .map_err(|reason| fail(format!("[[metric]] `{label}`: {reason}")))?;
+            }
             let class = first_largest(&probabilities);
             let prediction = Prediction {
                 label,
@@ -73,6 +78,7 @@ impl Scorer<'_> {
                     (CORRECT, None) => f64::from(u8::from(class == label)),
                     (CLASS, None) => class as f64,
                     (CONFIDENCE, None) => probabilities[class],
+                    (other, None) if let Some(of) = probability_of(other, &probabilities) => of,
                     (other, None) => {
                         return Err(fail(format!("no metric fills the column `{other}`")));
                     }
@@ -147,6 +153,12 @@ impl Scorer<'_> {
         }
         Ok(())
     }
+}
+
+/// The probability that a column of this name keeps.
+fn probability_of(column: &str, probabilities: &[f64]) -> Option<f64> {
+    let class: usize = column.strip_prefix(PROBABILITY)?.parse().ok()?;
+    probabilities.get(class).copied()
 }
 
 /// The first class of the largest probability.

@@ -3,7 +3,7 @@
 
 use super::compare::Comparison;
 use crate::baseline::{Accepted, BaselineFile};
-use crate::spec::{AnchorSpec, Exact, MetricSpec, Mode, Null, TestSpec};
+use crate::spec::{AnchorSpec, Direction, Exact, MetricSpec, Mode, Null, TestSpec};
 
 /// A metric since the anchor.
 #[derive(Clone, Debug)]
@@ -42,11 +42,16 @@ impl AnchorJudgement {
         comparison: Comparison,
         (anchor, baseline): (&BaselineFile, &BaselineFile),
     ) -> Self {
-        let shown = comparison.p_harm <= comparison.alpha_side;
+        let harm = comparison.p_harm <= comparison.alpha_side && comparison.harm_exceeds_margin;
+        let gain = comparison.p_gain <= comparison.alpha_side && comparison.gain_exceeds_margin;
+        let both = spec
+            .test
+            .as_ref()
+            .is_some_and(|test| test.direction == Direction::Both);
         Self {
             accepted: anchor.accepted.clone(),
             value,
-            drifted: shown && comparison.harm_exceeds_margin && !comparison.too_few_replicates,
+            drifted: (harm || both && gain) && !comparison.too_few_replicates,
             comparison,
             margin: asked.margin.clone(),
             steps: steps(&spec.label, anchor, baseline),

@@ -1,7 +1,7 @@
 //! Two runs of one metric side by side: the change, p-values, limits, and what the
 //! test could have seen. How each form of metric gets there is in `mean` and `whole`.
 
-use super::{mean, whole};
+use super::{mean, slices, whole};
 use crate::metric::{Form, Metric, Rows};
 use crate::seed::Stream;
 use crate::spec::{Direction, Examples, MetricSpec, Mode, Null, SeedScope, Spec, TestSpec};
@@ -28,6 +28,13 @@ pub struct Comparison {
     pub p_harm: f64,
     /// The p-value of gain.
     pub p_gain: f64,
+    /// What the test asks about the margin: in prove mode the p-value of harm of the
+    /// margin or more (small: it is shown to be less), with `null = "margin"` that of
+    /// harm of the margin or less (small: it is shown to be more); `None`: nothing,
+    /// or there are too few clusters to tell.
+    pub p_margin: Option<f64>,
+    /// Which of the two `p_margin` is.
+    pub mode: Mode,
     /// The alpha of each one-sided test.
     pub alpha_side: f64,
     /// Whether the observed harm exceeds the margin.
@@ -46,21 +53,39 @@ pub struct Comparison {
     pub needed: Option<u64>,
     /// Why a failing verdict is not to be trusted with few shared replicates.
     pub too_few_replicates: bool,
+    /// The share of the squared error that comes from the draws and not from the
+    /// examples; `None` where it cannot be told.
+    pub replicate_share: Option<f64>,
     /// How many recorded retrains entered, under `null = "retrain"`.
     pub retrains: Option<usize>,
+    /// The slice that change and limits are of, for a metric of slices.
+    pub slice: Option<Decisive>,
 }
 
-/// What the rows of a case are a sample of: all that the statistics need to know of
-/// a spec.
+/// The slice that decided about a metric of slices.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decisive {
+    /// `array = value`, as the data calls it.
+    pub name: String,
+    /// Its value in the baseline.
+    pub before: f64,
+    /// Its value in this run.
+    pub after: f64,
+    /// The slice that sees least: `error` and `detectable` are its, and `needed` is
+    /// for its sake.
+    pub weakest: String,
+}
+
+/// How the rows of a case were drawn: all that the statistics need to know of a spec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sampling {
+pub struct Design {
     /// Whether the examples are a sample, or all there are.
     pub examples: Examples,
     /// What one random draw belongs to.
     pub seed_scope: SeedScope,
 }
 
-impl Sampling {
+impl Design {
     /// As a spec says it.
     pub fn of(spec: &Spec) -> Self {
         Self {
@@ -78,14 +103,18 @@ pub struct Pair<'a> {
     pub spec: &'a MetricSpec,
     /// How it is judged.
     pub test: &'a TestSpec,
-    /// What the rows are a sample of.
-    pub sampling: Sampling,
+    /// How the rows were drawn.
+    pub design: Design,
     /// The baseline's rows.
     pub old: &'a Rows<'a>,
     /// This run's rows.
     pub new: &'a Rows<'a>,
     /// Which examples belong together.
     pub clusters: Option<&'a [u32]>,
+    /// What the slices are called.
+    pub slices: &'a [String],
+    /// The array of the data that names them.
+    pub slice_array: Option<&'a str>,
     /// Number of classes.
     pub classes: usize,
 }
@@ -95,14 +124,17 @@ pub struct Pair<'a> {
 pub(super) struct Harm {
     pub(super) estimate: f64,
     pub(super) error: f64,
+    pub(super) replicate_share: Option<f64>,
     pub(super) limits: Option<Limits>,
     pub(super) p_harm: f64,
     pub(super) p_gain: f64,
+    pub(super) p_margin: Option<f64>,
     pub(super) beyond: [bool; 2],
     pub(super) excludes: [bool; 2],
     pub(super) shows_beyond: bool,
     pub(super) detectable: Option<f64>,
     pub(super) needed: Option<u64>,
+    pub(super) slice: Option<Decisive>,
 }
 
 impl Pair<'_> {
@@ -119,10 +151,21 @@ impl Pair<'_> {
     }
 
     pub(super) fn alpha(&self) -> f64 {
-        let alpha = self.test.alpha.value();
-        // Two one-sided tests prove equivalence at alpha each (Schuirmann 1987).
-        let halved = self.test.direction == Direction::Both && self.test.mode == Mode::Detect;
-        if halved { alpha / 2.0 } else { alpha }
+        alpha_side(self.test)
+    }
+
+    /// The p-value that the test asks for: that the harm is `within` the margin, or
+    /// `beyond` it.
+    pub(super) fn p_margin(
+        &self,
+        within: impl FnOnce() -> f64,
+        beyond: impl FnOnce() -> f64,
+    ) -> Option<f64> {
+        match (self.test.mode, self.test.null) {
+            (Mode::Prove, _) => Some(within()),
+            (Mode::Detect, Null::Margin) => Some(beyond()),
+            (Mode::Detect, Null::NoHarm | Null::Retrain) => None,
+        }
     }
 
     /// The test whose power is asked for.
@@ -143,11 +186,20 @@ impl Pair<'_> {
     }
 }
 
+/// The alpha of each side of a test.
+pub(super) fn alpha_side(test: &TestSpec) -> f64 {
+    let alpha = test.alpha.value();
+    // Two one-sided tests prove equivalence at alpha each (Schuirmann 1987).
+    let halved = test.direction == Direction::Both && test.mode == Mode::Detect;
+    if halved { alpha / 2.0 } else { alpha }
+}
+
 /// Compares the two runs.
 pub fn compare(pair: &Pair<'_>) -> Comparison {
     let harm = match pair.metric.form() {
         Form::Mean => mean::judge(pair),
         Form::Whole => whole::judge(pair),
+        Form::WorstSlice => slices::judge(pair),
     };
     let sign = pair.sign() as f64;
     let turned = |limits: Limits| {
@@ -157,13 +209,15 @@ pub fn compare(pair: &Pair<'_>) -> Comparison {
             (-limits.upper, -limits.lower)
         }
     };
-    let crossed = pair.sampling.seed_scope == SeedScope::Shared && pair.new.per_example > 1;
+    let crossed = pair.design.seed_scope == SeedScope::Shared && pair.new.per_example > 1;
     Comparison {
         change: sign * harm.estimate,
         error: harm.error,
         limits: harm.limits.map(turned),
         p_harm: harm.p_harm,
         p_gain: harm.p_gain,
+        p_margin: harm.p_margin,
+        mode: pair.test.mode,
         alpha_side: pair.alpha(),
         harm_exceeds_margin: harm.beyond[0],
         gain_exceeds_margin: harm.beyond[1],
@@ -173,7 +227,9 @@ pub fn compare(pair: &Pair<'_>) -> Comparison {
         detectable: harm.detectable,
         needed: harm.needed,
         too_few_replicates: crossed && pair.new.per_example < 5,
+        replicate_share: harm.replicate_share,
         retrains: None,
+        slice: harm.slice,
     }
 }
 
@@ -208,6 +264,7 @@ pub(super) fn by_error(
     if least > test.alpha {
         return (None, None);
     }
+    let more = more.filter(|more| more.is_finite());
     let needed = more.map(|more| (n * more).max(fewest).ceil() as u64);
     (smallest.is_finite().then_some(smallest), needed)
 }

@@ -1,7 +1,7 @@
 //! Two runs side by side, whichever they are: the statistics of the gate without a
 //! verdict, and the parts that analyses of many cases are made of.
 
-use super::compare::{Comparison, Sampling};
+use super::compare::{Comparison, Design};
 use super::metric::{algorithm, paired, value};
 use crate::metric::Form;
 use crate::outcome::{Per, QUANTA};
@@ -29,7 +29,7 @@ pub struct Asked {
 pub fn difference(
     spec: &MetricSpec,
     asked: &Asked,
-    sampling: Sampling,
+    design: Design,
     old: &Run,
     new: &Run,
 ) -> Option<Comparison> {
@@ -52,7 +52,7 @@ pub fn difference(
         on_inconclusive: OnInconclusive::Warn,
         anchor: None,
     };
-    paired(spec, &test, sampling, (&old.outcomes, new))
+    paired(spec, &test, design, (&old.outcomes, new))
 }
 
 /// The value of a metric in a run; `None` where its columns are not there.
@@ -192,6 +192,7 @@ mod tests {
             },
             ids: None,
             clusters,
+            slices: None,
         }
     }
 
@@ -237,7 +238,7 @@ mod tests {
         }
     }
 
-    const PLAIN: Sampling = Sampling {
+    const PLAIN: Design = Design {
         examples: Examples::Sample,
         seed_scope: SeedScope::Example,
     };

@@ -48,11 +48,18 @@ impl Flips {
 pub fn critical(case: &Case, run: &Run, flips: Option<&Flips>) -> Option<String> {
     let critical = case.spec.critical.as_ref()?;
     let ids: HashSet<&str> = critical.examples.iter().map(String::as_str).collect();
+    let in_slice = |example: usize| {
+        let name = run.slices.as_ref().and_then(|slices| {
+            let number = *slices.of.get(example)?;
+            slices.names.get(number as usize)
+        });
+        name.is_some_and(|name| critical.slices.contains(name))
+    };
     let wrong: Vec<String> = flips?
         .wrong
         .iter()
+        .filter(|&&example| ids.contains(run.id(example).as_str()) || in_slice(example))
         .map(|&example| run.id(example))
-        .filter(|id| ids.contains(id.as_str()))
         .collect();
     let first = wrong.iter().take(LISTED).cloned().collect::<Vec<_>>();
     let more = if wrong.len() > LISTED {

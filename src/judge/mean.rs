@@ -4,10 +4,11 @@
 use std::borrow::Cow;
 
 use super::compare::{FEWEST_CLUSTERS, Harm, Pair, by_error};
+use crate::metric::Rows;
 use crate::outcome::QUANTA;
 use crate::spec::{Examples, Mode, Null, SeedScope};
 use crate::stats::clustered::{self, Mean};
-use crate::stats::distribution::{normal_quantile, t_quantile};
+use crate::stats::distribution::{normal_cdf, normal_quantile, t_quantile};
 use crate::stats::mcnemar::{drop_exceeds, mid_p};
 use crate::stats::power::{fewest_to_prove, pairs_to_prove};
 use crate::stats::shared::Estimate;
@@ -23,11 +24,11 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
     let range = columns.first().and_then(|column| column.range);
     let is_score = range.is_some();
     let quantum = range.map_or(1.0, |(low, high)| (high - low) / f64::from(QUANTA));
-    if pair.sampling.examples == Examples::Exhaustive {
+    if pair.design.examples == Examples::Exhaustive {
         let values: Vec<f64> = rows.iter().map(|&row| row as f64 * quantum).collect();
         return by_estimate(pair, exhaustive::fixed_set(&values, per_example));
     }
-    if pair.sampling.seed_scope == SeedScope::Shared && per_example > 1 {
+    if pair.design.seed_scope == SeedScope::Shared && per_example > 1 {
         let values: Vec<f64> = rows.iter().map(|&row| row as f64 * quantum).collect();
         return by_estimate(pair, shared::crossed(&values, per_example));
     }
@@ -63,7 +64,7 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
         ]
     };
     let (alpha, m) = (pair.alpha(), pair.margin());
-    let (p_harm, p_gain, limits, excludes, shows_beyond);
+    let (p_harm, p_gain, p_margin, limits, excludes, shows_beyond);
     if single {
         let table = Table {
             harm: harm as f64,
@@ -76,6 +77,10 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
         limits = table.score_limits(z);
         excludes = [table.score(-m) >= z, -table.score(m) >= z];
         shows_beyond = table.adjusted_limits(z).upper < -m;
+        p_margin = pair.p_margin(
+            || normal_cdf(-table.score(-m)),
+            || table.adjusted_p_below(-m, f64::INFINITY),
+        );
     } else {
         let turned: Vec<i64> = sums.iter().map(|sum| -sum).collect();
         p_harm = sign_flip::p(&sums, alpha, &mut pair.stream("sign_flip"));
@@ -87,6 +92,8 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
             enough && effective.excludes_up_to(m, alpha),
         ];
         shows_beyond = enough && effective.adjusted_upper(alpha) < -m;
+        let p = pair.p_margin(|| effective.p_above(-m), || effective.adjusted_p_below(-m));
+        p_margin = p.filter(|_| enough);
     }
     let (detectable, needed) = if single && pair.test.null != Null::Margin {
         let churn = (harm + gain) as f64 / rows.len().max(1) as f64;
@@ -113,14 +120,17 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
     Harm {
         estimate: effective.estimate,
         error: effective.error,
+        replicate_share: replicate_share(&rows, per_example, quantum, effective.error),
         limits: Some(limits),
         p_harm,
         p_gain,
+        p_margin,
         beyond,
         excludes,
         shows_beyond,
         detectable,
         needed,
+        slice: None,
     }
 }
 
@@ -140,7 +150,7 @@ fn by_estimate(pair: &Pair<'_>, estimate: Estimate) -> Harm {
     let (alpha, m) = (pair.alpha(), pair.margin());
     let limits = estimate.limits(alpha);
     // A sample too small to prove anything proves nothing by having no variance.
-    let enough = pair.sampling.examples == Examples::Exhaustive
+    let enough = pair.design.examples == Examples::Exhaustive
         || pair.examples() as f64 >= fewest_to_prove(alpha, m);
     let p_harm = estimate.p_harm();
     let critical = t_quantile(1.0 - alpha, estimate.degrees);
@@ -148,31 +158,45 @@ fn by_estimate(pair: &Pair<'_>, estimate: Estimate) -> Harm {
     Harm {
         estimate: estimate.estimate,
         error: estimate.error,
+        replicate_share: None,
         limits: Some(limits),
         p_harm,
         p_gain: 1.0 - p_harm,
+        p_margin: pair
+            .p_margin(|| estimate.p_above(-m), || estimate.p_below(-m))
+            .filter(|_| enough || pair.test.mode == Mode::Detect),
         beyond: [-estimate.estimate > m, estimate.estimate > m],
         excludes: [enough && limits.lower > -m, enough && limits.upper < m],
         shows_beyond: limits.upper < -m,
         detectable,
         needed,
+        slice: None,
     }
 }
 
 /// The harm-signed difference of each row.
 fn row_differences(pair: &Pair<'_>) -> Vec<i64> {
-    let (mut old, mut new) = (vec![0; 1], vec![0; 1]);
     let sign = pair.sign();
-    let mut differences = Vec::with_capacity(pair.new.len());
-    for row in 0..pair.new.len() {
-        (old[0], new[0]) = (0, 0);
-        pair.old
-            .add_row(row, pair.metric, &pair.spec.parameters, 1, &mut old);
-        pair.new
-            .add_row(row, pair.metric, &pair.spec.parameters, 1, &mut new);
-        differences.push(sign * (new[0] - old[0]));
+    let value = |rows: &Rows<'_>, row: usize| {
+        let mut sum = 0;
+        let add = &mut |_, amount| sum += amount;
+        pair.metric.terms(rows.row(row), &pair.spec.parameters, add);
+        sum
+    };
+    (0..pair.new.len())
+        .map(|row| sign * (value(pair.new, row) - value(pair.old, row)))
+        .collect()
+}
+
+/// The share of the squared error of a mean that is the draws': Σ sᵢ² / (K n²) of it,
+/// with sᵢ² the variance within an example. More replicates take that away, and no more.
+fn replicate_share(rows: &[i64], per_example: usize, quantum: f64, error: f64) -> Option<f64> {
+    if per_example < 2 || error <= 0.0 {
+        return None;
     }
-    differences
+    let values: Vec<f64> = rows.iter().map(|&row| row as f64 * quantum).collect();
+    let within = exhaustive::fixed_set(&values, per_example).error;
+    Some((within / error * (within / error)).min(1.0))
 }
 
 /// The sums over clusters; the values themselves where every row is its own.

@@ -2,7 +2,7 @@
 //! anchor.
 
 use super::anchor::{self, AnchorJudgement};
-use super::compare::{Comparison, Pair, Sampling, compare};
+use super::compare::{Comparison, Design, Pair, compare};
 use super::{Beside, decide, retrain, whole};
 use crate::baseline::{BaselineMetric, RetrainMetric};
 use crate::metric::{Metric, Rows};
@@ -192,8 +192,8 @@ impl Question<'_> {
         test: &TestSpec,
         beside: &Beside<'_>,
     ) -> Option<Comparison> {
-        let sampling = Sampling::of(&self.case.spec);
-        paired(spec, test, sampling, (&beside.old, &beside.new))
+        let design = Design::of(&self.case.spec);
+        paired(spec, test, design, (&beside.old, &beside.new))
     }
 }
 
@@ -202,20 +202,25 @@ impl Question<'_> {
 pub(super) fn paired(
     spec: &MetricSpec,
     test: &TestSpec,
-    sampling: Sampling,
+    design: Design,
     (old, new): (&Outcomes, &Run),
 ) -> Option<Comparison> {
     let metric = algorithm(spec);
     let columns = metric.columns(&spec.label, &spec.parameters);
-    let labels = new.labels();
     Some(compare(&Pair {
         metric,
         spec,
         test,
-        sampling,
-        old: &Rows::new(old, &columns, labels)?,
-        new: &Rows::new(&new.outcomes, &columns, labels)?,
+        design,
+        old: &rows(old, &columns, new)?,
+        new: &rows(&new.outcomes, &columns, new)?,
         clusters: new.clusters.as_deref(),
+        slices: new.slice_names(),
+        slice_array: new
+            .identity
+            .inputs
+            .pointer("/data/slice")
+            .and_then(serde_json::Value::as_str),
         classes: classes(new, &[old, &new.outcomes]),
     }))
 }
@@ -251,11 +256,17 @@ fn classes(run: &Run, outcomes: &[&Outcomes]) -> usize {
     usize::from(largest) + 1
 }
 
+/// The rows of some outcomes of the run's examples.
+fn rows<'a>(outcomes: &'a Outcomes, columns: &[ColumnSpec], run: &'a Run) -> Option<Rows<'a>> {
+    let rows = Rows::new(outcomes, columns, run.labels())?;
+    Some(rows.with_slices(run.slices.as_ref().map(|slices| slices.of.as_slice())))
+}
+
 /// The value of a metric over some outcomes; `None` where its columns are not there.
 pub(super) fn value(spec: &MetricSpec, outcomes: &Outcomes, run: &Run) -> Option<f64> {
     let metric = algorithm(spec);
     let columns = metric.columns(&spec.label, &spec.parameters);
-    let rows = Rows::new(outcomes, &columns, run.labels())?;
+    let rows = rows(outcomes, &columns, run)?;
     Some(rows.value(metric, &spec.parameters, classes(run, &[outcomes])))
 }
 
@@ -266,7 +277,7 @@ pub fn accepted_metrics(case: &Case, run: &Run) -> Vec<BaselineMetric> {
         .map(|spec| {
             let metric = algorithm(spec);
             let columns = metric.columns(&spec.label, &spec.parameters);
-            let rows = Rows::new(&run.outcomes, &columns, run.labels());
+            let rows = rows(&run.outcomes, &columns, run);
             let classes = classes(run, &[&run.outcomes]);
             BaselineMetric {
                 name: spec.label.clone(),

@@ -12,16 +12,22 @@ mod equality;
 mod flips;
 mod mean;
 mod metric;
+mod outlook;
 mod retrain;
+mod slices;
+mod sums;
+#[cfg(test)]
+mod tests;
 mod whole;
 
 use std::borrow::Cow;
 
 pub use anchor::{AnchorJudgement, Step};
-pub use compare::{Comparison, Sampling, smallest_bearable_margin};
+pub use compare::{Comparison, Decisive, Design, smallest_bearable_margin};
 pub use difference::{Asked, contributions, difference, metric_value, replicate_values};
 pub use flips::Flips;
 pub use metric::{MetricJudgement, accepted_metrics, retrain_metrics, wanted_columns};
+pub use outlook::{ASSUMED_CHURN, Basis, Outlook};
 pub use retrain::FEWEST_RETRAINS;
 
 use crate::baseline::{Anchor, BaselineFile, Common, Lookup, References};
@@ -136,7 +142,13 @@ fn against(
         Anchor::None => None,
         Anchor::Found { file, common } => Some(Beside::new(file, run, common.as_ref())?),
         Anchor::Absent(reason) => {
-            notes.push(format!("not compared with the anchor: {reason}"));
+            notes.push(format!("not compared with an anchor: {reason}"));
+            None
+        }
+        Anchor::Incomparable(reason) => {
+            notes.push(format!(
+                "harm since the anchor cannot be seen: {reason}. bless --reanchor, or a later tag, makes a new one"
+            ));
             None
         }
         Anchor::Unusable(reason) => return Err((Verdict::Error, reason.clone())),
@@ -168,6 +180,10 @@ fn against(
         (Verdict::Critical, Status::Fail)
     } else {
         worst(&metrics, equality)
+    };
+    let status = match references.anchor {
+        Anchor::Incomparable(_) => status.max(Status::Warn),
+        _ => status,
     };
     notes.extend(critical);
     match (verdict, equality) {

@@ -1,48 +1,56 @@
 //! A metric of all rows together (statistics.md 2.4): exchanges of clusters for the
-//! test, the jackknife and the bootstrap over clusters for limits.
+//! test; for limits the jackknife and the bootstrap over clusters, or of a ranking
+//! DeLong's error.
 
 use super::compare::{FEWEST_CLUSTERS, Harm, Pair, by_error};
-use crate::metric::{Metric, Rows};
+use super::sums::Sums;
+use crate::metric::{Form, Metric, Rows, Strata};
 use crate::spec::MetricSpec;
 use crate::stats::Limits;
-use crate::stats::distribution::t_quantile;
+use crate::stats::auroc;
+use crate::stats::distribution::{normal_quantile, t_quantile};
+use crate::stats::jackknife::{Accelerated, Jackknife, t_p_above};
 use crate::stats::power::fewest_to_prove;
 use crate::stats::proportion::wilson;
-use crate::stats::resample::{bca_limits, jackknife_error, jackknife_limits, least_swap_p, swap_p};
+use crate::stats::resample::{least_swap_p, swap_p};
 
 /// Bootstrap draws of limits that are bias-corrected and accelerated.
 const BOOTSTRAP: usize = 1_999;
 
 /// Judges the pair.
 pub fn judge(pair: &Pair<'_>) -> Harm {
-    let parameters = &pair.spec.parameters;
-    let value = |sums: &[i64]| pair.metric.value(sums, pair.new.len(), parameters);
+    let sums = Sums::new(
+        pair.metric,
+        &pair.spec.parameters,
+        &[pair.old, pair.new],
+        pair.clusters,
+        pair.classes,
+    );
     let sign = pair.sign() as f64;
-    let width = pair.metric.sums(pair.classes, parameters);
-    let clusters = Exchange::new(pair, width);
-    let [old, new] = [&clusters.old, &clusters.new];
-    let observed = sign * (value(new) - value(old));
+    let [old, new] = [sums.totals(0), sums.totals(1)];
+    let observed = sign * (sums.value(new) - sums.value(old));
 
     // Both runs' sums are known from one: what the other loses, this one gains.
     let both: Vec<i64> = old.iter().zip(new).map(|(old, new)| old + new).collect();
-    let mut sums = new.clone();
-    let mut others = old.clone();
+    let changes = sums.changes();
+    let mut mine = new.to_vec();
+    let mut others = old.to_vec();
     let mut exchanged = |swapped: &[u64]| {
-        sums.copy_from_slice(new);
-        for (index, changes) in clusters.changes.iter().enumerate() {
+        mine.copy_from_slice(new);
+        for (index, terms) in changes.iter().enumerate() {
             if swapped[index / 64] >> (index % 64) & 1 == 1 {
-                for &(place, change) in changes {
-                    sums[place as usize] -= i64::from(change);
+                for &(place, change) in terms {
+                    mine[place as usize] -= i64::from(change);
                 }
             }
         }
-        for ((other, both), sum) in others.iter_mut().zip(&both).zip(&sums) {
+        for ((other, both), sum) in others.iter_mut().zip(&both).zip(&mine) {
             *other = both - sum;
         }
-        sign * (value(&sums) - value(&others))
+        sign * (sums.value(&mine) - sums.value(&others))
     };
     let alpha = pair.alpha();
-    let count = clusters.changes.len();
+    let count = changes.len();
     let p_harm = swap_p(
         count,
         observed,
@@ -58,36 +66,27 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
         |swapped| -exchanged(swapped),
     );
 
-    let left_out = clusters.left_out(pair, width, sign);
-    let error = jackknife_error(&left_out);
-    let limits = pair.spec.kind.has_limits.then(|| {
-        // Limits with fewer than 20 draws beyond them are the jackknife's.
-        if alpha * BOOTSTRAP as f64 >= 20.0 {
-            bca_limits(
-                observed,
-                &clusters.bootstrap(pair, width, sign),
-                &left_out,
-                alpha,
-            )
-        } else {
-            jackknife_limits(observed, &left_out, alpha)
-        }
-    });
+    let has_limits = pair.spec.kind.has_limits;
+    let sampling = Sampling::of(pair, &sums, observed);
+    let limits = has_limits.then(|| sampling.limits(alpha));
     let m = pair.margin();
     // Resampling no change at all gives limits of no width: they prove nothing
     // that the same number of pairs without discordance would not.
     let enough =
-        left_out.len() >= FEWEST_CLUSTERS && left_out.len() as f64 >= fewest_to_prove(alpha, m);
+        sums.clusters() >= FEWEST_CLUSTERS && sums.clusters() as f64 >= fewest_to_prove(alpha, m);
     let within = |test: &dyn Fn(Limits) -> bool| enough && limits.is_some_and(test);
-    let critical = t_quantile(1.0 - alpha, (left_out.len() as f64 - 1.0).max(1.0));
-    let least = least_swap_p(left_out.len(), alpha);
-    let (detectable, needed) = by_error(pair, error, critical, least);
+    let least = least_swap_p(sums.clusters(), alpha);
+    let (detectable, needed) = by_error(pair, sampling.error(), sampling.critical(alpha), least);
     Harm {
         estimate: observed,
-        error,
+        error: sampling.error(),
+        replicate_share: None,
         limits,
         p_harm,
         p_gain,
+        p_margin: (has_limits && enough)
+            .then(|| pair.p_margin(|| sampling.p_above(-m), || 1.0 - sampling.p_above(-m)))
+            .flatten(),
         beyond: [-observed > m + ROUNDING, observed > m + ROUNDING],
         excludes: [
             within(&|limits| limits.lower > -m),
@@ -96,118 +95,112 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
         shows_beyond: within(&|limits| limits.upper < -m),
         detectable,
         needed,
+        slice: None,
     }
 }
 
 /// A difference of two quotients of whole numbers is known to about this.
 const ROUNDING: f64 = 1e-12;
 
-/// The sums of both runs, and what each cluster contributes.
-struct Exchange {
-    old: Vec<i64>,
-    new: Vec<i64>,
-    /// Of the clusters whose records differ: what the new run has more than the
-    /// old, by sum.
-    changes: Vec<Vec<(u32, i32)>>,
-    /// The examples of each cluster.
-    members: Vec<Vec<usize>>,
+/// How far a difference may be from the truth.
+enum Sampling {
+    /// By the normal distribution, with DeLong's error.
+    Ranking { estimate: f64, error: f64 },
+    /// By Student's t, with the jackknife's error.
+    Jackknife { estimate: f64, jackknife: Jackknife },
+    /// By the bootstrap; the jackknife's error is for power.
+    Bootstrap {
+        accelerated: Accelerated,
+        jackknife: Jackknife,
+    },
 }
 
-impl Exchange {
-    fn new(pair: &Pair<'_>, width: usize) -> Self {
-        let examples = pair.examples();
-        let members: Vec<Vec<usize>> = match pair.clusters {
-            None => (0..examples).map(|example| vec![example]).collect(),
-            Some(clusters) => {
-                let count = clusters.iter().max().map_or(0, |&last| last as usize + 1);
-                let mut members = vec![Vec::new(); count];
-                for (example, &cluster) in clusters.iter().enumerate() {
-                    members[cluster as usize].push(example);
-                }
-                members
-            }
-        };
-        let mut exchange = Self {
-            old: vec![0; width],
-            new: vec![0; width],
-            changes: Vec::new(),
-            members,
-        };
-        let mut difference = vec![0; width];
-        for cluster in &exchange.members {
-            difference.fill(0);
-            for &example in cluster {
-                let parameters = &pair.spec.parameters;
-                pair.old
-                    .add(example, pair.metric, parameters, 1, &mut exchange.old);
-                pair.new
-                    .add(example, pair.metric, parameters, 1, &mut exchange.new);
-                pair.new
-                    .add(example, pair.metric, parameters, 1, &mut difference);
-                pair.old
-                    .add(example, pair.metric, parameters, -1, &mut difference);
-            }
-            let changed: Vec<(u32, i32)> = difference
-                .iter()
-                .enumerate()
-                .filter(|(_, change)| **change != 0)
-                .map(|(place, &change)| (place as u32, change as i32))
-                .collect();
-            if !changed.is_empty() {
-                exchange.changes.push(changed);
+impl Sampling {
+    fn of(pair: &Pair<'_>, sums: &Sums<'_>, estimate: f64) -> Self {
+        if let Strata::OneAgainstRest(class) = pair.metric.strata(&pair.spec.parameters) {
+            let error = change_error(pair, class);
+            return Self::Ranking { estimate, error };
+        }
+        let has_limits = pair.spec.kind.has_limits;
+        let sign = pair.sign() as f64;
+        let old = sums.left_out(0, has_limits);
+        let mut left_out = sums.left_out(1, has_limits);
+        for (new, old) in left_out.iter_mut().zip(old) {
+            *new = sign * (*new - old);
+        }
+        let jackknife = Jackknife::new(&left_out, sums.strata());
+        // Limits with fewer than 20 draws beyond them are the jackknife's.
+        if !has_limits || pair.alpha() * (BOOTSTRAP as f64) < 20.0 {
+            return Self::Jackknife {
+                estimate,
+                jackknife,
+            };
+        }
+        let bootstrap = sums
+            .bootstrap(BOOTSTRAP, &mut pair.stream("bootstrap"))
+            .into_iter()
+            .map(|values| sign * (values[1] - values[0]))
+            .collect();
+        Self::Bootstrap {
+            accelerated: Accelerated::new(estimate, bootstrap, &jackknife),
+            jackknife,
+        }
+    }
+
+    fn error(&self) -> f64 {
+        match self {
+            Self::Ranking { error, .. } => *error,
+            Self::Jackknife { jackknife, .. } | Self::Bootstrap { jackknife, .. } => {
+                jackknife.error
             }
         }
-        exchange
     }
 
-    /// The difference with each cluster left out.
-    fn left_out(&self, pair: &Pair<'_>, width: usize, sign: f64) -> Vec<f64> {
-        let parameters = &pair.spec.parameters;
-        let (mut old, mut new) = (vec![0; width], vec![0; width]);
-        self.members
-            .iter()
-            .map(|cluster| {
-                old.copy_from_slice(&self.old);
-                new.copy_from_slice(&self.new);
-                for &example in cluster {
-                    pair.old.add(example, pair.metric, parameters, -1, &mut old);
-                    pair.new.add(example, pair.metric, parameters, -1, &mut new);
-                }
-                let rows = pair.new.len() - cluster.len() * pair.new.per_example;
-                sign * (pair.metric.value(&new, rows, parameters)
-                    - pair.metric.value(&old, rows, parameters))
-            })
-            .collect()
+    /// The critical value of a one-sided test.
+    fn critical(&self, alpha: f64) -> f64 {
+        match self {
+            Self::Ranking { .. } => normal_quantile(1.0 - alpha),
+            Self::Jackknife { jackknife, .. } | Self::Bootstrap { jackknife, .. } => {
+                t_quantile(1.0 - alpha, jackknife.degrees.max(1.0))
+            }
+        }
     }
 
-    /// The difference over clusters drawn with replacement.
-    fn bootstrap(&self, pair: &Pair<'_>, width: usize, sign: f64) -> Vec<f64> {
-        let parameters = &pair.spec.parameters;
-        let mut stream = pair.stream("bootstrap");
-        let count = self.members.len() as u64;
-        let (mut old, mut new) = (vec![0; width], vec![0; width]);
-        (0..BOOTSTRAP)
-            .map(|_| {
-                old.fill(0);
-                new.fill(0);
-                let mut rows = 0;
-                for _ in 0..count {
-                    let cluster = &self.members[stream.below(count) as usize];
-                    rows += cluster.len() * pair.new.per_example;
-                    for &example in cluster {
-                        pair.old.add(example, pair.metric, parameters, 1, &mut old);
-                        pair.new.add(example, pair.metric, parameters, 1, &mut new);
-                    }
+    /// One-sided limits at `alpha` each.
+    fn limits(&self, alpha: f64) -> Limits {
+        match self {
+            Self::Ranking { estimate, error } => {
+                let reach = normal_quantile(1.0 - alpha) * error;
+                Limits {
+                    lower: estimate - reach,
+                    upper: estimate + reach,
                 }
-                sign * (pair.metric.value(&new, rows, parameters)
-                    - pair.metric.value(&old, rows, parameters))
-            })
-            .collect()
+            }
+            Self::Jackknife {
+                estimate,
+                jackknife,
+            } => jackknife.limits(*estimate, alpha),
+            Self::Bootstrap { accelerated, .. } => accelerated.limits(alpha),
+        }
+    }
+
+    /// The p-value against a truth of `value` or less; one less it is that against
+    /// `value` or more.
+    fn p_above(&self, value: f64) -> f64 {
+        match self {
+            Self::Ranking { estimate, error } => t_p_above(estimate - value, *error, f64::INFINITY),
+            Self::Jackknife {
+                estimate,
+                jackknife,
+            } => jackknife.p_above(*estimate, value),
+            Self::Bootstrap { accelerated, .. } => accelerated.p_above(value),
+        }
     }
 }
 
 /// The 95 % confidence interval of a metric of one run; `None` where it has no
-/// valid one. Wilson's for a proportion, else the jackknife's over clusters.
+/// valid one. Wilson's for a proportion, DeLong's for a ranking, else the
+/// jackknife's over clusters.
 pub fn interval(
     metric: &dyn Metric,
     spec: &MetricSpec,
@@ -215,45 +208,72 @@ pub fn interval(
     clusters: Option<&[u32]>,
     classes: usize,
 ) -> Option<(f64, f64)> {
-    if !spec.kind.has_limits {
+    // The smallest of several is biased: it has limits of a change, by slice, only.
+    if !spec.kind.has_limits || metric.form() == Form::WorstSlice {
         return None;
     }
-    let parameters = &spec.parameters;
-    let mut sums = vec![0; metric.sums(classes, parameters)];
-    let examples = rows.len() / rows.per_example.max(1);
-    for example in 0..examples {
-        rows.add(example, metric, parameters, 1, &mut sums);
-    }
+    let (low, high) = spec.kind.range;
+    let sums = Sums::new(metric, &spec.parameters, &[rows], clusters, classes);
+    let totals = sums.totals(0);
     let is_proportion = spec.kind.name == crate::metric::ACCURACY.name;
     if is_proportion && rows.per_example == 1 && clusters.is_none() {
-        let limits = wilson(u64::try_from(sums[0]).ok()?, rows.len() as u64, 0.05);
+        let right = u64::try_from(totals.iter().sum::<i64>()).ok()?;
+        let limits = wilson(right, rows.len() as u64, 0.05);
         return Some((limits.lower, limits.upper));
     }
-    let count = clusters.map_or(examples, |clusters| {
-        clusters.iter().max().map_or(0, |&last| last as usize + 1)
-    });
-    let mut members = vec![Vec::new(); count];
-    for example in 0..examples {
-        let cluster = clusters.map_or(example, |clusters| clusters[example] as usize);
-        members[cluster].push(example);
-    }
-    let estimate = metric.value(&sums, rows.len(), parameters);
-    let mut rest = sums.clone();
-    let left_out: Vec<f64> = members
-        .iter()
-        .map(|cluster| {
-            rest.copy_from_slice(&sums);
-            for &example in cluster {
-                rows.add(example, metric, parameters, -1, &mut rest);
+    let estimate = sums.value(totals);
+    let limits = match metric.strata(&spec.parameters) {
+        Strata::OneAgainstRest(class) => {
+            let reach = normal_quantile(0.975) * area_error(rows, class, clusters)?;
+            Limits {
+                lower: estimate - reach,
+                upper: estimate + reach,
             }
-            metric.value(
-                &rest,
-                rows.len() - cluster.len() * rows.per_example,
-                parameters,
-            )
-        })
-        .collect();
-    let limits = jackknife_limits(estimate, &left_out, 0.025);
-    let (low, high) = spec.kind.range;
+        }
+        _ => Jackknife::new(&sums.left_out(0, true), sums.strata()).limits(estimate, 0.025),
+    };
     Some((limits.lower.max(low), limits.upper.min(high)))
+}
+
+/// The rows of a ranking.
+struct Ranked {
+    labels: Vec<bool>,
+    /// Rows of one example, and examples of one cluster, are not independent.
+    clusters: Option<Vec<u32>>,
+}
+
+impl Ranked {
+    fn of(rows: &Rows<'_>, class: u16, clusters: Option<&[u32]>) -> Self {
+        let examples = || (0..rows.len()).map(|row| row / rows.per_example);
+        let group = |example: usize| clusters.map_or(example as u32, |clusters| clusters[example]);
+        Self {
+            labels: examples()
+                .map(|example| rows.labels()[example] == class)
+                .collect(),
+            clusters: (clusters.is_some() || rows.per_example > 1)
+                .then(|| examples().map(group).collect()),
+        }
+    }
+}
+
+fn scores(rows: &Rows<'_>) -> Vec<f64> {
+    let quanta = rows.column(0).iter();
+    quanta.map(|&score| f64::from(score)).collect()
+}
+
+/// The standard error of the change of an area under the ROC curve; infinite where
+/// there are too few clusters to know it.
+fn change_error(pair: &Pair<'_>, class: u16) -> f64 {
+    let ranked = Ranked::of(pair.new, class, pair.clusters);
+    let [old, new] = [pair.old, pair.new].map(scores);
+    let areas = auroc::paired(&ranked.labels, &old, &new, ranked.clusters.as_deref());
+    areas.map_or(f64::INFINITY, |areas| areas.error)
+}
+
+/// The standard error of an area under the ROC curve, where it is known.
+fn area_error(rows: &Rows<'_>, class: u16, clusters: Option<&[u32]>) -> Option<f64> {
+    let ranked = Ranked::of(rows, class, clusters);
+    let scores = scores(rows);
+    let areas = auroc::paired(&ranked.labels, &scores, &scores, ranked.clusters.as_deref());
+    areas.map(|areas| areas.variance_new.max(0.0).sqrt())
 }

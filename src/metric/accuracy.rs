@@ -1,7 +1,7 @@
 //! Accuracy: the share of predictions that are right. Under a perturbation this
 //! is robust accuracy.
 
-use super::{Form, Metric, Row};
+use super::{Form, Metric, Row, Sizes};
 use crate::catalogue::{Better, MetricKind, Parameters};
 use crate::outcome::ColumnSpec;
 
@@ -14,6 +14,7 @@ pub static ACCURACY: MetricKind = MetricKind {
     better: Better::Higher,
     range: (0.0, 1.0),
     has_limits: true,
+    needs_slices: false,
     parameters: &[],
 };
 
@@ -33,12 +34,12 @@ impl Metric for Accuracy {
         vec![ColumnSpec::correct()]
     }
 
-    fn sums(&self, _: usize, _: &Parameters) -> usize {
+    fn sums(&self, _: Sizes, _: &Parameters) -> usize {
         1
     }
 
-    fn add(&self, row: Row<'_>, _: &Parameters, sign: i64, sums: &mut [i64]) {
-        sums[0] += sign * i64::from(row.values[0]);
+    fn terms(&self, row: Row<'_>, _: &Parameters, add: &mut dyn FnMut(usize, i64)) {
+        add(0, row.value(0));
     }
 
     fn value(&self, sums: &[i64], rows: usize, _: &Parameters) -> f64 {

@@ -1,6 +1,6 @@
 //! Expected calibration error: how far confidence is from accuracy.
 
-use super::{Form, Metric, Row};
+use super::{Form, Metric, Row, Sizes};
 use crate::catalogue::{Better, MetricKind, Parameter, Parameters};
 use crate::outcome::{ColumnSpec, QUANTA};
 
@@ -13,6 +13,7 @@ pub static EXPECTED_CALIBRATION_ERROR: MetricKind = MetricKind {
     better: Better::Lower,
     range: (0.0, 1.0),
     has_limits: false,
+    needs_slices: false,
     parameters: &[Parameter {
         name: "bins",
         about: "Number of bins of equal width.",
@@ -22,6 +23,12 @@ pub static EXPECTED_CALIBRATION_ERROR: MetricKind = MetricKind {
         default: Some(15.0),
     }],
 };
+
+/// The bin of equal width that a value in quanta is in: of c in (b/bins,
+/// (b+1)/bins], in whole numbers; 0 is in the first.
+pub(super) fn bin(value: i64, bins: i64) -> usize {
+    ((value * bins - 1).max(0) / i64::from(QUANTA)) as usize
+}
 
 /// See the module.
 pub struct ExpectedCalibrationError;
@@ -39,18 +46,16 @@ impl Metric for ExpectedCalibrationError {
         vec![ColumnSpec::correct(), ColumnSpec::confidence()]
     }
 
-    fn sums(&self, _: usize, parameters: &Parameters) -> usize {
+    fn sums(&self, _: Sizes, parameters: &Parameters) -> usize {
         parameters.get("bins") as usize
     }
 
     /// A bin's sum is that of (correct − confidence), in quanta: its absolute
     /// value over all rows is the bin's share of the error.
-    fn add(&self, row: Row<'_>, parameters: &Parameters, sign: i64, sums: &mut [i64]) {
-        let [correct, confidence] = [row.values[0], row.values[1]].map(i64::from);
-        let bins = parameters.get("bins") as i64;
-        // The bin of c in (b/bins, (b+1)/bins], in whole numbers; 0 is in the first.
-        let bin = (confidence * bins - 1).max(0) / i64::from(QUANTA);
-        sums[bin as usize] += sign * (correct * i64::from(QUANTA) - confidence);
+    fn terms(&self, row: Row<'_>, parameters: &Parameters, add: &mut dyn FnMut(usize, i64)) {
+        let [correct, confidence] = [row.value(0), row.value(1)];
+        let bin = bin(confidence, parameters.get("bins") as i64);
+        add(bin, correct * i64::from(QUANTA) - confidence);
     }
 
     fn value(&self, sums: &[i64], rows: usize, _: &Parameters) -> f64 {
@@ -62,21 +67,19 @@ impl Metric for ExpectedCalibrationError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::testing::{parameters, value};
 
     fn error(rows: &[(u16, f64)], bins: f64) -> f64 {
-        let parameters = Parameters(vec![("bins".to_owned(), bins)]);
-        let metric = ExpectedCalibrationError;
-        let mut sums = vec![0; metric.sums(2, &parameters)];
-        for &(correct, confidence) in rows {
-            let confidence = ColumnSpec::confidence().quantise(confidence);
-            let values = [correct, confidence];
-            let row = Row {
-                values: &values,
-                label: 0,
-            };
-            metric.add(row, &parameters, 1, &mut sums);
-        }
-        metric.value(&sums, rows.len(), &parameters)
+        let (correct, confidence) = rows
+            .iter()
+            .map(|&(correct, confidence)| (f64::from(correct), confidence))
+            .unzip();
+        value(
+            &ExpectedCalibrationError,
+            &parameters(&[("bins", bins)]),
+            &vec![0; rows.len()],
+            &[correct, confidence],
+        )
     }
 
     #[test]

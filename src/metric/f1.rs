@@ -1,6 +1,6 @@
 //! Macro F1: the mean over classes of the harmonic mean of precision and recall.
 
-use super::{Form, Metric, Row};
+use super::{Form, Metric, Row, Sizes, Strata};
 use crate::catalogue::{Better, MetricKind, Parameters};
 use crate::outcome::ColumnSpec;
 
@@ -13,6 +13,7 @@ pub static MACRO_F1: MetricKind = MetricKind {
     better: Better::Higher,
     range: (0.0, 1.0),
     has_limits: true,
+    needs_slices: false,
     parameters: &[],
 };
 
@@ -34,17 +35,25 @@ impl Metric for MacroF1 {
 
     /// A class has two sums: true positives, and labels plus predictions
     /// (2·TP + FP + FN).
-    fn sums(&self, classes: usize, _: &Parameters) -> usize {
-        2 * classes
+    fn sums(&self, sizes: Sizes, _: &Parameters) -> usize {
+        2 * sizes.classes
     }
 
-    fn add(&self, row: Row<'_>, _: &Parameters, sign: i64, sums: &mut [i64]) {
-        let [class, label] = [row.values[0], row.label].map(usize::from);
+    fn cell(&self) -> usize {
+        2
+    }
+
+    fn strata(&self, _: &Parameters) -> Strata {
+        Strata::Classes
+    }
+
+    fn terms(&self, row: Row<'_>, _: &Parameters, add: &mut dyn FnMut(usize, i64)) {
+        let [class, label] = [row.value(0) as usize, usize::from(row.label)];
         if class == label {
-            sums[2 * class] += sign;
+            add(2 * class, 1);
         }
-        sums[2 * class + 1] += sign;
-        sums[2 * label + 1] += sign;
+        add(2 * class + 1, 1);
+        add(2 * label + 1, 1);
     }
 
     fn value(&self, sums: &[i64], _: usize, _: &Parameters) -> f64 {
@@ -62,27 +71,22 @@ impl Metric for MacroF1 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::testing::value;
 
-    fn f1(pairs: &[(u16, u16)], classes: usize) -> f64 {
-        let parameters = Parameters::default();
-        let mut sums = vec![0; MacroF1.sums(classes, &parameters)];
-        for &(label, class) in pairs {
-            let values = [class];
-            let row = Row {
-                values: &values,
-                label,
-            };
-            MacroF1.add(row, &parameters, 1, &mut sums);
-        }
-        MacroF1.value(&sums, pairs.len(), &parameters)
+    fn f1(pairs: &[(u16, u16)]) -> f64 {
+        let (labels, classes): (Vec<u16>, Vec<f64>) = pairs
+            .iter()
+            .map(|&(label, class)| (label, f64::from(class)))
+            .unzip();
+        value(&MacroF1, &Parameters::default(), &labels, &[classes])
     }
 
     #[test]
     fn closed_forms() {
-        assert_eq!(f1(&[(0, 0), (1, 1)], 2), 1.0);
-        assert_eq!(f1(&[(0, 1), (1, 0)], 2), 0.0);
+        assert_eq!(f1(&[(0, 0), (1, 1)]), 1.0);
+        assert_eq!(f1(&[(0, 1), (1, 0)]), 0.0);
         // Class 0: TP 1, FN 1: 2/3. Class 1: TP 1, FP 1: 2/3. Class 2 is not there.
-        assert!((f1(&[(0, 0), (0, 1), (1, 1)], 3) - 2.0 / 3.0).abs() < 1e-12);
+        assert!((f1(&[(0, 0), (0, 1), (1, 1)]) - 2.0 / 3.0).abs() < 1e-12);
     }
 
     #[test]
@@ -99,6 +103,6 @@ mod tests {
             .zip(numbers("multiclass_pred"))
             .collect();
         let expected = group["macro_f1"].as_f64().unwrap();
-        assert!((f1(&pairs, 4) - expected).abs() < 1e-12);
+        assert!((f1(&pairs) - expected).abs() < 1e-12);
     }
 }

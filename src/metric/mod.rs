@@ -8,14 +8,22 @@ use crate::catalogue::{MetricKind, Parameters};
 use crate::outcome::{ColumnSpec, Outcomes};
 
 mod accuracy;
+mod adaptive;
+mod auroc;
 mod calibration;
+mod classwise;
 mod f1;
 mod probability;
+mod slices;
 
 pub use accuracy::{ACCURACY, Accuracy};
+pub use adaptive::{ADAPTIVE_CALIBRATION_ERROR, AdaptiveCalibrationError};
+pub use auroc::{AUROC, Auroc};
 pub use calibration::{EXPECTED_CALIBRATION_ERROR, ExpectedCalibrationError};
+pub use classwise::{CLASSWISE_CALIBRATION_ERROR, ClasswiseCalibrationError};
 pub use f1::{MACRO_F1, MacroF1};
 pub use probability::{BRIER_SCORE, BrierScore, NEGATIVE_LOG_LIKELIHOOD, NegativeLogLikelihood};
+pub use slices::{WORST_SLICE_ACCURACY, WorstSliceAccuracy};
 
 /// One answer of a model to one perturbed example.
 #[derive(Clone, Copy, Debug)]
@@ -36,15 +44,71 @@ pub enum Form {
     Mean,
     /// Anything else that follows from sums over all records (statistics.md 2.4).
     Whole,
+    /// The smallest of the means of one column over the slices: each slice has its
+    /// own test (statistics.md 2.4).
+    WorstSlice,
+}
+
+/// Which examples stand for one another when a metric's sampling error is
+/// estimated (statistics.md 6b).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strata {
+    /// All.
+    All,
+    /// Those of one class.
+    Classes,
+    /// Those of this class, and those of all others: the first column ranks the
+    /// one against the other.
+    OneAgainstRest(u16),
+}
+
+impl Strata {
+    /// The number of an example's stratum, by its class.
+    pub fn of(self, label: u16) -> u16 {
+        match self {
+            Self::All => 0,
+            Self::Classes => label,
+            Self::OneAgainstRest(class) => u16::from(label == class),
+        }
+    }
+
+    /// What a stratum is called.
+    pub fn words(self, stratum: u16) -> String {
+        match (self, stratum) {
+            (Self::All, _) => "the data".to_owned(),
+            (Self::Classes, class) => format!("class {class}"),
+            (Self::OneAgainstRest(class), 0) => format!("the rest, beside class {class},"),
+            (Self::OneAgainstRest(class), _) => format!("class {class}"),
+        }
+    }
+}
+
+/// What the number of a metric's sums follows from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Labels and predicted classes are below this.
+    pub classes: usize,
+    /// Number of slices; one where there are none.
+    pub slices: usize,
 }
 
 /// The kept numbers of one replicate of one example.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
-    /// The values of the metric's columns, in the order of [`Metric::columns`].
-    pub values: &'a [u16],
+    columns: &'a [&'a [u16]],
+    row: usize,
     /// The true class.
     pub label: u16,
+    /// The number of the example's slice.
+    pub slice: u32,
+}
+
+impl Row<'_> {
+    /// The value of the metric's column `column`, in the order of
+    /// [`Metric::columns`].
+    pub fn value(&self, column: usize) -> i64 {
+        i64::from(self.columns[column][self.row])
+    }
 }
 
 /// A metric.
@@ -62,30 +126,47 @@ pub trait Metric: Send + Sync {
     /// What it keeps of each prediction; `label` is its name in the spec.
     fn columns(&self, label: &str, parameters: &Parameters) -> Vec<ColumnSpec>;
 
+    /// Why it cannot be computed from the answers of a model of that many classes.
+    fn check(&self, classes: usize, parameters: &Parameters) -> Result<(), String> {
+        let _ = (classes, parameters);
+        Ok(())
+    }
+
     /// The score of one prediction, for a metric that is the mean of a score.
     fn score(&self, prediction: &Prediction<'_>, parameters: &Parameters) -> f64 {
         let _ = parameters;
         f64::from(u8::from(prediction.class == prediction.label))
     }
 
-    /// The number of sums, for labels and classes below `classes`.
-    fn sums(&self, classes: usize, parameters: &Parameters) -> usize;
+    /// Which examples are drawn again for one another.
+    fn strata(&self, parameters: &Parameters) -> Strata {
+        let _ = parameters;
+        Strata::All
+    }
 
-    /// Adds `sign` times what one row contributes.
-    fn add(&self, row: Row<'_>, parameters: &Parameters, sign: i64, sums: &mut [i64]);
+    /// The number of sums.
+    fn sums(&self, sizes: Sizes, parameters: &Parameters) -> usize;
+
+    /// How many neighbouring sums make a cell. A cell of zeros does not change the
+    /// value, and of the others only the order matters, so that cells that no row
+    /// touches can be left out.
+    fn cell(&self) -> usize {
+        1
+    }
+
+    /// What one row adds to which sums.
+    fn terms(&self, row: Row<'_>, parameters: &Parameters, add: &mut dyn FnMut(usize, i64));
 
     /// The value that `sums` over `rows` rows stand for.
     fn value(&self, sums: &[i64], rows: usize, parameters: &Parameters) -> f64;
 }
-
-/// Columns that one metric may keep.
-const MOST_COLUMNS: usize = 4;
 
 /// The rows of a metric's columns: for each example its replicates, or one row
 /// where the columns are kept by example.
 pub struct Rows<'a> {
     columns: Vec<&'a [u16]>,
     labels: &'a [u16],
+    slices: Option<&'a [u32]>,
     /// Rows an example.
     pub per_example: usize,
 }
@@ -108,8 +189,14 @@ impl<'a> Rows<'a> {
         (equal && labels.len() == outcomes.examples).then_some(Self {
             columns: found,
             labels,
+            slices: None,
             per_example,
         })
+    }
+
+    /// The same with the number of each example's slice.
+    pub fn with_slices(self, slices: Option<&'a [u32]>) -> Self {
+        Self { slices, ..self }
     }
 
     /// Number of rows.
@@ -122,47 +209,101 @@ impl<'a> Rows<'a> {
         self.len() == 0
     }
 
-    /// Adds `sign` times the contributions of one example.
-    pub fn add(
-        &self,
-        example: usize,
-        metric: &dyn Metric,
-        parameters: &Parameters,
-        sign: i64,
-        sums: &mut [i64],
-    ) {
-        for row in example * self.per_example..(example + 1) * self.per_example {
-            self.add_row(row, metric, parameters, sign, sums);
+    /// The true class of each example.
+    pub fn labels(&self) -> &'a [u16] {
+        self.labels
+    }
+
+    /// The number of each example's slice.
+    pub fn slices(&self) -> Option<&'a [u32]> {
+        self.slices
+    }
+
+    /// The values of the metric's column `column`, row by row.
+    pub fn column(&self, column: usize) -> &'a [u16] {
+        self.columns[column]
+    }
+
+    /// One row.
+    pub fn row(&self, row: usize) -> Row<'_> {
+        let example = row / self.per_example.max(1);
+        Row {
+            columns: &self.columns,
+            row,
+            label: self.labels[example],
+            slice: self.slices.map_or(0, |slices| slices[example]),
         }
     }
 
-    /// Adds `sign` times the contributions of one row.
-    pub fn add_row(
-        &self,
-        row: usize,
-        metric: &dyn Metric,
-        parameters: &Parameters,
-        sign: i64,
-        sums: &mut [i64],
-    ) {
-        let mut values = [0; MOST_COLUMNS];
-        let width = self.columns.len().min(MOST_COLUMNS);
-        for (value, column) in values.iter_mut().zip(&self.columns) {
-            *value = column[row];
+    /// What the number of sums follows from.
+    pub fn sizes(&self, classes: usize) -> Sizes {
+        let last = self.slices.and_then(|slices| slices.iter().max());
+        Sizes {
+            classes,
+            slices: last.map_or(1, |&last| last as usize + 1),
         }
-        let row = Row {
-            values: &values[..width],
-            label: self.labels[row / self.per_example],
-        };
-        metric.add(row, parameters, sign, sums);
     }
 
     /// The metric's value over all rows.
     pub fn value(&self, metric: &dyn Metric, parameters: &Parameters, classes: usize) -> f64 {
-        let mut sums = vec![0; metric.sums(classes, parameters)];
-        for example in 0..self.labels.len() {
-            self.add(example, metric, parameters, 1, &mut sums);
+        let mut sums = vec![0; metric.sums(self.sizes(classes), parameters)];
+        for row in 0..self.len() {
+            metric.terms(self.row(row), parameters, &mut |sum, amount| {
+                sums[sum] += amount;
+            });
         }
         metric.value(&sums, self.len(), parameters)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! Outcomes by hand, for tests of metrics.
+
+    use super::{Metric, Rows};
+    use crate::catalogue::Parameters;
+    use crate::outcome::{Column, Outcomes};
+
+    /// Parameters by name.
+    pub(crate) fn parameters(values: &[(&str, f64)]) -> Parameters {
+        let named = values.iter().map(|&(name, value)| (name.to_owned(), value));
+        Parameters(named.collect())
+    }
+
+    /// One replicate's outcomes: the true values of `metric`'s columns, which are
+    /// rounded as a run's are.
+    pub(crate) fn outcomes(
+        metric: &dyn Metric,
+        parameters: &Parameters,
+        columns: &[Vec<f64>],
+    ) -> Outcomes {
+        let specs = metric.columns("x", parameters);
+        assert_eq!(specs.len(), columns.len());
+        Outcomes {
+            examples: columns[0].len(),
+            replicates: 1,
+            columns: specs
+                .into_iter()
+                .zip(columns)
+                .map(|(spec, values)| Column {
+                    values: values.iter().map(|&value| spec.quantise(value)).collect(),
+                    spec,
+                })
+                .collect(),
+        }
+    }
+
+    /// The value of `metric` of outcomes by hand.
+    pub(crate) fn value(
+        metric: &dyn Metric,
+        parameters: &Parameters,
+        labels: &[u16],
+        columns: &[Vec<f64>],
+    ) -> f64 {
+        let outcomes = outcomes(metric, parameters, columns);
+        let specs = metric.columns("x", parameters);
+        let rows = Rows::new(&outcomes, &specs, labels).unwrap();
+        let classes = labels.iter().max().map_or(0, |&last| usize::from(last)) + 1;
+        rows.value(metric, parameters, classes)
     }
 }

@@ -1,7 +1,7 @@
 //! Proper scores of the predicted probabilities: negative log likelihood and
 //! Brier score, each the mean of a score an example.
 
-use super::{Form, Metric, Prediction, Row};
+use super::{Form, Metric, Prediction, Row, Sizes};
 use crate::catalogue::{Better, MetricKind, Parameter, Parameters};
 use crate::outcome::{ColumnSpec, QUANTA};
 
@@ -17,6 +17,7 @@ pub static NEGATIVE_LOG_LIKELIHOOD: MetricKind = MetricKind {
     better: Better::Lower,
     range: (0.0, LARGEST),
     has_limits: true,
+    needs_slices: false,
     parameters: &[Parameter {
         name: "clip",
         about: "The smallest probability that is told apart.",
@@ -36,6 +37,7 @@ pub static BRIER_SCORE: MetricKind = MetricKind {
     better: Better::Lower,
     range: (0.0, 2.0),
     has_limits: true,
+    needs_slices: false,
     parameters: &[],
 };
 
@@ -64,12 +66,12 @@ impl Metric for NegativeLogLikelihood {
         -libm::log(probability.max(parameters.get("clip")))
     }
 
-    fn sums(&self, _: usize, _: &Parameters) -> usize {
+    fn sums(&self, _: Sizes, _: &Parameters) -> usize {
         1
     }
 
-    fn add(&self, row: Row<'_>, _: &Parameters, sign: i64, sums: &mut [i64]) {
-        sums[0] += sign * i64::from(row.values[0]);
+    fn terms(&self, row: Row<'_>, _: &Parameters, add: &mut dyn FnMut(usize, i64)) {
+        add(0, row.value(0));
     }
 
     fn value(&self, sums: &[i64], rows: usize, parameters: &Parameters) -> f64 {
@@ -114,12 +116,12 @@ impl Metric for BrierScore {
             .sum()
     }
 
-    fn sums(&self, _: usize, _: &Parameters) -> usize {
+    fn sums(&self, _: Sizes, _: &Parameters) -> usize {
         1
     }
 
-    fn add(&self, row: Row<'_>, _: &Parameters, sign: i64, sums: &mut [i64]) {
-        sums[0] += sign * i64::from(row.values[0]);
+    fn terms(&self, row: Row<'_>, _: &Parameters, add: &mut dyn FnMut(usize, i64)) {
+        add(0, row.value(0));
     }
 
     fn value(&self, sums: &[i64], rows: usize, _: &Parameters) -> f64 {

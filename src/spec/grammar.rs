@@ -241,6 +241,12 @@ pub const DATA: &[Key] = &[
         "The array that says which rows belong together (one patient, one clip) and are not independent.",
     ),
     key(
+        "slice",
+        Form::Text,
+        Is("none"),
+        "The array that says which slice (a group, a site, a device) a row is in, for `worst_slice_accuracy`.",
+    ),
+    key(
         "range",
         Form::Interval,
         Is("[0, 1]"),

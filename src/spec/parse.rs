@@ -25,6 +25,9 @@ const CAPACITY: u32 = 20;
 const PROVE_ALPHA: &str = "0.05";
 const POWER: &str = "0.8";
 
+/// The metrics whose tests take shared draws into account.
+const BY_REPLICATE: [&str; 2] = ["accuracy", "worst_slice_accuracy"];
+
 /// A literal of this module.
 fn literal(text: &str) -> Exact {
     Exact::parse(text).unwrap_or_else(|_| unreachable!("{text} is a number"))
@@ -160,6 +163,7 @@ impl Parser<'_, '_> {
         let perturbations = self.perturbations();
         let mut metrics = self.metrics();
         self.dependence(&metrics);
+        self.slices(&metrics);
         let pooled = self.pooled(&perturbations, &mut metrics);
         let critical = document
             .section("critical")
@@ -247,6 +251,19 @@ impl Parser<'_, '_> {
                 Some("examples = [\"17\", \"42\"]: the ids of examples".to_owned()),
             );
         }
+        let data = self.document.section("data");
+        let named = data.is_some_and(|data| data.order.iter().any(|key| key == "slice"));
+        if !critical.slices.is_empty() && !named {
+            self.reader.report(
+                section.place("slices"),
+                "slices are marked critical, and [data] names none".to_owned(),
+                "slices of what?",
+                Some(
+                    "[data] slice = \"site\": an array that says which slice a row is in"
+                        .to_owned(),
+                ),
+            );
+        }
         critical
     }
 
@@ -330,7 +347,7 @@ impl Parser<'_, '_> {
         }
         for metric in metrics
             .iter()
-            .filter(|metric| metric.test.is_some() && metric.kind.name != "accuracy")
+            .filter(|metric| metric.test.is_some() && !BY_REPLICATE.contains(&metric.kind.name))
         {
             self.reader.report(
                 metric.span.clone(),
@@ -338,8 +355,28 @@ impl Parser<'_, '_> {
                     "`{}` cannot be judged under seed_scope = \"shared\"",
                     metric.label
                 ),
-                "only accuracy keeps each replicate by itself",
+                "only accuracy, of all or of slices, has a test that knows of that",
                 Some("give it report_only = true, or seed_scope = \"example\"".to_owned()),
+            );
+        }
+    }
+
+    /// A metric of slices needs to know of them.
+    fn slices(&mut self, metrics: &[MetricSpec]) {
+        let data = self.document.section("data");
+        // A `slice` that was not understood is reported already.
+        if data.is_none_or(|data| data.order.iter().any(|key| key == "slice")) {
+            return;
+        }
+        for metric in metrics.iter().filter(|metric| metric.kind.needs_slices) {
+            self.reader.report(
+                metric.span.clone(),
+                format!("`{}` is of slices, and [data] names none", metric.label),
+                "of which slices?",
+                Some(
+                    "[data] slice = \"site\": an array that says which slice a row is in"
+                        .to_owned(),
+                ),
             );
         }
     }
@@ -434,6 +471,7 @@ impl Parser<'_, '_> {
             labels: section.text("labels")?.to_owned(),
             ids: section.text("ids").map(str::to_owned),
             cluster: section.text("cluster").map(str::to_owned),
+            slice: section.text("slice").map(str::to_owned),
             range: [bound(0, "0"), bound(1, "1")],
             limit: section
                 .integer("limit")
@@ -712,18 +750,22 @@ impl Parser<'_, '_> {
     }
 
     fn metric(&mut self, section: &Section, kind: &'static MetricKind) -> Option<MetricSpec> {
-        let parameters = kind
-            .parameters
-            .iter()
-            .map(|parameter| {
-                let value = section
-                    .number(parameter.name)
-                    .map(Exact::value)
-                    .or(parameter.default)
-                    .unwrap_or(parameter.minimum);
-                (parameter.name.to_owned(), value)
-            })
-            .collect();
+        let mut parameters = Vec::new();
+        for parameter in kind.parameters {
+            let given = section.number(parameter.name).map(Exact::value);
+            let Some(value) = given.or(parameter.default) else {
+                if !section.order.iter().any(|key| key == parameter.name) {
+                    self.reader.report(
+                        section.span.clone(),
+                        format!("`{}` has no `{}`", kind.name, parameter.name),
+                        "must be given here",
+                        Some(format!("{} = …: {}", parameter.name, parameter.about)),
+                    );
+                }
+                return None;
+            };
+            parameters.push((parameter.name.to_owned(), value));
+        }
         let report_only = section.boolean("report_only").copied().unwrap_or(false);
         let test = if report_only {
             None

@@ -91,7 +91,9 @@ fn form(form: Form, catalogue: &Catalogue) -> Map<String, Value> {
         Form::Entries(role, keys) => {
             let mut kinds: Vec<Value> = entries(role, catalogue)
                 .into_iter()
-                .map(|(name, about, parameters)| entry(keys, name, about, parameters, catalogue))
+                .map(|(name, about, parameters)| {
+                    entry(role, keys, name, about, parameters, catalogue)
+                })
                 .collect();
             if role == Role::Perturbation {
                 kinds.push(custom(keys, catalogue));
@@ -122,6 +124,7 @@ fn entries(
 
 /// One kind's entry: the common keys and its own parameters.
 fn entry(
+    role: Role,
     keys: &[Key],
     name: &str,
     about: &str,
@@ -147,6 +150,13 @@ fn entry(
             }
             properties.insert(parameter.name.to_owned(), Value::Object(value));
         }
+    }
+    // A perturbation's parameters may be given by a severity instead.
+    if role == Role::Metric
+        && let Some(Value::Array(required)) = schema.get_mut("required")
+    {
+        let needed = parameters.iter().filter(|known| known.default.is_none());
+        required.extend(needed.map(|known| Value::from(known.name)));
     }
     Value::Object(schema)
 }
@@ -190,7 +200,7 @@ pub fn reference(catalogue: &Catalogue) -> String {
                 "deterministic"
             }
         );
-        parameters(&mut text, kind.parameters);
+        parameters(&mut text, kind.parameters, "**required**, or a severity");
         if !kind.severities.is_empty() {
             text.push_str(
                 "\n| scale | parameter | 1 | 2 | 3 | 4 | 5 |\n|---|---|---|---|---|---|---|\n",
@@ -227,7 +237,7 @@ pub fn reference(catalogue: &Catalogue) -> String {
                 "; has no valid confidence limit, so that `prove` is refused"
             }
         );
-        parameters(&mut text, kind.parameters);
+        parameters(&mut text, kind.parameters, "**required**");
     }
     text
 }
@@ -262,7 +272,7 @@ fn section(text: &mut String, title: &str, keys: &[Key], path: &str) {
     }
 }
 
-fn parameters(text: &mut String, parameters: &[Parameter]) {
+fn parameters(text: &mut String, parameters: &[Parameter], required: &str) {
     if parameters.is_empty() {
         return;
     }
@@ -270,9 +280,7 @@ fn parameters(text: &mut String, parameters: &[Parameter]) {
     for parameter in parameters {
         let default = parameter
             .default
-            .map_or("**required**, or a severity".to_owned(), |value| {
-                value.to_string()
-            });
+            .map_or(required.to_owned(), |value| value.to_string());
         let whole = if parameter.integer { "whole, " } else { "" };
         let _ = writeln!(
             text,

@@ -211,6 +211,8 @@ pub struct DataSpec {
     pub ids: Option<String>,
     /// Likewise; rows are independent without it.
     pub cluster: Option<String>,
+    /// Likewise; there are no slices without it.
+    pub slice: Option<String>,
     /// The range of the inputs.
     pub range: [Exact; 2],
     /// A seeded draw of that many examples.

@@ -135,9 +135,10 @@ fn share(part: u64, whole: u64) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 
-/// The uniform in (0, 1) of the upper 53 bits of a word.
+/// The uniform in (0, 1) of the upper 52 bits of a word: with 53, the middle of the
+/// last cell would round to 1.
 fn unit(word: u64) -> f64 {
-    ((word >> 11) as f64 + 0.5) * (1.0 / 9_007_199_254_740_992.0)
+    ((word >> 12) as f64 + 0.5) * (1.0 / 4_503_599_627_370_496.0)
 }
 
 /// The sum of as many values, each drawn by the multiply-shift of half a word (Lemire
@@ -385,6 +386,14 @@ mod tests {
             .collect::<Vec<_>>();
         assert_eq!(counted, [-2.0, 1.0, -20.0, 0.0]);
         assert_eq!(indexed, [25.0, 31.0, 26.0, 17.0]);
+    }
+
+    #[test]
+    fn uniforms_are_the_middles_of_their_cells() {
+        let cell = libm::exp2(-52.0);
+        assert_eq!(unit(0), 0.5 * cell);
+        assert_eq!(unit(3 << 12), 3.5 * cell);
+        assert!(unit(u64::MAX) < 1.0);
     }
 
     #[test]

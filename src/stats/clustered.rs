@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Limits;
-use super::distribution::t_quantile;
+use super::distribution::{t_cdf, t_quantile};
 use super::tango::Table;
 
 /// Clusters with a difference below which whole clusters that flip are guarded
@@ -102,7 +102,29 @@ impl Mean {
     /// The critical value of a one-sided test at `alpha`: Student's t of G − 1
     /// degrees of freedom.
     pub fn critical(&self, alpha: f64) -> f64 {
-        t_quantile(1.0 - alpha, (self.clusters as f64 - 1.0).max(1.0))
+        t_quantile(1.0 - alpha, self.degrees())
+    }
+
+    fn degrees(&self) -> f64 {
+        (self.clusters as f64 - 1.0).max(1.0)
+    }
+
+    /// The p-value against a mean difference of `value` or less: below an alpha
+    /// where [that](Self::excludes_down_to) is excluded at it.
+    pub fn p_above(&self, value: f64) -> f64 {
+        let value = value / self.scale;
+        if value <= -1.0 {
+            0.0
+        } else {
+            t_cdf(-self.table.score(value), self.degrees())
+        }
+    }
+
+    /// The p-value against a mean difference of `value` or more: below an alpha
+    /// where [the upper limit](Self::adjusted_upper) is below `value`.
+    pub fn adjusted_p_below(&self, value: f64) -> f64 {
+        let value = value / self.scale;
+        self.table.adjusted_p_below(value, self.degrees())
     }
 
     /// One-sided limits at `alpha` each.

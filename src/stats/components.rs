@@ -336,6 +336,19 @@ mod tests {
         assert_eq!(equal.shares(), Sources::default());
         assert_eq!(equal.difference_variance(1, 1), 0.0);
         assert!(components(Array3::zeros((2, 2, 2)).view()).is_some());
+        // Rounding is relative: large equal scores have no variance, tiny ones that
+        // differ have.
+        let large = components(Array3::from_elem((3, 5, 7), 1e9 / 3.0).view()).unwrap();
+        assert_eq!(large.sums, Sources::default());
+        let ramp = |scale: f64| {
+            let scores = Array3::from_shape_fn((3, 5, 7), |(i, j, k)| {
+                scale * (i * j + 2 * k + i * j * k) as f64
+            });
+            components(scores.view()).unwrap().shares()
+        };
+        for (one, other) in listed(&ramp(1.0)).into_iter().zip(listed(&ramp(1e-12))) {
+            assert!(close(one.1, other.1) && ramp(1.0).model > 0.0);
+        }
     }
 
     proptest! {

@@ -108,6 +108,8 @@ mod tests {
         assert!(!drop_exceeds(10, 0, 1000, (1, 100)));
         assert!(drop_exceeds(11, 0, 1000, (1, 100)));
         assert!(!drop_exceeds(0, 11, 1000, (1, 100)));
+        assert!(!drop_exceeds(30, 0, 1000, (3, 100)));
+        assert!(drop_exceeds(31, 0, 1000, (3, 100)));
         assert!(drop_exceeds(u64::MAX / 2, 0, u64::MAX / 2, (1, 100)));
     }
 

@@ -7,6 +7,9 @@
 use super::Limits;
 use super::distribution::{chi_squared_upper_tail, normal_quantile, t_quantile};
 
+/// A variance at or below this counts as zero: one over it leaves the range of numbers.
+const LEAST_VARIANCE: f64 = 1e-300;
+
 /// One estimate with the square of its standard error.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Effect {
@@ -76,7 +79,7 @@ pub fn random_effects(effects: &[Effect], alpha: f64) -> Option<RandomEffects> {
     }
     let variances = || effects.iter().map(|effect| effect.variance);
     let smallest = variances()
-        .filter(|&variance| variance > 0.0)
+        .filter(|&variance| variance > LEAST_VARIANCE)
         .reduce(f64::min)?;
     let effects: Vec<Effect> = effects
         .iter()
@@ -94,11 +97,7 @@ pub fn random_effects(effects: &[Effect], alpha: f64) -> Option<RandomEffects> {
     let scale: f64 = weights()
         .map(|weight| weight * (1.0 - weight / fixed.total))
         .sum();
-    let tau_squared = if q > degrees && scale > 0.0 {
-        (q - degrees) / scale
-    } else {
-        0.0
-    };
+    let tau_squared = ((q - degrees) / scale).max(0.0);
     let random = weigh(&effects, tau_squared);
     let ratio = random.spread / degrees;
     let pooled = |ratio: f64, critical: f64| {
@@ -116,7 +115,8 @@ pub fn random_effects(effects: &[Effect], alpha: f64) -> Option<RandomEffects> {
         fixed_error: libm::sqrt(1.0 / fixed.total),
         q,
         q_p: chi_squared_upper_tail(q, degrees),
-        i_squared: if q > degrees { 1.0 - degrees / q } else { 0.0 },
+        // 0 for a Q of 0, too.
+        i_squared: (1.0 - degrees / q).max(0.0),
         tau_squared,
         mean: random.mean,
         classical,
@@ -244,6 +244,7 @@ mod tests {
             &[(0.1, 0.01), (0.1, f64::INFINITY)],
             &[(0.1, 0.01), (f64::NAN, 0.01)],
             &[(0.1, 0.0), (0.2, 0.0)],
+            &[(0.1, 1e-300), (0.2, 1e-310)],
         ] {
             assert_eq!(random_effects(&effects(unusable), 0.05), None);
         }
@@ -260,6 +261,12 @@ mod tests {
         let raised = random_effects(&effects(&[(0.0, 0.01), (0.1, 0.01), (0.2, 0.02)]), 0.05);
         assert!(zero.is_some());
         assert_eq!(zero, raised);
+        let tiny = random_effects(&effects(&[(0.0, 1e-310), (0.1, 0.01), (0.2, 0.02)]), 0.05);
+        assert_eq!(tiny, raised);
+        // Equal effects: a Q of 0.
+        let equal = random_effects(&effects(&[(0.1, 0.25), (0.1, 0.25)]), 0.05).unwrap();
+        assert_eq!((equal.q, equal.q_p, equal.i_squared), (0.0, 1.0, 0.0));
+        assert_eq!(equal.hartung_knapp.error, 0.0);
     }
 
     proptest! {

@@ -14,6 +14,7 @@ pub mod clustered;
 pub mod components;
 pub mod distribution;
 pub mod exhaustive;
+pub mod jackknife;
 pub mod mcnemar;
 pub mod meta;
 pub mod multiplicity;

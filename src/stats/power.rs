@@ -151,7 +151,7 @@ impl Pairs {
         also: impl Fn(u64, u64) -> bool,
     ) -> f64 {
         let psi = (self.harm + self.gain).min(1.0);
-        if psi <= 0.0 || self.n == 0 {
+        if psi <= 0.0 {
             return 0.0;
         }
         let share = (self.harm / (self.harm + self.gain)).clamp(0.0, 1.0);
@@ -253,6 +253,15 @@ mod tests {
                 );
             }
         }
+        // Near the margin it is the observed drop that decides: z √ψ / (d − m).
+        let test = Test {
+            alpha: 0.05,
+            power: 0.8,
+            margin: 0.01,
+        };
+        let near = 0.841_621_233_572_914_2 * 0.05_f64.sqrt() / 0.002;
+        let found = test.pairs_needed(0.012, 0.05).unwrap();
+        assert!((found / (near * near) - 1.0).abs() < 1e-9, "{found}");
         // 2.1: the least n to prove, 268, 536 and 1020.
         for (alpha, expected) in [(0.05, 268.0), (0.01, 536.0), (0.05 / 75.0, 1020.0)] {
             assert!((fewest_to_prove(alpha, 0.01) - expected).abs() < 1.5);
@@ -278,6 +287,38 @@ mod tests {
         assert_eq!(test.smallest_drop(0, 0.05), None);
         // The floor: 11 harms at this alpha.
         assert!(test.smallest_drop(100, 0.0).unwrap() >= 0.1);
+    }
+
+    #[test]
+    fn the_smallest_mean_and_what_it_needs_by_hand() {
+        let test = |margin| Test {
+            alpha: 0.05,
+            power: 0.8,
+            margin,
+        };
+        // z = 0.8416212 for 80 %, and a critical value of 1.6.
+        let z = 0.841_621_233_572_914_2;
+        let near = |found: f64, expected: f64| (found - expected).abs() < 1e-12;
+        assert!(near(test(0.01).smallest_mean(0.01, 1.6), (1.6 + z) * 0.01));
+        assert!(near(test(0.05).smallest_mean(0.01, 1.6), 0.05 + z * 0.01));
+        let seen = (1.6 + z) * 0.01 / 0.02;
+        let needed = |margin, drop| test(margin).more_needed(drop, 0.01, 1.6);
+        assert!(near(needed(0.01, 0.02).unwrap(), seen * seen));
+        let beyond = z * 0.01 / 0.005;
+        assert!(near(needed(0.015, 0.02).unwrap(), beyond * beyond));
+        assert_eq!(needed(0.02, 0.02), None);
+        assert_eq!(needed(-0.01, 0.0), None);
+        assert!(near(
+            smallest_beyond_margin(1.6, 0.8, 0.03, 0.01),
+            0.03 + (1.6 + z) * 0.01
+        ));
+        // Without margin or power to spare, harm counts for nothing on top.
+        let even = Test {
+            alpha: 0.05,
+            power: 0.4,
+            margin: 0.05,
+        };
+        assert_eq!(even.smallest_mean(0.01, 1.6), 0.05);
     }
 
     #[test]

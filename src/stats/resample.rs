@@ -352,6 +352,20 @@ mod tests {
     }
 
     #[test]
+    fn jackknife_limits_are_students() {
+        let left_out = [0.1, 0.3, 0.2, 0.5, 0.4];
+        // Squares of 0.1, four fifths of which are the variance; t of four degrees.
+        let reach = 2.131_846_786_326_649 * 0.08_f64.sqrt();
+        let limits = jackknife_limits(7.0, &left_out, 0.05);
+        assert!(close(limits.lower, 7.0 - reach) && close(limits.upper, 7.0 + reach));
+        let two = jackknife_limits(7.0, &[0.0, 2.0], 0.05);
+        assert!(close(two.upper, 7.0 + 6.313_751_514_675_043));
+        let one = jackknife_limits(7.0, &[0.0], 0.05);
+        assert_eq!((one.lower, one.upper), (f64::NEG_INFINITY, f64::INFINITY));
+        assert_eq!(jackknife_error(&[0.3]), 0.0);
+    }
+
+    #[test]
     fn draws_resolve_alpha_and_stopping_changes_no_decision() {
         assert_eq!(draws_for(0.05), 9_999);
         assert_eq!(draws_for(0.0005), 39_999);
@@ -384,6 +398,13 @@ mod tests {
         assert!((p - 1.0 / 10_000.0).abs() < 1e-12);
         let p = swap_p(64, 0.0, 0.05, &mut stream, harm);
         assert!(p > 0.3 && p < 0.8, "{p}");
+        // What differs from the observation by rounding is as bad.
+        let tied = |_: &[u64]| -64.0 + 3e-11;
+        assert_eq!(swap_p(64, -64.0, 0.05, &mut stream, tied), 1.0);
+        let better = |_: &[u64]| -64.0 + 1e-10;
+        assert!(swap_p(64, -64.0, 0.05, &mut stream, better) < 0.001);
+        assert_eq!(least_swap_p(3, 0.05), 0.125);
+        assert_eq!(least_swap_p(64, 0.05), 1.0 / 10_000.0);
         assert_eq!(swap_p(0, 0.0, 0.05, &mut stream, |_| 0.0), 1.0);
     }
 }

@@ -3,6 +3,7 @@
 
 use super::Limits;
 use super::distribution::{t_cdf, t_quantile};
+use super::jackknife::t_p_above;
 
 /// A mean with a standard error and its degrees of freedom.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,6 +28,16 @@ impl Estimate {
             };
         }
         t_cdf(self.estimate / self.error, self.degrees)
+    }
+
+    /// The p-value against a truth of `value` or less.
+    pub fn p_above(&self, value: f64) -> f64 {
+        t_p_above(self.estimate - value, self.error, self.degrees)
+    }
+
+    /// The p-value against a truth of `value` or more.
+    pub fn p_below(&self, value: f64) -> f64 {
+        t_p_above(value - self.estimate, self.error, self.degrees)
     }
 
     /// One-sided limits at `alpha` each.

@@ -204,6 +204,14 @@ mod tests {
     }
 
     #[test]
+    fn the_least_p_is_that_of_harm_alone() {
+        for clusters in 1..12 {
+            let p = exact_mid_p(&vec![-3; clusters]).unwrap();
+            assert!((least_p(clusters) / p - 1.0).abs() < 1e-12);
+        }
+    }
+
+    #[test]
     fn sampling_agrees_with_the_exact_test() {
         let differences: Vec<i64> = (0..60)
             .map(|i| if i % 3 == 0 { 7 } else { -(i % 5) })

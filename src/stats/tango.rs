@@ -3,6 +3,7 @@
 //! not be whole.
 
 use super::Limits;
+use super::jackknife::t_p_above;
 
 /// A paired table: `n` pairs, of which `harm` were right before and are wrong now
 /// and `gain` the other way.
@@ -95,15 +96,30 @@ impl Table {
         }
     }
 
+    /// The p-value against a difference of `value` or more: with Student's t of
+    /// `degrees` of freedom (infinite: the normal one) as the critical value, the
+    /// upper [adjusted limit](Self::adjusted_limits) is below `value` where it is
+    /// below the alpha.
+    pub fn adjusted_p_below(&self, value: f64, degrees: f64) -> f64 {
+        let (difference, error) = self.adjusted();
+        t_p_above(value - difference, error, degrees)
+    }
+
+    /// The difference and its standard error with one pair added to each cell.
+    fn adjusted(&self) -> (f64, f64) {
+        let total = self.n + 2.0;
+        let [harm, gain] = [(self.harm + 1.0) / total, (self.gain + 1.0) / total];
+        let difference = gain - harm;
+        let error = ((harm + gain - difference * difference).max(0.0) / total).sqrt();
+        (difference, error)
+    }
+
     /// The adjusted Wald limits at the critical value `z` each, not clipped to
     /// [−1, 1].
     ///
     /// Source: Bonett & Price 2012.
     pub fn adjusted_limits(&self, z: f64) -> Limits {
-        let total = self.n + 2.0;
-        let [harm, gain] = [(self.harm + 1.0) / total, (self.gain + 1.0) / total];
-        let difference = gain - harm;
-        let error = ((harm + gain - difference * difference).max(0.0) / total).sqrt();
+        let (difference, error) = self.adjusted();
         Limits {
             lower: difference - z * error,
             upper: difference + z * error,

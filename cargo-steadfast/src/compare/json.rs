@@ -98,6 +98,7 @@ fn compared(compared: &Compared) -> Value {
     json!({
         "metric": compared.spec.label,
         "identity": compared.spec.identity(),
+        "slice": comparison.slice.as_ref().map(|slice| &slice.name),
         "a": compared.a,
         "b": compared.b,
         "difference": comparison.change,

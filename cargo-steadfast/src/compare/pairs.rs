@@ -47,9 +47,9 @@ pub struct CasePair {
 pub struct Compared {
     /// The metric.
     pub spec: MetricSpec,
-    /// Its value of A.
+    /// Its value of A; of a metric of slices that of the slice that decides.
     pub a: f64,
-    /// Its value of B.
+    /// Its value of B, likewise.
     pub b: f64,
     /// The largest tolerable harm; `None`: none is known.
     pub margin: Option<Exact>,
@@ -72,6 +72,14 @@ pub struct Compared {
 }
 
 impl Compared {
+    /// Its name, with the slice that values and difference are of.
+    pub fn label(&self) -> String {
+        match &self.comparison.slice {
+            Some(slice) => format!("{}, {}", self.spec.label, slice.name),
+            None => self.spec.label.clone(),
+        }
+    }
+
     /// The difference over the margin: −1 is a fall of all that is tolerable.
     pub fn margin_fraction(&self) -> Option<f64> {
         let margin = self.margin.as_ref()?;
@@ -118,6 +126,17 @@ impl Pair {
                 .filter(move |metric| metric.spec.identity() == identity)
                 .map(move |metric| (case, metric))
         })
+    }
+
+    /// The metrics of slices, by identity: the smallest of several means, whose own
+    /// spread resampling does not show (statistics.md 2.4).
+    pub fn metrics_of_slices(&self) -> Vec<String> {
+        let mut identities = self.identities();
+        identities.retain(|identity| {
+            let mut cells = self.cells(identity);
+            cells.any(|(_, metric)| metric.comparison.slice.is_some())
+        });
+        identities
     }
 
     /// Counts, metric by metric.
@@ -316,10 +335,18 @@ impl Question<'_> {
             Some(Direction::Both) | None => spec.kind.better == Better::Lower,
         };
         let asked = self.asked(margin.as_ref(), rise_is_harm, 1)?;
-        let comparison = difference(&spec, &asked, new.sampling, &old.run, &new.run)?;
+        let comparison = difference(&spec, &asked, new.design, &old.run, &new.run)?;
+        // A metric of slices differs by the slice that decides.
+        let (a, b) = match &comparison.slice {
+            Some(slice) => (slice.before, slice.after),
+            None => (
+                metric_value(&spec, &old.run)?,
+                metric_value(&spec, &new.run)?,
+            ),
+        };
         Some(Compared {
-            a: metric_value(&spec, &old.run)?,
-            b: metric_value(&spec, &new.run)?,
+            a,
+            b,
             spec,
             margin,
             rise_is_harm,
@@ -395,7 +422,7 @@ impl Question<'_> {
                     let margin = compared.margin.as_ref();
                     let asked = self.asked(margin, compared.rise_is_harm, tests);
                     let again = asked.and_then(|asked| {
-                        difference(&compared.spec, &asked, new.sampling, &old.run, &new.run)
+                        difference(&compared.spec, &asked, new.design, &old.run, &new.run)
                     });
                     if let Some(again) = again {
                         compared.p_harm = again.p_harm;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use steadfast::engine::{self, Context, Registry};
 use steadfast::error::{Error, ErrorKind};
-use steadfast::judge::Sampling;
+use steadfast::judge::Design;
 use steadfast::provenance::ModelIdentity;
 use steadfast::record::{Record, Run};
 use steadfast::spec::{
@@ -37,8 +37,8 @@ pub struct Source {
 pub struct CaseRun {
     /// The outcomes.
     pub run: Run,
-    /// What they are a sample of.
-    pub sampling: Sampling,
+    /// How they were drawn.
+    pub design: Design,
     /// What is measured.
     pub metrics: Vec<Measured>,
 }
@@ -90,7 +90,7 @@ impl CaseRun {
             Examples::Sample
         };
         Self {
-            sampling: Sampling {
+            design: Design {
                 examples,
                 seed_scope,
             },

@@ -104,7 +104,11 @@ fn pooled(effects: Vec<Named>, has_limits: bool, alpha: f64) -> Pooled {
 pub fn over_cases(pairs: &[Pair], sources: &[Source], alpha: f64) -> Vec<OverCases> {
     let mut over = Vec::new();
     for (place, pair) in pairs.iter().enumerate() {
+        let slices = pair.metrics_of_slices();
         for identity in pair.identities() {
+            if slices.contains(&identity) {
+                continue;
+            }
             let cells: Vec<(&CasePair, &Compared)> = pair.cells(&identity).collect();
             let Some(mean) = mean(&cells, &sources[pair.a], &sources[pair.b]) else {
                 continue;
@@ -222,8 +226,8 @@ fn averaged(cells: &[&(&CasePair, &Compared)], a: &Source, b: &Source) -> Option
     let mut sums: Vec<f64> = Vec::new();
     for (case, metric) in cells {
         let (old, new) = (a.cases.get(&case.name)?, b.cases.get(&case.name)?);
-        let shared = new.sampling.seed_scope == SeedScope::Shared && case.replicates > 1;
-        if new.sampling.examples == Examples::Exhaustive || shared {
+        let shared = new.design.seed_scope == SeedScope::Shared && case.replicates > 1;
+        if new.design.examples == Examples::Exhaustive || shared {
             return None;
         }
         let own = contributions(&metric.spec, &old.run, &new.run)?;

@@ -161,6 +161,14 @@ fn pair_lines(text: &mut String, report: &Report, place: usize, pair: &Pair) {
 fn over_cases_lines(text: &mut String, report: &Report, place: usize, pair: &str) {
     let over = report.over_cases.iter().filter(|over| over.pair == place);
     let over: Vec<&OverCases> = over.filter(|over| over.mean.cases > 1).collect();
+    let slices = report.pairs[place].metrics_of_slices();
+    if !slices.is_empty() {
+        let _ = writeln!(
+            text,
+            "\n{}: not taken together over cases: each case's difference is of its own slice.",
+            slices.join(", ")
+        );
+    }
     if over.is_empty() {
         return;
     }
@@ -243,7 +251,7 @@ fn metric_row(case: &str, n: String, metric: &Compared) -> Vec<String> {
     let comparison = &metric.comparison;
     vec![
         case.to_owned(),
-        metric.spec.label.clone(),
+        metric.label(),
         n,
         number(metric.a),
         number(metric.b),

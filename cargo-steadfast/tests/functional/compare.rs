@@ -515,3 +515,30 @@ fn examples_that_are_all_there_are_give_a_bound() {
         ran.all()
     );
 }
+
+#[test]
+fn a_metric_of_slices_is_of_the_slice_that_decides() {
+    let repository = crate::slices::adult();
+    repository.copy("models/adult-worse.onnx", "models/adult-worse.onnx");
+    let arguments = ["compare", "models/adult.onnx", "models/adult-worse.onnx"];
+    let report = json(&repository.steadfast(&[&arguments[..], &["--json"]].concat()));
+    let pair = &report["pairs"][0];
+    let [auroc, slice] = [0, 1].map(|metric| &pair["cases"][1]["metrics"][metric]);
+    assert_eq!(slice["slice"], "female = 0");
+    let (a, b) = (number(&slice["a"]), number(&slice["b"]));
+    is_near(&slice["difference"], b - a);
+    assert_eq!(slice["finding"], "worse, beyond the margin");
+    assert_eq!(auroc["slice"], Value::Null);
+    // Of the ranking the mean over cases is known about as well as each.
+    let over = pair["over_cases"].as_array().unwrap();
+    assert_eq!(over.len(), 1, "the smallest of slices is not averaged");
+    let ratio = number(&over[0]["mean"]["variance"]).sqrt() / number(&auroc["standard_error"]);
+    assert!((0.8..1.2).contains(&ratio), "{ratio}");
+    let ran = repository.steadfast(&arguments);
+    for words in [
+        "| worst_slice_accuracy, female = 0 ",
+        "worst_slice_accuracy@1: not taken together over cases: each case's difference is of its own slice.",
+    ] {
+        assert!(ran.stdout.contains(words), "{words}: {}", ran.all());
+    }
+}

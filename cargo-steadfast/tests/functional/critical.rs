@@ -47,3 +47,40 @@ fn an_id_that_no_example_has_is_an_error() {
         ran.all()
     );
 }
+
+#[test]
+fn a_whole_slice_may_be_critical() {
+    let critical = "[critical]\nslices = [\"3\"]\n";
+    let repository = Repository::table(N, 1, "margin = 0.02", critical);
+    let spec = "robustness-specs/table.toml";
+    let ran = repository.test(&[]);
+    assert!(
+        ran.stdout
+            .contains("slices are marked critical, and [data] names none"),
+        "{}",
+        ran.all()
+    );
+    repository.edit(spec, "labels = \"y\"", "labels = \"y\"\nslice = \"part\"");
+    repository.wrong(N, &[(0..50).collect()]);
+    repository.bless_all();
+    // Rows 300 to 399 are the slice.
+    repository.wrong(N, &[vec![299, 400]]);
+    assert_eq!(repository.test(&[]).code, 0);
+    repository.wrong(N, &[vec![299, 399, 400]]);
+    let ran = repository.test(&[]);
+    assert_eq!(ran.code, 101, "{}", ran.all());
+    assert!(
+        ran.stdout
+            .contains("critical examples were right and are wrong: 399\n"),
+        "{}",
+        ran.all()
+    );
+    repository.edit(spec, "slices = [\"3\"]", "slices = [\"night\"]");
+    let ran = repository.test(&[]);
+    assert!(
+        ran.stdout
+            .contains("[critical] slices: there is no slice night; there are 0, 1, 2"),
+        "{}",
+        ran.all()
+    );
+}

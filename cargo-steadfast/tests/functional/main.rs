@@ -12,6 +12,8 @@ mod journey;
 mod listing;
 mod misbehaviour;
 mod pooled;
+mod power;
 mod repository;
 mod retrain;
+mod slices;
 mod verdicts;

@@ -80,7 +80,7 @@ impl Repository {
     }
 
     /// Data whose examples are the given rows of the table, under ids `r0`, `r1`, … if
-    /// they are `named`.
+    /// they are `named`. The array `part` numbers their hundreds.
     pub fn rows(&self, rows: &[usize], named: bool) {
         let array = |descr: &str, shape: String, data: Vec<u8>| {
             let mut header =
@@ -105,6 +105,9 @@ impl Repository {
                 array("<i8", format!("({count},)"), vec![0; 8 * count]),
             ),
         ];
+        let parts = rows.iter().map(|&row| (row / 100) as i64);
+        let parts = parts.flat_map(i64::to_le_bytes).collect();
+        arrays.push(("part.npy", array("<i8", format!("({count},)"), parts)));
         if named {
             let ids = rows.iter().flat_map(|row| {
                 let letters: Vec<char> = format!("r{row}").chars().collect();
@@ -298,6 +301,7 @@ fn third_sum() -> String {
         labels: "y".to_owned(),
         ids: None,
         cluster: None,
+        slice: None,
         range: (0.0, 1.0),
         limit: None,
     };

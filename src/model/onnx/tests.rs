@@ -492,6 +492,7 @@ fn the_digits_network_is_as_accurate_as_it_was_trained_to_be() {
         labels: "y".to_owned(),
         ids: None,
         cluster: None,
+        slice: None,
         range: (0.0, 1.0),
         limit: None,
     })

@@ -1,0 +1,240 @@
+//! `power`: what each case can and cannot detect, and the examples, replicates or
+//! margin that it would take.
+
+use std::collections::BTreeMap;
+
+use steadfast::baseline::{Lookup, look_up};
+use steadfast::error::Error;
+use steadfast::judge::{ASSUMED_CHURN, Basis, Outlook};
+use steadfast::report::{number, probability};
+use steadfast::spec::{Case, MetricSpec, Mode, TestSpec};
+
+use crate::cases::recorded;
+use crate::exit_code::ExitCode;
+use crate::repository::Repository;
+
+/// Shares of examples that are shown where none was observed (statistics.md 4).
+const CHURNS: [f64; 3] = [0.02, ASSUMED_CHURN, 0.15];
+
+/// The metric that a share of examples is: what churn says something about.
+const PROPORTION: &str = "accuracy";
+
+/// The command's arguments.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Cases by the first segments of their names
+    filter: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    let repository = Repository::open()?;
+    let mut code = repository.report_spec_errors(&arguments.filter);
+    for case in repository.cases(&arguments.filter)? {
+        if case.spec.ignore.is_some() {
+            continue;
+        }
+        let sight = match Sight::of(&repository, &case) {
+            Ok(sight) => sight,
+            Err(error) => {
+                say!("{}", case.name);
+                eprintln!("Error: {error}");
+                code = code.and(ExitCode::Unavailable);
+                continue;
+            }
+        };
+        say!("{}  (n = {})", case.name, sight.examples);
+        for (metric, test) in judged(&case) {
+            let outlooks = sight.outlooks(metric, test);
+            if outlooks.is_empty() {
+                say!(
+                    "    {}: not known until a run differs from the baseline, or retrains are recorded",
+                    metric.label
+                );
+            }
+            for outlook in outlooks {
+                let mark = if outlook.is_enough(test) { ' ' } else { '!' };
+                say!("  {mark} {}: {}", metric.label, words(test, &outlook));
+            }
+        }
+    }
+    Ok(code)
+}
+
+fn judged(case: &Case) -> impl Iterator<Item = (&MetricSpec, &TestSpec)> {
+    let metrics = case.metrics().iter();
+    metrics.filter_map(|metric| Some((metric, metric.test.as_ref()?)))
+}
+
+/// What is known of a case before it is run.
+struct Sight {
+    examples: usize,
+    replicates: usize,
+    recorded: Option<crate::cases::Recorded>,
+    baseline: Option<Box<steadfast::baseline::BaselineFile>>,
+}
+
+impl Sight {
+    fn of(repository: &Repository, case: &Case) -> Result<Self, Error> {
+        let data = repository
+            .context
+            .dataset(&case.spec)
+            .map_err(Error::from)?;
+        let recorded = recorded(repository, case.clone()).ok();
+        let baseline = match look_up(&repository.root, &case.name) {
+            Lookup::Found(baseline) => Some(baseline),
+            _ => None,
+        };
+        Ok(Self {
+            examples: data.len(),
+            replicates: recorded
+                .as_ref()
+                .map_or(1, |recorded| recorded.run.outcomes.replicates),
+            recorded,
+            baseline,
+        })
+    }
+
+    /// What is known of a metric: from the last run where it differed from the baseline,
+    /// else from retrains, else, for a proportion, at several churns.
+    fn outlooks(&self, metric: &MetricSpec, test: &TestSpec) -> Vec<Outlook> {
+        let judged = self
+            .recorded
+            .iter()
+            .flat_map(|recorded| &recorded.judgement.metrics)
+            .find(|judged| judged.name == metric.label);
+        let observed = judged
+            .and_then(|judged| judged.comparison.as_ref())
+            .filter(|comparison| comparison.error > 0.0)
+            .map(|comparison| Outlook::of_run(test, comparison, self.examples, self.replicates));
+        let retrained = || {
+            let baseline = self.baseline.as_ref()?;
+            Outlook::of_retrains(test, baseline, &metric.identity())
+        };
+        if let Some(known) = observed.or_else(retrained) {
+            return vec![known];
+        }
+        if metric.kind.name != PROPORTION {
+            return Vec::new();
+        }
+        let assumed = CHURNS.into_iter();
+        assumed
+            .map(|churn| Outlook::assumed(test, self.examples, churn))
+            .collect()
+    }
+
+    /// The one of them that a warning rests on.
+    fn outlook(&self, metric: &MetricSpec, test: &TestSpec) -> Option<Outlook> {
+        let outlooks = self.outlooks(metric, test).into_iter();
+        let usual = |outlook: &Outlook| !matches!(outlook.basis, Basis::Assumed(churn) if churn != ASSUMED_CHURN);
+        outlooks.into_iter().find(usual)
+    }
+}
+
+/// An outlook in words.
+fn words(test: &TestSpec, outlook: &Outlook) -> String {
+    let alpha = probability(test.alpha.value());
+    let basis = match outlook.basis {
+        Basis::Run(error) => format!("standard error {} in the last run", number(error)),
+        Basis::Retrains(count, error) => {
+            format!("standard error {} over {count} retrains", number(error))
+        }
+        Basis::Assumed(churn) => format!("if {churn} of the answers change"),
+    };
+    let asked = match test.mode {
+        Mode::Detect => &test.detectable_drop,
+        Mode::Prove => &test.margin,
+    };
+    let what = match (test.mode, outlook.smallest) {
+        (Mode::Detect, Some(smallest)) => format!("detects a change of {}", number(smallest)),
+        (Mode::Detect, None) => "detects no change, however large".to_owned(),
+        (Mode::Prove, Some(smallest)) => {
+            format!("proves an equal model to be within {}", number(smallest))
+        }
+        (Mode::Prove, None) => "proves nothing about an equal model".to_owned(),
+    };
+    let head = format!("{what} at alpha {alpha}, power {} ({basis})", test.power);
+    if outlook.is_enough(test) {
+        return format!("{head}; {asked} is asked for");
+    }
+    let mut cures = Vec::new();
+    if let Some(needed) = outlook.needed {
+        cures.push(format!("n = {needed}"));
+    }
+    if let Some(replicates) = outlook.replicates {
+        cures.push(format!("replicates = {replicates}"));
+    }
+    if let Some(margin) = outlook.margin {
+        cures.push(format!("margin = {}", rounded_up(margin)));
+    }
+    let cures = if cures.is_empty() {
+        "more examples or clusters".to_owned()
+    } else {
+        cures.join(", or ")
+    };
+    format!("{head}; {asked} is asked for: that needs {cures}")
+}
+
+/// Two significant digits, not below the value: a margin that does.
+fn rounded_up(value: f64) -> String {
+    if value <= 0.0 || !value.is_finite() {
+        return number(value);
+    }
+    let places = (1.0 - value.log10().floor()).max(0.0);
+    let scale = 10_f64.powf(places);
+    let rounded = (value * scale - 1e-9).ceil() / scale;
+    format!("{rounded:.*}", places as usize)
+}
+
+/// The tests of one metric of one spec that do not see what they are asked to.
+#[derive(Default)]
+struct Blind {
+    cases: Vec<String>,
+    worst: Option<(f64, String)>,
+    prove: bool,
+}
+
+/// What `status` says of tests that cannot see what they are asked to: warnings in
+/// detect mode, errors in prove mode.
+pub fn lint(repository: &Repository, cases: &[Case]) -> (Vec<String>, ExitCode) {
+    let mut blind: BTreeMap<(String, String), Blind> = BTreeMap::new();
+    for case in cases.iter().filter(|case| case.spec.ignore.is_none()) {
+        let Ok(sight) = Sight::of(repository, case) else {
+            continue;
+        };
+        for (metric, test) in judged(case) {
+            let Some(outlook) = sight.outlook(metric, test) else {
+                continue;
+            };
+            if outlook.is_enough(test) {
+                continue;
+            }
+            let key = (case.spec.name.clone(), metric.label.clone());
+            let entry = blind.entry(key).or_default();
+            entry.cases.push(case.name.clone());
+            entry.prove |= test.mode == Mode::Prove;
+            let size = outlook.smallest.unwrap_or(f64::INFINITY);
+            if entry.worst.as_ref().is_none_or(|(worst, _)| size > *worst) {
+                entry.worst = Some((size, words(test, &outlook)));
+            }
+        }
+    }
+    let mut code = ExitCode::Good;
+    let lines = blind.into_iter().map(|((_, metric), blind)| {
+        let kind = if blind.prove {
+            code = code.and(ExitCode::Inconclusive);
+            "Error"
+        } else {
+            "warning"
+        };
+        let first = blind.cases.first().map_or("", String::as_str);
+        let others = match blind.cases.len() {
+            0 | 1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        let words = blind.worst.map(|(_, words)| words).unwrap_or_default();
+        format!("{kind}: {first}{others}: {metric} {words}")
+    });
+    let lines = lines.collect();
+    (lines, code)
+}

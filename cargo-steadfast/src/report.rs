@@ -1,0 +1,158 @@
+//! `report`: the last run in one table, in Markdown, with the p-values adjusted for
+//! their number. It informs and never gates: verdicts are the cases' own.
+
+use steadfast::error::Error;
+use steadfast::report::{acceptance, headline, number, probability, signed};
+use steadfast::spec::ledger;
+use steadfast::stats::multiplicity::{benjamini_hochberg, holm};
+use steadfast::verdict::Status;
+
+use crate::cases::{Recorded, recorded};
+use crate::exit_code::ExitCode;
+use crate::repository::Repository;
+
+/// The command's arguments.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Cases by the first segments of their names
+    filter: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    let repository = Repository::open()?;
+    let mut code = repository.report_spec_errors(&arguments.filter);
+    let mut cases = Vec::new();
+    let mut without = Vec::new();
+    for case in repository.cases(&arguments.filter)? {
+        if case.spec.ignore.is_some() {
+            continue;
+        }
+        match recorded(&repository, case) {
+            Ok(case) => cases.push(case),
+            Err(unusable) => without.push(unusable),
+        }
+    }
+    say!("# Robustness report\n");
+    say!("{}\n", counts(&cases));
+    say!("{}", cases_table(&cases));
+    say!("{}", tests_table(&cases));
+    let ledger = ledger(&repository.specs.suite, &repository.specs.specs);
+    say!(
+        "The error budget: {} tests spend {:.6} of {}. A case fails by its own alpha alone; the adjusted p-values say which of many changes to believe, whatever fails.\n",
+        ledger.tests,
+        ledger.spent,
+        ledger.budget
+    );
+    say!("{}", baselines(&cases));
+    if !without.is_empty() {
+        say!("Without a usable record:\n");
+        for unusable in &without {
+            say!("- {}", unusable.message());
+        }
+        code = code.and(ExitCode::Baseline);
+    }
+    for case in &cases {
+        code = code.and(ExitCode::of_verdict(
+            case.judgement.verdict,
+            case.judgement.status,
+        ));
+    }
+    Ok(code)
+}
+
+fn counts(cases: &[Recorded]) -> String {
+    let of = |status: Status| {
+        let cases = cases.iter();
+        cases.filter(|case| case.judgement.status == status).count()
+    };
+    format!(
+        "{} cases: {} failed, {} passed with a warning, {} passed.",
+        cases.len(),
+        of(Status::Fail),
+        of(Status::Warn),
+        of(Status::Pass)
+    )
+}
+
+fn cases_table(cases: &[Recorded]) -> String {
+    let mut text = String::from("| case | verdict | |\n|---|---|---|\n");
+    for case in cases {
+        let mark = match case.judgement.status {
+            Status::Fail => "✗ ",
+            Status::Warn => "! ",
+            Status::Pass => "",
+        };
+        text.push_str(&format!(
+            "| {} | {mark}{} | {} |\n",
+            case.case.name,
+            case.judgement.verdict,
+            cell(&headline(&case.case, &case.judgement))
+        ));
+    }
+    text
+}
+
+/// Text that may stand in a cell of a table.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}
+
+/// Every test that compared anything, with p-values adjusted over all of them.
+fn tests_table(cases: &[Recorded]) -> String {
+    let mut rows = Vec::new();
+    for case in cases {
+        let metrics = case.case.metrics().iter().zip(&case.judgement.metrics);
+        for (spec, metric) in metrics {
+            if let (Some(test), Some(comparison)) = (&spec.test, &metric.comparison) {
+                rows.push((case, metric, test, comparison));
+            }
+        }
+    }
+    if rows.is_empty() {
+        return "Nothing was compared: every outcome is that of its baseline.\n".to_owned();
+    }
+    let p: Vec<f64> = rows.iter().map(|row| row.3.p_harm).collect();
+    let (holm, benjamini_hochberg) = (holm(&p), benjamini_hochberg(&p));
+    let mut text = String::from(
+        "| case | metric | baseline | now | change | limits | change / margin | p (harm) | Holm | Benjamini–Hochberg |\n\
+         |---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for (index, (case, metric, test, comparison)) in rows.iter().enumerate() {
+        let limits = comparison
+            .limits
+            .map_or("none valid".to_owned(), |(lower, upper)| {
+                format!("[{}, {}]", signed(lower), signed(upper))
+            });
+        text.push_str(&format!(
+            "| {} | {} | {} | {} | {} | {limits} | {:.2} | {} | {} | {} |\n",
+            case.case.name,
+            metric.name,
+            metric.baseline.map_or("none".to_owned(), number),
+            number(metric.value),
+            signed(comparison.change),
+            comparison.change / test.margin.value(),
+            probability(p[index]),
+            probability(holm[index]),
+            probability(benjamini_hochberg[index]),
+        ));
+    }
+    text
+}
+
+/// Which acceptances the cases were held against, each once.
+fn baselines(cases: &[Recorded]) -> String {
+    let mut accepted: Vec<String> = cases
+        .iter()
+        .filter_map(|case| Some(acceptance(&case.baseline()?.accepted)))
+        .collect();
+    accepted.sort();
+    accepted.dedup();
+    let mut text = String::from(
+        "Held against these acceptances (all models that are judged by one share its luck):\n\n",
+    );
+    for one in accepted {
+        text.push_str(&format!("- {}\n", cell(&one)));
+    }
+    text
+}

@@ -1,0 +1,262 @@
+//! What the test of a metric can see before it has anything to judge: from the last
+//! run that differed, from recorded retrains, or from a churn that is assumed.
+
+use super::compare::Comparison;
+use crate::baseline::BaselineFile;
+use crate::spec::{Mode, Null, TestSpec};
+use crate::stats::distribution::normal_quantile;
+use crate::stats::power::{Test, pairs_to_prove, smallest_beyond_margin};
+
+/// The share of examples that two equally good models answer differently, where
+/// nothing else is known.
+pub const ASSUMED_CHURN: f64 = 0.05;
+
+/// What a test can see.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outlook {
+    /// In detect mode the smallest harm that is seen with the asked power, in prove mode
+    /// the smallest margin that an equally good model is shown to keep with it; `None`:
+    /// none is.
+    pub smallest: Option<f64>,
+    /// The number of examples that what is asked needs; `None`: no number does.
+    pub needed: Option<u64>,
+    /// The number of replicates that would do instead; `None`: none would, or it cannot
+    /// be told.
+    pub replicates: Option<u64>,
+    /// The margin that these examples bear; `None`: none does.
+    pub margin: Option<f64>,
+    /// What that rests on.
+    pub basis: Basis,
+}
+
+/// What an outlook rests on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Basis {
+    /// The differences between the last run and the baseline: their standard error.
+    Run(f64),
+    /// Those between that many recorded retrains and the baseline, likewise.
+    Retrains(usize, f64),
+    /// This share of examples, answered differently.
+    Assumed(f64),
+}
+
+impl Outlook {
+    /// Whether the test sees what it is asked to see.
+    pub fn is_enough(&self, test: &TestSpec) -> bool {
+        let asked = match test.mode {
+            Mode::Detect => &test.detectable_drop,
+            Mode::Prove => &test.margin,
+        };
+        self.smallest
+            .is_some_and(|smallest| smallest <= asked.value())
+    }
+
+    /// From a comparison of two runs that differ, over `examples` with `replicates` each.
+    pub fn of_run(
+        test: &TestSpec,
+        comparison: &Comparison,
+        examples: usize,
+        replicates: usize,
+    ) -> Self {
+        let error = comparison.error;
+        let known = Self::of_error(test, error, examples, Basis::Run(error));
+        let smallest = match test.mode {
+            Mode::Detect => comparison.detectable,
+            Mode::Prove => known.smallest,
+        };
+        Self {
+            smallest,
+            needed: comparison.needed,
+            replicates: comparison
+                .replicate_share
+                .and_then(|share| more_replicates(test, error, share, replicates)),
+            ..known
+        }
+    }
+
+    /// From the retrains that a baseline records; `None` where there is none.
+    pub fn of_retrains(test: &TestSpec, baseline: &BaselineFile, identity: &str) -> Option<Self> {
+        let squares: Vec<f64> = baseline
+            .retrains
+            .iter()
+            .flat_map(|retrain| &retrain.metrics)
+            .filter(|metric| metric.identity == identity)
+            .map(|metric| metric.error * metric.error)
+            .collect();
+        let count = squares.len();
+        if count == 0 {
+            return None;
+        }
+        let error = (squares.iter().sum::<f64>() / count as f64).sqrt();
+        let basis = Basis::Retrains(count, error);
+        Some(Self::of_error(test, error, baseline.counts.n, basis))
+    }
+
+    /// Of a proportion over `examples` independent rows, of which `churn` are answered
+    /// differently by two equally good models. More replicates see more.
+    pub fn assumed(test: &TestSpec, examples: usize, churn: f64) -> Self {
+        let n = examples as u64;
+        let asked = question(test);
+        let basis = Basis::Assumed(churn);
+        let drop = test.detectable_drop.value();
+        match (test.mode, test.null) {
+            (Mode::Detect, Null::NoHarm | Null::Retrain) => Self {
+                smallest: asked.smallest_drop(n, churn),
+                needed: asked
+                    .pairs_needed(drop, (churn + drop).min(1.0))
+                    .map(|needed| needed.ceil() as u64),
+                replicates: None,
+                margin: smallest(0.5, |margin| {
+                    let test = Test { margin, ..asked };
+                    test.smallest_drop(n, churn)
+                        .is_some_and(|drop| drop <= 2.0 * margin)
+                }),
+                basis,
+            },
+            (Mode::Prove, _) => {
+                let needed = |margin| pairs_to_prove(asked.alpha, asked.power, margin, churn);
+                let margin = smallest(0.5, |margin| needed(margin) <= n as f64);
+                Self {
+                    smallest: margin,
+                    needed: Some(needed(asked.margin).ceil() as u64),
+                    replicates: None,
+                    margin,
+                    basis,
+                }
+            }
+            (Mode::Detect, Null::Margin) => {
+                let error = (churn / (n.max(1) as f64)).sqrt();
+                Self::of_error(test, error, examples, basis)
+            }
+        }
+    }
+
+    /// From the standard error of a difference without harm, by the normal distribution.
+    fn of_error(test: &TestSpec, error: f64, examples: usize, basis: Basis) -> Self {
+        let asked = question(test);
+        let z_alpha = normal_quantile(1.0 - asked.alpha);
+        let z_power = normal_quantile(asked.power);
+        let reach = (z_alpha + z_power) * error;
+        let allowed = allowed_error(test);
+        let more = (error / allowed) * (error / allowed);
+        let (smallest, margin) = match (test.mode, test.null) {
+            (Mode::Prove, _) => (reach, reach),
+            (Mode::Detect, Null::Margin) => (
+                smallest_beyond_margin(z_alpha, asked.power, asked.margin, error),
+                reach,
+            ),
+            (Mode::Detect, _) => (
+                asked.smallest_mean(error, z_alpha),
+                (0.5 * reach).max(z_power * error),
+            ),
+        };
+        Self {
+            smallest: Some(smallest),
+            needed: Some((examples as f64 * more).ceil() as u64),
+            replicates: None,
+            margin: Some(margin),
+            basis,
+        }
+    }
+}
+
+/// The test whose power is asked for, one side of it.
+fn question(test: &TestSpec) -> Test {
+    Test {
+        alpha: super::compare::alpha_side(test),
+        power: test.power.value(),
+        margin: test.margin.value(),
+    }
+}
+
+/// The largest standard error with which the test sees what it is asked to see.
+fn allowed_error(test: &TestSpec) -> f64 {
+    let asked = question(test);
+    let z_power = normal_quantile(asked.power);
+    let reach = normal_quantile(1.0 - asked.alpha) + z_power;
+    let drop = test.detectable_drop.value();
+    match (test.mode, test.null) {
+        (Mode::Prove, _) => asked.margin / reach,
+        (Mode::Detect, Null::Margin) => (drop - asked.margin) / reach,
+        (Mode::Detect, _) if z_power > 0.0 => (drop / reach).min((drop - asked.margin) / z_power),
+        (Mode::Detect, _) => drop / reach,
+    }
+}
+
+/// The number of replicates with which the error is what is allowed, where `share` of
+/// its square comes from the draws and the rest from the examples.
+fn more_replicates(test: &TestSpec, error: f64, share: f64, replicates: usize) -> Option<u64> {
+    let allowed = allowed_error(test) / error;
+    let left = allowed * allowed - (1.0 - share);
+    let needed = (replicates as f64 * share / left).ceil();
+    (left > 0.0 && needed <= 10_000.0).then_some(needed as u64)
+}
+
+/// The smallest value up to `largest` for which `holds`, which holds above it, too.
+fn smallest(largest: f64, holds: impl Fn(f64) -> bool) -> Option<f64> {
+    if !holds(largest) {
+        return None;
+    }
+    let (mut low, mut high) = (0.0, largest);
+    for _ in 0..50 {
+        let middle = 0.5 * (low + high);
+        if holds(middle) {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    Some(high)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Direction, Exact, OnInconclusive};
+
+    fn test(mode: Mode, alpha: &str) -> TestSpec {
+        let number = |text| Exact::parse(text).unwrap();
+        TestSpec {
+            margin: number("0.01"),
+            detectable_drop: number("0.02"),
+            alpha: number(alpha),
+            power: number("0.8"),
+            mode,
+            direction: Direction::Lower,
+            null: Null::NoHarm,
+            on_inconclusive: OnInconclusive::Warn,
+            anchor: None,
+        }
+    }
+
+    #[test]
+    fn assumed_churn_gives_the_numbers_of_the_design() {
+        // statistics.md 4: 1080 examples for a drop of 2m with churn on top, and 3162 to
+        // prove a margin of .01, at alpha .05 and churn 5 %.
+        let detect = Outlook::assumed(&test(Mode::Detect, "0.05"), 1080, 0.05);
+        assert_eq!(detect.needed, Some(1080));
+        assert!(detect.is_enough(&test(Mode::Detect, "0.05")));
+        assert!((detect.smallest.unwrap() - 0.02).abs() < 1e-4);
+        assert!((detect.margin.unwrap() - 0.01).abs() < 1e-4);
+        assert!(
+            !Outlook::assumed(&test(Mode::Detect, "0.05"), 1070, 0.05)
+                .is_enough(&test(Mode::Detect, "0.05"))
+        );
+        let prove = test(Mode::Prove, "0.05");
+        let proof = Outlook::assumed(&prove, 3162, 0.05);
+        assert!(proof.needed.unwrap().abs_diff(3162) <= 2, "{proof:?}");
+        assert!((proof.margin.unwrap() - 0.01).abs() < 1e-5);
+    }
+
+    #[test]
+    fn replicates_help_only_against_the_noise_of_the_draws() {
+        let test = test(Mode::Detect, "0.05");
+        let allowed = allowed_error(&test);
+        // All noise is of the draws: twice the error needs four times the draws.
+        assert_eq!(more_replicates(&test, 2.0 * allowed, 1.0, 5), Some(20));
+        // A quarter of it is of the examples, which is all that is allowed.
+        assert_eq!(more_replicates(&test, 2.0 * allowed, 0.75, 5), None);
+        // 1 / 4 − 1 / 8 is left for the draws, which have 7 / 8 at five.
+        assert_eq!(more_replicates(&test, 2.0 * allowed, 0.875, 5), Some(35));
+    }
+}

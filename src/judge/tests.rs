@@ -1,0 +1,394 @@
+//! Comparisons over outcomes by hand, with specs as users write them.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::compare::{Comparison, Design, Pair, compare};
+use crate::metric::Rows;
+use crate::outcome::{Column, Outcomes, Per};
+use crate::seed::Stream;
+use crate::spec::{Source, Spec, Suite, parse_spec};
+use crate::stats::power::Test;
+
+/// A spec with these lines of `[gate]`, `[[metric]]` and at the top.
+fn spec(top: &str, data: &str, gate: &str, metric: &str) -> Spec {
+    let text = format!(
+        "schema = 1\nseed = 1\n{top}\n[model]\nonnx = \"m.onnx\"\ngives = \"logits\"\n\
+         [data]\npath = \"d.npz\"\ninputs = \"x\"\nlabels = \"y\"\n{data}\n\
+         [gate]\n{gate}\n[[perturbation]]\nkind = \"identity\"\n[[metric]]\n{metric}\n"
+    );
+    let source = Arc::new(Source {
+        path: "test.toml".to_owned(),
+        text,
+    });
+    parse_spec(
+        "test",
+        &source,
+        &Suite::default(),
+        &crate::builtin::catalogue(),
+    )
+    .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Two runs of one metric.
+struct Runs {
+    spec: Spec,
+    labels: Vec<u16>,
+    clusters: Option<Vec<u32>>,
+    slices: Option<Vec<u32>>,
+    old: Outcomes,
+    new: Outcomes,
+}
+
+impl Runs {
+    /// `examples` of three classes with `replicates`, in which a share `churn` of
+    /// each run's values is drawn anew, and of the new one's a share `harm` is the
+    /// worst.
+    fn random(
+        spec: Spec,
+        seed: u64,
+        examples: usize,
+        replicates: usize,
+        churn: f64,
+        harm: f64,
+    ) -> Self {
+        let mut stream = Stream::new(seed, "test@1", 0, "");
+        let metric = &spec.metrics[0];
+        let columns = crate::builtin::metric(metric.kind.name)
+            .unwrap()
+            .columns(&metric.label, &metric.parameters);
+        let labels: Vec<u16> = (0..examples).map(|example| (example % 3) as u16).collect();
+        let mut chance = |share: f64| stream.below(1_000_000) < (share * 1e6) as u64;
+        let mut draw = Stream::new(seed, "test@2", 0, "");
+        let (mut old, mut new) = (Vec::new(), Vec::new());
+        for spec in columns {
+            let rows = match spec.per {
+                Per::Replicate => examples * replicates,
+                Per::Example => examples,
+            };
+            let top = match spec.name.as_str() {
+                "correct" => 2,
+                "class" => 3,
+                _ => 65_536,
+            };
+            let bad = u16::from(metric.kind.better == crate::catalogue::Better::Lower) * 65_535;
+            let truth: Vec<u16> = (0..rows)
+                .map(|row| match spec.name.as_str() {
+                    "class" if !chance(0.2) => labels[row * examples / rows],
+                    "correct" if !chance(0.2) => 1,
+                    "probability_1" if labels[row * examples / rows] == 1 => {
+                        20_000 + draw.below(40_000) as u16
+                    }
+                    "probability_1" => draw.below(40_000) as u16,
+                    _ => draw.below(top) as u16,
+                })
+                .collect();
+            let mut run = |harm: f64| -> Vec<u16> {
+                truth
+                    .iter()
+                    .map(|&value| match (chance(churn), chance(harm)) {
+                        (_, true) => bad,
+                        (true, _) => draw.below(top) as u16,
+                        _ => value,
+                    })
+                    .collect()
+            };
+            let [before, after] = [0.0, harm].map(&mut run);
+            old.push(Column {
+                spec: spec.clone(),
+                values: before,
+            });
+            new.push(Column {
+                spec,
+                values: after,
+            });
+        }
+        let outcomes = |columns| Outcomes {
+            examples,
+            replicates,
+            columns,
+        };
+        Self {
+            labels,
+            clusters: None,
+            slices: spec
+                .data
+                .slice
+                .is_some()
+                .then(|| (0..examples as u32).map(|i| i % 2).collect()),
+            old: outcomes(old),
+            new: outcomes(new),
+            spec,
+        }
+    }
+
+    fn compare(&self) -> Comparison {
+        let spec = &self.spec.metrics[0];
+        let metric = crate::builtin::metric(spec.kind.name).unwrap();
+        let columns = metric.columns(&spec.label, &spec.parameters);
+        let rows = |outcomes| {
+            let rows = Rows::new(outcomes, &columns, &self.labels).unwrap();
+            rows.with_slices(self.slices.as_deref())
+        };
+        compare(&Pair {
+            metric,
+            spec,
+            test: spec.test.as_ref().unwrap(),
+            design: Design::of(&self.spec),
+            old: &rows(&self.old),
+            new: &rows(&self.new),
+            clusters: self.clusters.as_deref(),
+            slices: &["north".to_owned(), "south".to_owned()],
+            slice_array: self.spec.data.slice.as_deref(),
+            classes: 3,
+        })
+    }
+}
+
+const SHARED: &str = "seed_scope = \"shared\"";
+const EXHAUSTIVE: &str = "examples = \"exhaustive\"";
+
+/// Every way in which a comparison is made: top, data, metric, clusters.
+const SLICES: &str = "kind = \"worst_slice_accuracy\"";
+const SITE: &str = "slice = \"site\"";
+const EXHAUSTIVE_SITE: &str = "slice = \"site\"\nexamples = \"exhaustive\"";
+const FORMS: [(&str, &str, &str, usize, bool); 15] = [
+    ("", "", "kind = \"accuracy\"", 1, false),
+    ("", "", "kind = \"accuracy\"", 3, false),
+    ("", "cluster = \"c\"", "kind = \"accuracy\"", 1, true),
+    ("", "", "kind = \"brier_score\"\nmargin = 0.1", 1, false),
+    (SHARED, "", "kind = \"accuracy\"", 5, false),
+    ("", EXHAUSTIVE, "kind = \"accuracy\"", 4, false),
+    ("", "", "kind = \"macro_f1\"", 1, false),
+    ("", "", "kind = \"macro_f1\"\nalpha = 0.005", 1, false),
+    ("", "cluster = \"c\"", "kind = \"macro_f1\"", 2, true),
+    ("", "", "kind = \"auroc\"", 2, false),
+    ("", "cluster = \"c\"", "kind = \"auroc\"", 1, true),
+    ("", SITE, SLICES, 1, false),
+    ("", SITE, SLICES, 3, false),
+    (SHARED, SITE, SLICES, 5, false),
+    ("", EXHAUSTIVE_SITE, SLICES, 3, false),
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn the_p_value_about_the_margin_decides_as_the_limit_does(
+        seed in any::<u64>(), form in 0..FORMS.len(), proves in any::<bool>(),
+        examples in 60usize..300, churn in 0.0..0.2f64, harm in 0.0..0.3f64,
+    ) {
+        let (top, data, metric, replicates, clustered) = FORMS[form];
+        let question = if proves { "mode = \"prove\"" } else { "null = \"margin\"\nalpha = 0.05" };
+        let spec = spec(top, data, &format!("margin = 0.1\n{question}"), metric);
+        let alpha = spec.metrics[0].test.as_ref().unwrap().alpha.value();
+        let mut runs = Runs::random(spec, seed, examples, replicates, churn, harm);
+        runs.clusters = clustered.then(|| (0..examples as u32).map(|i| i / 4).collect());
+        let found = runs.compare();
+        let shown = if proves { found.excludes_harm } else { found.shows_harm_beyond_margin };
+        match found.p_margin {
+            Some(p) => {
+                prop_assert!((0.0..=1.0).contains(&p));
+                if (p - alpha).abs() > 1e-9 {
+                    prop_assert_eq!(p < alpha, shown, "{:?}", found);
+                }
+            }
+            None => prop_assert!(!shown, "{:?}", found),
+        }
+    }
+}
+
+#[test]
+fn only_a_question_about_the_margin_has_that_p_value() {
+    for (gate, expected) in [
+        ("margin = 0.1", false),
+        ("margin = 0.1\nmode = \"prove\"", true),
+        ("margin = 0.1\nnull = \"margin\"", true),
+    ] {
+        let spec = spec("", "", gate, "kind = \"accuracy\"");
+        let found = Runs::random(spec, 1, 200, 1, 0.1, 0.0).compare();
+        assert_eq!(found.p_margin.is_some(), expected, "{gate}");
+    }
+}
+
+/// Slices by hand: of `each` slice's rows the first `harm` become wrong.
+fn slices(gate: &str, each: &[(usize, usize)]) -> Comparison {
+    let spec = spec(
+        "",
+        "slice = \"site\"",
+        gate,
+        "kind = \"worst_slice_accuracy\"",
+    );
+    let rows: usize = each.iter().map(|slice| slice.0).sum();
+    let mut runs = Runs::random(spec, 1, rows, 1, 0.0, 0.0);
+    let (mut of, mut after) = (Vec::new(), Vec::new());
+    for (number, &(rows, harm)) in each.iter().enumerate() {
+        of.extend(vec![number as u32; rows]);
+        after.extend((0..rows).map(|row| u16::from(row >= harm)));
+    }
+    runs.slices = Some(of);
+    runs.old.columns[0].values.fill(1);
+    runs.new.columns[0].values = after;
+    runs.compare()
+}
+
+#[test]
+fn one_harmed_slice_is_harm_and_is_named() {
+    let found = slices("margin = 0.05\nalpha = 0.01", &[(400, 0), (200, 24)]);
+    let slice = found.slice.clone().unwrap();
+    assert_eq!(
+        (slice.name.as_str(), slice.before, slice.after),
+        ("site = south", 1.0, 0.88)
+    );
+    // 24 harms without a gain have a mid-p of 2⁻²⁵; there are two slices.
+    assert!((found.p_harm - 2.0 * 0.5_f64.powi(25)).abs() < 1e-12);
+    assert!(found.harm_exceeds_margin && (found.change + 0.12).abs() < 1e-12);
+    // Small slices see less: the weakest is the one that power is of.
+    assert_eq!(slice.weakest, "site = south");
+    // What it needs is told in examples of all slices, of which it has a third.
+    let alone = Test {
+        alpha: 0.005,
+        power: 0.8,
+        margin: 0.05,
+    };
+    let needed = alone.pairs_needed(0.1, 0.12 + 0.1).unwrap().ceil() as u64;
+    assert_eq!(found.needed, Some(3 * needed));
+}
+
+#[test]
+fn a_slice_within_the_margin_and_a_noisy_one_beyond_it_are_no_regression() {
+    // North is harmed for certain, by less than the margin; south by more, and
+    // not for certain.
+    let found = slices("margin = 0.05\nalpha = 0.01", &[(1000, 20), (40, 3)]);
+    assert!(
+        found.p_harm <= 0.01 && !found.harm_exceeds_margin,
+        "{found:?}"
+    );
+    assert_eq!(found.slice.unwrap().name, "site = north");
+}
+
+#[test]
+fn every_slice_must_be_proven_at_alpha_itself() {
+    let gate = "margin = 0.05\nmode = \"prove\"";
+    // 52 pairs without a change prove a margin of 0.05 at alpha 0.05, 51 do not;
+    // at half of alpha 73 would be needed.
+    assert!(slices(gate, &[(400, 0), (52, 0)]).excludes_harm);
+    let found = slices(gate, &[(400, 0), (51, 0)]);
+    assert!(!found.excludes_harm);
+    assert_eq!(found.slice.unwrap().name, "site = south");
+}
+
+#[test]
+fn nothing_changed_and_small_slices_are_defined() {
+    for each in [
+        vec![(1, 0), (1, 1)],
+        vec![(3, 3), (2, 2)],
+        vec![(50, 0), (50, 0)],
+    ] {
+        for gate in [
+            "margin = 0.05",
+            "margin = 0.05\nmode = \"prove\"",
+            "margin = 0.05\nnull = \"margin\"",
+        ] {
+            let found = slices(gate, &each);
+            let (low, high) = found.limits.unwrap();
+            assert!(
+                low <= found.change + 1e-12 && found.change <= high + 1e-12,
+                "{found:?}"
+            );
+            assert!((0.0..=1.0).contains(&found.p_harm) && found.p_gain <= 1.0);
+        }
+    }
+}
+
+#[test]
+fn a_whole_metric_without_change_shows_nothing() {
+    for metric in [
+        "kind = \"auroc\"",
+        "kind = \"macro_f1\"",
+        "kind = \"adaptive_calibration_error\"",
+        "kind = \"classwise_calibration_error\"\nclasses = 3",
+    ] {
+        let spec = spec("", "", "margin = 0.05", metric);
+        let found = Runs::random(spec, 3, 60, 2, 0.0, 0.0).compare();
+        assert_eq!(
+            (found.change, found.p_harm, found.p_gain),
+            (0.0, 1.0, 1.0),
+            "{metric}"
+        );
+        assert!(found.error.abs() < 1e-12, "{metric}: {found:?}");
+    }
+}
+
+#[test]
+fn harm_to_a_ranking_and_to_a_calibration_is_seen() {
+    for (metric, margin) in [
+        ("kind = \"auroc\"", "0.01"),
+        ("kind = \"adaptive_calibration_error\"", "0.01"),
+        (
+            "kind = \"classwise_calibration_error\"\nclasses = 3",
+            "0.01",
+        ),
+    ] {
+        let spec = spec("", "", &format!("margin = {margin}"), metric);
+        let mut runs = Runs::random(spec, 3, 600, 1, 0.0, 0.0);
+        // Confidences on class 1 where it is true, then all at one value.
+        for column in &mut runs.old.columns {
+            for (example, value) in column.values.iter_mut().enumerate() {
+                let right = runs.labels[example] == 1;
+                *value = match column.spec.name.as_str() {
+                    "correct" => 1,
+                    "confidence" => 60_000,
+                    "probability_1" => {
+                        if right {
+                            50_000 + example as u16
+                        } else {
+                            example as u16
+                        }
+                    }
+                    _ => 20_000,
+                };
+            }
+        }
+        runs.new = runs.old.clone();
+        for column in &mut runs.new.columns {
+            let flat = match column.spec.name.as_str() {
+                "correct" => 1,
+                "confidence" => 40_000,
+                _ => 30_000,
+            };
+            column.values.fill(flat);
+        }
+        let found = runs.compare();
+        assert!(
+            found.p_harm < 0.001 && found.harm_exceeds_margin,
+            "{metric}: {found:?}"
+        );
+        assert!(found.p_gain > 0.5, "{metric}: {found:?}");
+    }
+}
+
+/// Run by hand: `cargo test --lib -- --ignored --nocapture how_long`.
+#[test]
+#[ignore = "a measurement"]
+fn how_long_a_large_set_takes() {
+    for metric in [
+        "kind = \"auroc\"",
+        "kind = \"adaptive_calibration_error\"",
+        "kind = \"expected_calibration_error\"",
+        "kind = \"classwise_calibration_error\"\nclasses = 10",
+        "kind = \"macro_f1\"",
+    ] {
+        for (harm, replicates) in [(0.0, 1), (0.0, 5), (0.002, 1), (0.05, 1)] {
+            let spec = spec("", "", "margin = 0.01\nalpha = 0.0005", metric);
+            let runs = Runs::random(spec, 5, 10_000, replicates, 0.3, harm);
+            let clock = std::time::Instant::now();
+            let found = runs.compare();
+            println!(
+                "{metric:?} replicates {replicates}, harm {harm}: p {:.4}, {:.2} s",
+                found.p_harm,
+                clock.elapsed().as_secs_f64()
+            );
+        }
+    }
+}
