@@ -29,7 +29,9 @@ use crate::perturb::Perturbation;
 use crate::provenance::{Host, VERSION};
 use crate::record::{self, MetricValue, Record, Run};
 use crate::report;
-use crate::spec::{Case, FOLDER, Ledger, PerturbationRef, PerturbationSpec, Specs, ledger};
+use crate::spec::{
+    Case, Examples, FOLDER, Ledger, PerturbationRef, PerturbationSpec, Specs, ledger,
+};
 use crate::verdict::{Status, Verdict};
 
 /// How long a case runs before its progress is shown.
@@ -371,6 +373,8 @@ impl Session {
                     evidence: metric.comparison.as_ref().zip(spec.test.as_ref()).map(
                         |(comparison, test)| report::evidence(comparison, test.margin.value()),
                     ),
+                    margin: spec.test.as_ref().map(|test| test.margin.to_string()),
+                    direction: spec.test.as_ref().map(|test| test.direction),
                 })
                 .collect()
         });
@@ -398,6 +402,7 @@ impl Session {
             replicates: 0,
             ids: None,
             clusters: None,
+            exhaustive: spec.data.examples == Examples::Exhaustive,
             slices: None,
             columns: Vec::new(),
         };

@@ -170,6 +170,28 @@ impl Outcomes {
         }
     }
 
+    /// One replicate of every example: a column kept by example stays as it is.
+    pub fn replicate(&self, replicate: usize) -> Self {
+        let columns = self.columns.iter().map(|column| Column {
+            spec: column.spec.clone(),
+            values: match column.spec.per {
+                Per::Example => column.values.clone(),
+                Per::Replicate => column
+                    .values
+                    .iter()
+                    .skip(replicate)
+                    .step_by(self.replicates.max(1))
+                    .copied()
+                    .collect(),
+            },
+        });
+        Self {
+            examples: self.examples,
+            replicates: 1,
+            columns: columns.collect(),
+        }
+    }
+
     /// Only the columns that `names` has, in that order; `None` if one is not there.
     pub fn select(&self, names: &[ColumnSpec]) -> Option<Self> {
         let columns = names.iter().map(|spec| self.column(&spec.name).cloned());

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::file::write_atomically;
 use crate::outcome::{LABEL, Outcomes, PackedColumn, UnpackError, pack, unpack};
 use crate::provenance::{Commit, Host, Identity};
+use crate::spec::Direction;
 use crate::verdict::{Status, Verdict};
 
 /// The version of the record's format.
@@ -145,6 +146,9 @@ pub struct Record {
     pub ids: Option<Vec<String>>,
     /// Which rows belong together.
     pub clusters: Option<Vec<u32>>,
+    /// The examples are all there are, and no sample.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub exhaustive: bool,
     /// Which slice each example is in.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub slices: Option<Slices>,
@@ -166,6 +170,16 @@ pub struct MetricValue {
     pub verdict: Option<Verdict>,
     /// The change to the baseline, with its limits and p-value, in words.
     pub evidence: Option<String>,
+    /// The largest tolerable harm, as the spec writes it; `None`: it is only reported.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub margin: Option<String>,
+    /// Which change is harm, where the spec judges the metric.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub direction: Option<Direction>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Why a record cannot be used.
@@ -235,10 +249,14 @@ impl Record {
 
     /// The run that the record is of; `None` where the case errored.
     pub fn run(&self, state: &Path) -> Result<Option<Run>, RecordError> {
+        self.run_in(path(state, &self.case))
+    }
+
+    /// The same of a record that was read from `path`.
+    pub fn run_in(&self, path: PathBuf) -> Result<Option<Run>, RecordError> {
         let Some(identity) = self.identity.clone() else {
             return Ok(None);
         };
-        let path = path(state, &self.case);
         let malformed = |reason: &str| RecordError::Malformed {
             path: path.clone(),
             reason: reason.to_owned(),
@@ -298,17 +316,29 @@ impl Record {
     /// Reads the newest record of a case.
     pub fn read(state: &Path, case: &str) -> Result<Self, RecordError> {
         let path = path(state, case);
-        let text = match std::fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(RecordError::Missing {
-                    case: case.to_owned(),
-                });
-            }
-            Err(source) => return Err(RecordError::Unreadable { path, source }),
-        };
+        if !path.exists() {
+            return Err(RecordError::Missing {
+                case: case.to_owned(),
+            });
+        }
+        let record = Self::open(&path)?;
+        if record.case != case {
+            return Err(RecordError::Malformed {
+                path,
+                reason: format!("it is of the case {}", record.case),
+            });
+        }
+        Ok(record)
+    }
+
+    /// Reads a record, whichever case it is of.
+    pub fn open(path: &Path) -> Result<Self, RecordError> {
+        let text = std::fs::read(path).map_err(|source| RecordError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
         let malformed = |reason: String| RecordError::Malformed {
-            path: path.clone(),
+            path: path.to_owned(),
             reason,
         };
         let record: Self =
@@ -318,9 +348,6 @@ impl Record {
                 "its schema is {}, and this is {SCHEMA}",
                 record.schema
             )));
-        }
-        if record.case != case {
-            return Err(malformed(format!("it is of the case {}", record.case)));
         }
         Ok(record)
     }

@@ -1,6 +1,6 @@
 //! `cargo steadfast`: accept, review, list and check the robustness cases of a
 //! repository. One file a verb; all of them work from specs, records and
-//! baselines; only `init` asks a model anything.
+//! baselines; only `init`, and `compare` with ONNX files, ask a model anything.
 
 /// Prints a line; a reader that went away (`… | head`) is no error.
 macro_rules! say {
@@ -13,6 +13,7 @@ macro_rules! say {
 mod anchor;
 mod bless;
 mod cases;
+mod compare;
 mod exit_code;
 mod init;
 mod list;
@@ -52,6 +53,8 @@ enum Verb {
     Status(status::Arguments),
     /// List the cases
     List(list::Arguments),
+    /// Compare two models or more, case by case and over cases and repositories
+    Compare(compare::Arguments),
     /// Print the last run as Markdown, with p-values adjusted for their number
     Report(report::Arguments),
     /// Say what each case can and cannot detect, and what it would take
@@ -72,6 +75,7 @@ fn main() -> std::process::ExitCode {
         Verb::Reject(arguments) => reject::run(&arguments),
         Verb::Status(arguments) => status::run(&arguments),
         Verb::List(arguments) => list::run(&arguments),
+        Verb::Compare(arguments) => compare::run(&arguments),
         Verb::Report(arguments) => report::run(&arguments),
         Verb::Power(arguments) => power::run(&arguments),
         Verb::Schema(arguments) => schema::run(&arguments),

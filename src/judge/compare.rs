@@ -4,7 +4,7 @@
 use super::{mean, slices, whole};
 use crate::metric::{Form, Metric, Rows};
 use crate::seed::Stream;
-use crate::spec::{Direction, MetricSpec, Mode, Null, SeedScope, Spec, TestSpec};
+use crate::spec::{Direction, Examples, MetricSpec, Mode, Null, SeedScope, Spec, TestSpec};
 use crate::stats::Limits;
 use crate::stats::distribution::normal_quantile;
 use crate::stats::power::{Test, fewest_to_prove, smallest_beyond_margin};
@@ -76,6 +76,25 @@ pub struct Decisive {
     pub weakest: String,
 }
 
+/// How the rows of a case were drawn: all that the statistics need to know of a spec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Design {
+    /// Whether the examples are a sample, or all there are.
+    pub examples: Examples,
+    /// What one random draw belongs to.
+    pub seed_scope: SeedScope,
+}
+
+impl Design {
+    /// As a spec says it.
+    pub fn of(spec: &Spec) -> Self {
+        Self {
+            examples: spec.data.examples,
+            seed_scope: spec.seed_scope,
+        }
+    }
+}
+
 /// Two runs of one metric over the same examples.
 pub struct Pair<'a> {
     /// How the metric is computed.
@@ -84,8 +103,8 @@ pub struct Pair<'a> {
     pub spec: &'a MetricSpec,
     /// How it is judged.
     pub test: &'a TestSpec,
-    /// The spec.
-    pub case: &'a Spec,
+    /// How the rows were drawn.
+    pub design: Design,
     /// The baseline's rows.
     pub old: &'a Rows<'a>,
     /// This run's rows.
@@ -94,6 +113,8 @@ pub struct Pair<'a> {
     pub clusters: Option<&'a [u32]>,
     /// What the slices are called.
     pub slices: &'a [String],
+    /// The array of the data that names them.
+    pub slice_array: Option<&'a str>,
     /// Number of classes.
     pub classes: usize,
 }
@@ -188,7 +209,7 @@ pub fn compare(pair: &Pair<'_>) -> Comparison {
             (-limits.upper, -limits.lower)
         }
     };
-    let crossed = pair.case.seed_scope == SeedScope::Shared && pair.new.per_example > 1;
+    let crossed = pair.design.seed_scope == SeedScope::Shared && pair.new.per_example > 1;
     Comparison {
         change: sign * harm.estimate,
         error: harm.error,

@@ -24,11 +24,11 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
     let range = columns.first().and_then(|column| column.range);
     let is_score = range.is_some();
     let quantum = range.map_or(1.0, |(low, high)| (high - low) / f64::from(QUANTA));
-    if pair.case.data.examples == Examples::Exhaustive {
+    if pair.design.examples == Examples::Exhaustive {
         let values: Vec<f64> = rows.iter().map(|&row| row as f64 * quantum).collect();
         return by_estimate(pair, exhaustive::fixed_set(&values, per_example));
     }
-    if pair.case.seed_scope == SeedScope::Shared && per_example > 1 {
+    if pair.design.seed_scope == SeedScope::Shared && per_example > 1 {
         let values: Vec<f64> = rows.iter().map(|&row| row as f64 * quantum).collect();
         return by_estimate(pair, shared::crossed(&values, per_example));
     }
@@ -151,7 +151,7 @@ fn by_estimate(pair: &Pair<'_>, estimate: Estimate) -> Harm {
     let (alpha, m) = (pair.alpha(), pair.margin());
     let limits = estimate.limits(alpha);
     // A sample too small to prove anything proves nothing by having no variance.
-    let enough = pair.case.data.examples == Examples::Exhaustive
+    let enough = pair.design.examples == Examples::Exhaustive
         || pair.examples() as f64 >= fewest_to_prove(alpha, m);
     let p_harm = estimate.p_harm();
     let critical = t_quantile(1.0 - alpha, estimate.degrees);

@@ -2,7 +2,7 @@
 //! anchor.
 
 use super::anchor::{self, AnchorJudgement};
-use super::compare::{Comparison, Pair, compare};
+use super::compare::{Comparison, Design, Pair, compare};
 use super::{Beside, decide, retrain, whole};
 use crate::baseline::{BaselineMetric, RetrainMetric};
 use crate::metric::{Metric, Rows};
@@ -192,20 +192,37 @@ impl Question<'_> {
         test: &TestSpec,
         beside: &Beside<'_>,
     ) -> Option<Comparison> {
-        let metric = algorithm(spec);
-        let columns = metric.columns(&spec.label, &spec.parameters);
-        Some(compare(&Pair {
-            metric,
-            spec,
-            test,
-            case: &self.case.spec,
-            old: &rows(&beside.old, &columns, &beside.new)?,
-            new: &rows(&beside.new.outcomes, &columns, &beside.new)?,
-            clusters: beside.new.clusters.as_deref(),
-            slices: beside.new.slice_names(),
-            classes: classes(&beside.new, &[&beside.old, &beside.new.outcomes]),
-        }))
+        let design = Design::of(&self.case.spec);
+        paired(spec, test, design, (&beside.old, &beside.new))
     }
+}
+
+/// The paired statistics of a metric between some outcomes and a run of the same
+/// examples; `None` where one of them does not have the columns.
+pub(super) fn paired(
+    spec: &MetricSpec,
+    test: &TestSpec,
+    design: Design,
+    (old, new): (&Outcomes, &Run),
+) -> Option<Comparison> {
+    let metric = algorithm(spec);
+    let columns = metric.columns(&spec.label, &spec.parameters);
+    Some(compare(&Pair {
+        metric,
+        spec,
+        test,
+        design,
+        old: &rows(old, &columns, new)?,
+        new: &rows(&new.outcomes, &columns, new)?,
+        clusters: new.clusters.as_deref(),
+        slices: new.slice_names(),
+        slice_array: new
+            .identity
+            .inputs
+            .pointer("/data/slice")
+            .and_then(serde_json::Value::as_str),
+        classes: classes(new, &[old, &new.outcomes]),
+    }))
 }
 
 /// The columns that a case's metrics need, each once: what its baseline keeps.
@@ -226,7 +243,7 @@ pub fn wanted_columns(case: &Case) -> Vec<ColumnSpec> {
 
 /// The built-in algorithm of a metric: the catalogue that specs are parsed
 /// against lists no other.
-fn algorithm(spec: &MetricSpec) -> &'static dyn Metric {
+pub(super) fn algorithm(spec: &MetricSpec) -> &'static dyn Metric {
     crate::builtin::metric(spec.kind.name).unwrap_or(&crate::metric::Accuracy)
 }
 
@@ -246,7 +263,7 @@ fn rows<'a>(outcomes: &'a Outcomes, columns: &[ColumnSpec], run: &'a Run) -> Opt
 }
 
 /// The value of a metric over some outcomes; `None` where its columns are not there.
-fn value(spec: &MetricSpec, outcomes: &Outcomes, run: &Run) -> Option<f64> {
+pub(super) fn value(spec: &MetricSpec, outcomes: &Outcomes, run: &Run) -> Option<f64> {
     let metric = algorithm(spec);
     let columns = metric.columns(&spec.label, &spec.parameters);
     let rows = rows(outcomes, &columns, run)?;

@@ -7,6 +7,7 @@
 mod anchor;
 mod compare;
 mod decide;
+mod difference;
 mod equality;
 mod flips;
 mod mean;
@@ -22,7 +23,8 @@ mod whole;
 use std::borrow::Cow;
 
 pub use anchor::{AnchorJudgement, Step};
-pub use compare::{Comparison, Decisive, smallest_bearable_margin};
+pub use compare::{Comparison, Decisive, Design, smallest_bearable_margin};
+pub use difference::{Asked, contributions, difference, metric_value, replicate_values};
 pub use flips::Flips;
 pub use metric::{MetricJudgement, accepted_metrics, retrain_metrics, wanted_columns};
 pub use outlook::{ASSUMED_CHURN, Basis, Outlook};

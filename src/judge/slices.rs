@@ -152,7 +152,7 @@ fn join(pair: &Pair<'_>, slices: Vec<Slice>) -> Harm {
     let name = |slice: &Slice| {
         let known = pair.slices.get(slice.number).cloned();
         let value = known.unwrap_or_else(|| slice.number.to_string());
-        match &pair.case.data.slice {
+        match pair.slice_array {
             Some(array) => format!("{array} = {value}"),
             None => value,
         }

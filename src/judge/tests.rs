@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::compare::{Comparison, Pair, compare};
+use super::compare::{Comparison, Design, Pair, compare};
 use crate::metric::Rows;
 use crate::outcome::{Column, Outcomes, Per};
 use crate::seed::Stream;
@@ -135,11 +135,12 @@ impl Runs {
             metric,
             spec,
             test: spec.test.as_ref().unwrap(),
-            case: &self.spec,
+            design: Design::of(&self.spec),
             old: &rows(&self.old),
             new: &rows(&self.new),
             clusters: self.clusters.as_deref(),
             slices: &["north".to_owned(), "south".to_owned()],
+            slice_array: self.spec.data.slice.as_deref(),
             classes: 3,
         })
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::diagnostic::{Problem, Source, SpecError};
 use super::number::Exact;
 use super::read::Located;
-use crate::catalogue::{MetricKind, Parameters, PerturbationKind, Scale};
+use crate::catalogue::{Catalogue, MetricKind, Parameters, PerturbationKind, Scale};
 
 macro_rules! choice {
     ($(#[$about:meta])* $name:ident { $($(#[$variant_about:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
@@ -102,7 +102,7 @@ choice! {
 }
 
 /// One spec file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Spec {
     /// The file's stem, the first segment of all case names.
     pub name: String,
@@ -309,6 +309,34 @@ impl MetricSpec {
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         format!("{identity}({})", parameters.join(","))
+    }
+
+    /// The metric called `label` that has this [`MetricSpec::identity`], without a
+    /// test; `None` where the catalogue has no such metric of that version with those
+    /// parameters.
+    pub fn from_identity(catalogue: &Catalogue, label: &str, identity: &str) -> Option<Self> {
+        let (kind, given) = match identity.split_once('(') {
+            None => (identity, ""),
+            Some((kind, rest)) => (kind, rest.strip_suffix(')')?),
+        };
+        let known = catalogue.metric(kind.split('@').next()?)?;
+        let given = given.split(',').filter(|pair| !pair.is_empty());
+        let parameters: Option<Vec<(String, f64)>> = given
+            .map(|pair| {
+                let (name, value) = pair.split_once('=')?;
+                Some((name.to_owned(), value.parse().ok()?))
+            })
+            .collect();
+        let spec = Self {
+            kind: known,
+            label: label.to_owned(),
+            parameters: Parameters(parameters?),
+            test: None,
+            span: 0..0,
+        };
+        let names = spec.parameters.0.iter().map(|(name, _)| name.as_str());
+        let whole = names.eq(known.parameters.iter().map(|parameter| parameter.name));
+        (whole && spec.identity() == identity).then_some(spec)
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod anchor;
 mod bless;
+mod compare;
 mod critical;
 mod damage;
 mod grown;

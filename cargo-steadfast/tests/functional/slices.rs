@@ -34,7 +34,8 @@ kind = "auroc"
 kind = "worst_slice_accuracy"
 "#;
 
-fn adult() -> Repository {
+/// The census data with a slice and two metrics of it.
+pub fn adult() -> Repository {
     let repository = Repository::digits();
     std::fs::remove_file(repository.root().join("robustness-specs/digits.toml")).unwrap();
     repository.copy("models/adult.onnx", "models/adult.onnx");
