@@ -155,7 +155,7 @@ mod tests {
     use crate::provenance::{Environment, Identity, ModelIdentity};
     use crate::seed::Stream;
     use crate::spec::{Examples, SeedScope};
-    use crate::stats::resample::jackknife_error;
+    use crate::stats::jackknife::Jackknife;
 
     const EXAMPLES: usize = 300;
     const REPLICATES: usize = 3;
@@ -251,7 +251,7 @@ mod tests {
             .iter()
             .map(|own| (count * mean - own) / (count - 1.0))
             .collect();
-        (mean, jackknife_error(&left_out))
+        (mean, Jackknife::new(&left_out, None).error)
     }
 
     /// What the cases of a pair are averaged from has the difference and the error

@@ -7,7 +7,7 @@ use steadfast::engine::differing_fields;
 use steadfast::judge::{Asked, Comparison, difference, metric_value};
 use steadfast::spec::{Direction, Exact, MetricSpec};
 use steadfast::stats::multiplicity::{benjamini_hochberg, holm};
-use steadfast::stats::resample::draws_for;
+use steadfast::stats::permutation::draws_for;
 
 use super::Margin;
 use super::sides::{Count, Finding, Side};
