@@ -1,7 +1,7 @@
 //! What `bless` does with anchors: the first baseline of a case is kept when later
 //! ones take its place, and only `--reanchor` lets go of it.
 
-use steadfast::baseline::{self, Anchor, Lookup};
+use steadfast::baseline::{self, Anchor, BaselineFile, Lookup};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::report::number;
 use steadfast::spec::{AnchorAt, Direction};
@@ -11,12 +11,12 @@ use crate::cases::Recorded;
 use crate::repository::Repository;
 
 /// Keeps, or lets go of, the anchor of a case whose baseline is about to move; says
-/// whether an anchor was let go of. `same`: the baseline will not move.
+/// whether an anchor was let go of. `file` is to be the new baseline.
 pub fn keep(
     repository: &Repository,
     case: &Recorded,
     acceptance: &Acceptance,
-    same: bool,
+    file: &BaselineFile,
 ) -> Result<bool, Error> {
     let name = &case.case.name;
     let failed = |error| {
@@ -33,12 +33,13 @@ pub fn keep(
     if acceptance.reanchor {
         return baseline::remove_anchor(&repository.root, name).map_err(failed);
     }
-    if same || !first {
-        return Ok(false);
-    }
     let Lookup::Found(old) = &case.references.baseline else {
         return Ok(false);
     };
+    // A baseline with the same outcomes is as good an anchor.
+    if !first || old.columns == file.columns {
+        return Ok(false);
+    }
     match &case.references.anchor {
         Anchor::Found { .. } | Anchor::Unusable(_) => Ok(false),
         Anchor::Absent(_) => Ok(false),

@@ -111,7 +111,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
             ));
         }
     }
-    tally.print();
+    tally.print(&repository);
     if arguments.prune {
         prune::run(&repository, &arguments.filter)?;
     }
@@ -128,7 +128,7 @@ pub struct Tally {
 
 impl Tally {
     /// Prints it.
-    pub fn print(&self) {
+    pub fn print(&self, repository: &Repository) {
         for (word, names) in [("unchanged", &self.unchanged), ("kept", &self.kept)] {
             for name in names {
                 say!("{word}: {name}");
@@ -146,7 +146,15 @@ impl Tally {
             }
         );
         if !self.moved.is_empty() {
-            say!("commit them: git add {} && git commit", baseline::FOLDER);
+            let anchors = if repository.root.join(baseline::ANCHORS).is_dir() {
+                format!(" {}", baseline::ANCHORS)
+            } else {
+                String::new()
+            };
+            say!(
+                "commit them: git add {}{anchors} && git commit",
+                baseline::FOLDER
+            );
         }
     }
 }
@@ -198,7 +206,7 @@ pub fn accept(
     let same = case
         .baseline()
         .is_some_and(|old: &BaselineFile| old.is_same(&file));
-    let anchored = anchor::keep(repository, case, acceptance, same)?;
+    let anchored = anchor::keep(repository, case, acceptance, &file)?;
     if same && !anchored {
         tally.unchanged.push(name.clone());
         return Ok(());

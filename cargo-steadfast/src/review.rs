@@ -62,7 +62,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     if count == 0 {
         say!("nothing differs");
     } else {
-        tally.print();
+        tally.print(&repository);
     }
     Ok(code)
 }
