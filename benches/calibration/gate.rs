@@ -1,0 +1,302 @@
+//! The gate under test: the library's own judgement of two runs. Nothing of its
+//! rules is repeated here; a spec is parsed, a baseline file is drafted, a run is
+//! judged, and the verdicts are read.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use steadfast::baseline::{Accepted, BaselineMetric, Draft, Lookup};
+use steadfast::builtin::catalogue;
+use steadfast::digest::Digest;
+use steadfast::judge::{Judgement, wanted_columns};
+use steadfast::outcome::{Column, ColumnSpec, Outcomes};
+use steadfast::provenance::{Environment, Identity, ModelIdentity};
+use steadfast::record::Run;
+use steadfast::spec::{Case, Source, Suite, cases, parse_spec};
+use steadfast::verdict::{Status, Verdict};
+
+/// One test of a spec: a metric with the keys that its entry has beside `kind`.
+#[derive(Clone, Debug)]
+pub struct Test {
+    pub metric: &'static str,
+    pub margin: f64,
+    pub alpha: f64,
+    pub rule: Rule,
+}
+
+/// The rules of `[gate]` that are measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    Detect,
+    DetectMargin,
+    Prove,
+}
+
+impl Rule {
+    pub const ALL: [Self; 3] = [Self::Detect, Self::DetectMargin, Self::Prove];
+
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Detect => "detect",
+            Self::DetectMargin => "detect, null = \"margin\"",
+            Self::Prove => "prove",
+        }
+    }
+
+    /// The entry of the rule's mode in a metric, and of its null in `[gate]`.
+    fn keys(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Detect => ("detect", "no_harm"),
+            Self::DetectMargin => ("detect", "margin"),
+            Self::Prove => ("prove", "no_harm"),
+        }
+    }
+}
+
+/// What one test found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub verdict: Verdict,
+    pub fails: bool,
+}
+
+impl Finding {
+    /// Whether the rules of blessing count this as a gain.
+    pub fn is_gain(self) -> bool {
+        self.verdict == Verdict::Improved
+    }
+}
+
+/// Tests of one case. A spec has one null, so that they are of two specs.
+pub struct Gate {
+    specs: Vec<(Case, Vec<usize>)>,
+}
+
+/// The committed baselines of a gate's specs.
+pub struct Baseline(Vec<Lookup>);
+
+impl Gate {
+    pub fn new(tests: &[Test]) -> Self {
+        let specs = ["no_harm", "margin"].map(|null| {
+            let chosen: Vec<usize> = (0..tests.len())
+                .filter(|&index| tests[index].rule.keys().1 == null)
+                .collect();
+            (null, chosen)
+        });
+        Self {
+            specs: specs
+                .into_iter()
+                .filter(|(_, chosen)| !chosen.is_empty())
+                .map(|(null, chosen)| (case(tests, null, &chosen), chosen))
+                .collect(),
+        }
+    }
+
+    /// The columns that the tests need.
+    pub fn columns(&self) -> Vec<ColumnSpec> {
+        let mut columns: Vec<ColumnSpec> = Vec::new();
+        for column in self.specs.iter().flat_map(|(case, _)| wanted_columns(case)) {
+            if !columns.contains(&column) {
+                columns.push(column);
+            }
+        }
+        columns
+    }
+
+    /// The committed baselines that these outcomes would make.
+    pub fn baseline(&self, outcomes: &Outcomes) -> Baseline {
+        let draft = |case: &Case| {
+            let metrics = case.spec.metrics.iter().map(|metric| BaselineMetric {
+                name: metric.label.clone(),
+                identity: metric.identity(),
+                // For people only: verdicts are computed from the columns.
+                value: 0.0,
+                interval: None,
+            });
+            Draft {
+                case: case.name.clone(),
+                metrics: metrics.collect(),
+                identity: identity("baseline"),
+                outcomes: outcomes
+                    .select(&wanted_columns(case))
+                    .expect("the columns of the metrics"),
+                accepted: Accepted {
+                    by: "calibration".to_owned(),
+                    at: "2000-01-01T00:00:00Z".to_owned(),
+                    commit: None,
+                    reason: "simulated".to_owned(),
+                },
+            }
+        };
+        let files = self.specs.iter().map(|(case, _)| draft(case).finish());
+        Baseline(files.map(|file| Lookup::Found(Box::new(file))).collect())
+    }
+
+    /// What each test finds about a new run, in their order.
+    pub fn judge(
+        &self,
+        baseline: &Baseline,
+        new: Outcomes,
+        clusters: Option<Vec<u32>>,
+    ) -> Vec<Finding> {
+        let run = Run {
+            identity: identity("new"),
+            outcomes: new,
+            ids: None,
+            clusters,
+        };
+        let mut findings: Vec<(usize, Finding)> = Vec::new();
+        for ((case, chosen), baseline) in self.specs.iter().zip(&baseline.0) {
+            let judgement = call(case, &run, baseline);
+            for (&test, metric) in chosen.iter().zip(&judgement.metrics) {
+                let finding = Finding {
+                    verdict: metric.verdict.expect("a judged metric"),
+                    fails: metric.status == Status::Fail,
+                };
+                findings.push((test, finding));
+            }
+        }
+        findings.sort_by_key(|(test, _)| *test);
+        findings.into_iter().map(|(_, finding)| finding).collect()
+    }
+}
+
+/// The case of a spec with the `chosen` tests.
+fn case(tests: &[Test], null: &str, chosen: &[usize]) -> Case {
+    let mut text = format!(
+        "schema = 1\nseed = 1\n\n[model]\nregistered = \"simulated\"\ngives = \"logits\"\n\n\
+         [data]\npath = \"none.npz\"\ninputs = \"x\"\nlabels = \"y\"\n\n[gate]\nnull = \"{null}\"\n\n\
+         [[perturbation]]\nkind = \"identity\"\n"
+    );
+    for &index in chosen {
+        let test = &tests[index];
+        text.push_str(&format!(
+            "\n[[metric]]\nkind = \"{}\"\nname = \"test_{index}\"\nmargin = {}\nalpha = {}\nmode = \"{}\"\n",
+            test.metric,
+            test.margin,
+            test.alpha,
+            test.rule.keys().0
+        ));
+    }
+    let source = Arc::new(Source {
+        path: "simulated.toml".to_owned(),
+        text,
+    });
+    let spec = parse_spec("simulated", &source, &Suite::default(), &catalogue());
+    let spec = spec.unwrap_or_else(|error| panic!("{:?}\n{}", error.problems, source.text));
+    cases(&Arc::new(spec)).swap_remove(0)
+}
+
+/// The one place that calls the gate.
+fn call(case: &Case, run: &Run, baseline: &Lookup) -> Judgement {
+    steadfast::judge::judge(case, run, baseline)
+}
+
+/// Two models asked the same.
+fn identity(model: &str) -> Identity {
+    let inputs = serde_json::Value::Null;
+    Identity {
+        inputs_digest: Digest::of_json(&inputs),
+        inputs,
+        ids_digest: Digest::of(b"ids"),
+        model: ModelIdentity {
+            origin: "registered simulated".to_owned(),
+            digest: Some(Digest::of(model.as_bytes())),
+            gives: "logits".to_owned(),
+            input: None,
+            output: None,
+        },
+        environment: Environment {
+            engine: "rust".to_owned(),
+            target: "any".to_owned(),
+            cpu_features: String::new(),
+            accelerator: "none".to_owned(),
+        },
+    }
+}
+
+/// Outcomes of right and wrong alone, `replicates` an example.
+pub fn right_or_wrong(correct: Vec<u16>, replicates: usize) -> Outcomes {
+    let examples = correct.len() / replicates;
+    Outcomes {
+        examples,
+        replicates,
+        columns: vec![
+            Column {
+                spec: ColumnSpec::correct(),
+                values: correct,
+            },
+            Column {
+                spec: ColumnSpec::label(),
+                values: vec![0; examples],
+            },
+        ],
+    }
+}
+
+/// A gate for accuracy with one replicate and independent rows. Pairs of runs with
+/// the same counts of flips share one judgement, which one in [`CHECKED`] pairs
+/// confirms from its own rows.
+pub struct FlipGate {
+    gate: Gate,
+    known: RwLock<HashMap<(usize, usize, usize), Arc<[Finding]>>>,
+}
+
+/// How many pairs there are to one that is judged from its own rows.
+const CHECKED: u64 = 500;
+
+impl FlipGate {
+    pub fn new(tests: &[Test]) -> Self {
+        Self {
+            gate: Gate::new(tests),
+            known: RwLock::default(),
+        }
+    }
+
+    /// What each test finds about `n` rows of which `harm` became wrong and `gain`
+    /// right.
+    pub fn flips(&self, n: usize, harm: usize, gain: usize) -> Arc<[Finding]> {
+        let key = (n, harm, gain);
+        let known = self.known.read().expect("no writer panicked");
+        if let Some(findings) = known.get(&key) {
+            return Arc::clone(findings);
+        }
+        drop(known);
+        let mut old = vec![1; n];
+        let mut new = vec![1; n];
+        new[..harm].fill(0);
+        old[harm..harm + gain].fill(0);
+        let findings: Arc<[Finding]> = self.rows(old, new).into();
+        let mut known = self.known.write().expect("no writer panicked");
+        known.insert(key, Arc::clone(&findings));
+        findings
+    }
+
+    /// The same from rows of right and wrong.
+    fn rows(&self, old: Vec<u16>, new: Vec<u16>) -> Vec<Finding> {
+        let baseline = self.gate.baseline(&right_or_wrong(old, 1));
+        self.gate.judge(&baseline, right_or_wrong(new, 1), None)
+    }
+
+    /// What each test finds about two runs; the `number`th pair.
+    pub fn pair(&self, number: u64, old: &[u16], new: &[u16]) -> Arc<[Finding]> {
+        let (harm, gain) = flips(old, new);
+        let findings = self.flips(old.len(), harm, gain);
+        if number.is_multiple_of(CHECKED) {
+            let own = self.rows(old.to_vec(), new.to_vec());
+            assert_eq!(*own, *findings, "more than the flips decides");
+        }
+        findings
+    }
+}
+
+/// Rows that became wrong, and that became right.
+pub fn flips(old: &[u16], new: &[u16]) -> (usize, usize) {
+    old.iter()
+        .zip(new)
+        .fold((0, 0), |(harm, gain), pair| match pair {
+            (1, 0) => (harm + 1, gain),
+            (0, 1) => (harm, gain + 1),
+            _ => (harm, gain),
+        })
+}

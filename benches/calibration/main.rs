@@ -1,0 +1,147 @@
+//! Whether the gate's error rates are what it says they are: retrained models are
+//! simulated and judged by the library itself, beside what teams do today.
+//!
+//!     cargo bench --bench calibration -- [--quick] [--only SECTION]… [--write docs/statistics.md]
+//!
+//! Prints Markdown; `--write` replaces what stands between the markers of a file.
+//! The numbers do not depend on the number of threads (`RAYON_NUM_THREADS`).
+
+mod family;
+mod gate;
+mod grid;
+mod harness;
+mod simulate;
+mod table;
+mod today;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// How much is simulated.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    quick: bool,
+}
+
+impl Effort {
+    pub fn is_quick(self) -> bool {
+        self.quick
+    }
+
+    /// The number of simulated models: `full`, or a tenth.
+    pub fn models(self, full: u64) -> u64 {
+        if self.quick { full.div_ceil(10) } else { full }
+    }
+}
+
+/// A part of the report.
+struct Section {
+    name: &'static str,
+    title: &'static str,
+    run: fn(Effort) -> String,
+}
+
+const SECTIONS: &[Section] = &[
+    Section {
+        name: "grid",
+        title: "One replicate an example",
+        run: grid::section,
+    },
+    Section {
+        name: "family",
+        title: "A family of 75 cases",
+        run: family::section,
+    },
+    Section {
+        name: "harness",
+        title: "Through the harness",
+        run: harness::section,
+    },
+];
+
+const BEGIN: &str = "<!-- calibration:begin -->";
+const END: &str = "<!-- calibration:end -->";
+
+struct Arguments {
+    effort: Effort,
+    only: Vec<String>,
+    write: Option<PathBuf>,
+}
+
+fn arguments() -> Result<Arguments, String> {
+    let mut found = Arguments {
+        effort: Effort { quick: false },
+        only: Vec::new(),
+        write: None,
+    };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or(format!("{word} needs a value"));
+        match word.as_str() {
+            // What cargo adds.
+            "--bench" => {}
+            "--quick" => found.effort.quick = true,
+            "--only" => found.only.push(value()?),
+            "--write" => found.write = Some(value()?.into()),
+            other => return Err(format!("unknown argument {other}")),
+        }
+    }
+    let known = |name: &String| SECTIONS.iter().any(|section| section.name == name);
+    if let Some(name) = found.only.iter().find(|name| !known(name)) {
+        let names: Vec<&str> = SECTIONS.iter().map(|section| section.name).collect();
+        return Err(format!("no section {name}: {}", names.join(", ")));
+    }
+    Ok(found)
+}
+
+fn main() -> ExitCode {
+    if harness::is_side() {
+        return harness::side();
+    }
+    let arguments = match arguments() {
+        Ok(arguments) => arguments,
+        Err(message) => {
+            eprintln!("Error: {message}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut report = String::new();
+    for section in SECTIONS {
+        let wanted = arguments.only.is_empty() || arguments.only.iter().any(|n| n == section.name);
+        if !wanted {
+            continue;
+        }
+        let started = Instant::now();
+        let text = format!(
+            "### {}\n\n{}\n",
+            section.title,
+            (section.run)(arguments.effort)
+        );
+        eprintln!("{}: {:.0} s", section.name, started.elapsed().as_secs_f64());
+        print!("{text}");
+        report.push_str(&text);
+    }
+    match arguments.write.map(|path| write(&path, &report)) {
+        Some(Err(message)) => {
+            eprintln!("Error: {message}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Replaces what stands between the markers of a file. Relative paths are from the
+/// package's root, which is where cargo runs benches.
+fn write(path: &std::path::Path, report: &str) -> Result<(), String> {
+    let shown = path.display();
+    let old = std::fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
+    let [begin, end] = [BEGIN, END].map(|marker| old.find(marker));
+    let (Some(begin), Some(end)) = (begin, end) else {
+        return Err(format!("{shown} has no markers {BEGIN} and {END}"));
+    };
+    let head = &old[..begin + BEGIN.len()];
+    let new = format!("{head}\n\n{}\n\n{}", report.trim_end(), &old[end..]);
+    steadfast::file::write_atomically(path, new.as_bytes())
+        .map_err(|error| format!("{shown}: {error}"))
+}
