@@ -7,8 +7,10 @@ use std::sync::{Arc, RwLock};
 
 use steadfast::baseline::{Accepted, BaselineMetric, Draft, Lookup};
 use steadfast::builtin::catalogue;
+use steadfast::catalogue::Parameters;
 use steadfast::digest::Digest;
 use steadfast::judge::{Judgement, wanted_columns};
+use steadfast::metric::Metric;
 use steadfast::outcome::{Column, ColumnSpec, Outcomes};
 use steadfast::provenance::{Environment, Identity, ModelIdentity};
 use steadfast::record::Run;
@@ -34,14 +36,6 @@ pub enum Rule {
 
 impl Rule {
     pub const ALL: [Self; 3] = [Self::Detect, Self::DetectMargin, Self::Prove];
-
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::Detect => "detect",
-            Self::DetectMargin => "detect, null = \"margin\"",
-            Self::Prove => "prove",
-        }
-    }
 
     /// The entry of the rule's mode in a metric, and of its null in `[gate]`.
     fn keys(self) -> (&'static str, &'static str) {
@@ -90,6 +84,13 @@ impl Gate {
                 .map(|(null, chosen)| (case(tests, null, &chosen), chosen))
                 .collect(),
         }
+    }
+
+    /// The metric of all tests.
+    pub fn metric(&self) -> (&'static dyn Metric, &Parameters) {
+        let spec = &self.specs[0].0.spec.metrics[0];
+        let metric = steadfast::builtin::metric(spec.kind.name);
+        (metric.expect("a built-in metric"), &spec.parameters)
     }
 
     /// The columns that the tests need.
@@ -173,8 +174,8 @@ fn case(tests: &[Test], null: &str, chosen: &[usize]) -> Case {
         text.push_str(&format!(
             "\n[[metric]]\nkind = \"{}\"\nname = \"test_{index}\"\nmargin = {}\nalpha = {}\nmode = \"{}\"\n",
             test.metric,
-            test.margin,
-            test.alpha,
+            decimal(test.margin),
+            decimal(test.alpha),
             test.rule.keys().0
         ));
     }
@@ -185,6 +186,12 @@ fn case(tests: &[Test], null: &str, chosen: &[usize]) -> Case {
     let spec = parse_spec("simulated", &source, &Suite::default(), &catalogue());
     let spec = spec.unwrap_or_else(|error| panic!("{:?}\n{}", error.problems, source.text));
     cases(&Arc::new(spec)).swap_remove(0)
+}
+
+/// A number as a spec writes it, with at most twelve places.
+fn decimal(value: f64) -> String {
+    let text = format!("{value:.12}");
+    text.trim_end_matches('0').to_owned()
 }
 
 /// The one place that calls the gate.

@@ -6,11 +6,15 @@
 //! Prints Markdown; `--write` replaces what stands between the markers of a file.
 //! The numbers do not depend on the number of threads (`RAYON_NUM_THREADS`).
 
+mod dependent;
 mod family;
 mod gate;
 mod grid;
 mod harness;
+mod metrics;
+mod retrain;
 mod simulate;
+mod succession;
 mod table;
 mod today;
 
@@ -49,6 +53,21 @@ const SECTIONS: &[Section] = &[
         run: grid::section,
     },
     Section {
+        name: "replicates",
+        title: "Five replicates an example",
+        run: dependent::replicates,
+    },
+    Section {
+        name: "clusters",
+        title: "Clusters",
+        run: dependent::clusters,
+    },
+    Section {
+        name: "metrics",
+        title: "Other metrics",
+        run: metrics::section,
+    },
+    Section {
         name: "family",
         title: "A family of 75 cases",
         run: family::section,
@@ -57,6 +76,21 @@ const SECTIONS: &[Section] = &[
         name: "harness",
         title: "Through the harness",
         run: harness::section,
+    },
+    Section {
+        name: "frog",
+        title: "Many small losses",
+        run: succession::boiling_frog,
+    },
+    Section {
+        name: "curse",
+        title: "Luck that a baseline keeps",
+        run: succession::winners_curse,
+    },
+    Section {
+        name: "retrain",
+        title: "Retrains that differ in truth",
+        run: retrain::section,
     },
 ];
 
