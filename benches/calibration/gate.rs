@@ -5,11 +5,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
-use steadfast::baseline::{Accepted, BaselineMetric, Draft, Lookup};
+use steadfast::baseline::{
+    Accepted, Anchor, BaselineFile, Draft, Lookup, References, Retrain, RetrainMetric,
+};
 use steadfast::builtin::catalogue;
 use steadfast::catalogue::Parameters;
 use steadfast::digest::Digest;
-use steadfast::judge::{Judgement, wanted_columns};
+use steadfast::judge::{Judgement, accepted_metrics, wanted_columns};
 use steadfast::metric::Metric;
 use steadfast::outcome::{Column, ColumnSpec, Outcomes};
 use steadfast::provenance::{Environment, Identity, ModelIdentity};
@@ -31,18 +33,27 @@ pub struct Test {
 pub enum Rule {
     Detect,
     DetectMargin,
+    DetectRetrain,
     Prove,
 }
 
 impl Rule {
-    pub const ALL: [Self; 3] = [Self::Detect, Self::DetectMargin, Self::Prove];
+    /// Those that need nothing but a baseline.
+    pub const PLAIN: [Self; 3] = [Self::Detect, Self::DetectMargin, Self::Prove];
 
-    /// The entry of the rule's mode in a metric, and of its null in `[gate]`.
-    fn keys(self) -> (&'static str, &'static str) {
+    fn mode(self) -> &'static str {
         match self {
-            Self::Detect => ("detect", "no_harm"),
-            Self::DetectMargin => ("detect", "margin"),
-            Self::Prove => ("prove", "no_harm"),
+            Self::Detect | Self::DetectMargin | Self::DetectRetrain => "detect",
+            Self::Prove => "prove",
+        }
+    }
+
+    /// The value of `null`, a key of `[gate]`.
+    fn null(self) -> &'static str {
+        match self {
+            Self::Detect | Self::Prove => "no_harm",
+            Self::DetectMargin => "margin",
+            Self::DetectRetrain => "retrain",
         }
     }
 }
@@ -61,34 +72,57 @@ impl Finding {
     }
 }
 
-/// Tests of one case. A spec has one null, so that they are of two specs.
+/// Tests of one case. A spec has one null, so that they are of several specs.
 pub struct Gate {
     specs: Vec<(Case, Vec<usize>)>,
 }
 
-/// The committed baselines of a gate's specs.
-pub struct Baseline(Vec<Lookup>);
+/// What a gate's specs are held against.
+pub struct Standing(Vec<References>);
 
 impl Gate {
+    /// Without an anchor.
     pub fn new(tests: &[Test]) -> Self {
-        let specs = ["no_harm", "margin"].map(|null| {
-            let chosen: Vec<usize> = (0..tests.len())
-                .filter(|&index| tests[index].rule.keys().1 == null)
-                .collect();
-            (null, chosen)
-        });
+        Self::with(tests, "anchor = \"none\"")
+    }
+
+    /// With more keys in `[gate]`.
+    pub fn with(tests: &[Test], keys: &str) -> Self {
+        let of_null = |null: &str| -> Vec<usize> {
+            let all = 0..tests.len();
+            all.filter(|&index| tests[index].rule.null() == null)
+                .collect()
+        };
+        let specs = ["no_harm", "margin", "retrain"].map(|null| (null, of_null(null)));
         Self {
             specs: specs
                 .into_iter()
                 .filter(|(_, chosen)| !chosen.is_empty())
-                .map(|(null, chosen)| (case(tests, null, &chosen), chosen))
+                .map(|(null, chosen)| (case(tests, &chosen, null, keys), chosen))
                 .collect(),
         }
     }
 
+    /// The gates of one cell and of the pooled case of a spec with `cells` cells,
+    /// `[gate] pooled = true`, and one test.
+    pub fn pooled(test: &Test, cells: usize) -> [Self; 2] {
+        let mut text = head("no_harm", "anchor = \"none\"\npooled = true");
+        for cell in 0..cells {
+            text.push_str(&format!(
+                "\n[[perturbation]]\nkind = \"custom::cell\"\ncell = {cell}\n"
+            ));
+        }
+        text.push_str(&entry(0, test));
+        let all = parse(text);
+        assert_eq!(all.len(), cells + 1);
+        [&all[0], &all[cells]].map(|case| Self {
+            specs: vec![(case.clone(), vec![0])],
+        })
+    }
+
     /// The metric of all tests.
     pub fn metric(&self) -> (&'static dyn Metric, &Parameters) {
-        let spec = &self.specs[0].0.spec.metrics[0];
+        let spec = &self.specs[0].0.metrics()[0];
         let metric = steadfast::builtin::metric(spec.kind.name);
         (metric.expect("a built-in metric"), &spec.parameters)
     }
@@ -105,38 +139,51 @@ impl Gate {
     }
 
     /// The committed baselines that these outcomes would make.
-    pub fn baseline(&self, outcomes: &Outcomes) -> Baseline {
-        let draft = |case: &Case| {
-            let metrics = case.spec.metrics.iter().map(|metric| BaselineMetric {
-                name: metric.label.clone(),
-                identity: metric.identity(),
-                // For people only: verdicts are computed from the columns.
-                value: 0.0,
-                interval: None,
-            });
-            Draft {
-                case: case.name.clone(),
-                metrics: metrics.collect(),
-                identity: identity("baseline"),
-                outcomes: outcomes
-                    .select(&wanted_columns(case))
-                    .expect("the columns of the metrics"),
-                accepted: Accepted {
-                    by: "calibration".to_owned(),
-                    at: "2000-01-01T00:00:00Z".to_owned(),
-                    commit: None,
-                    reason: "simulated".to_owned(),
-                },
-            }
+    pub fn baseline(&self, outcomes: &Outcomes) -> Standing {
+        let files = self.specs.iter().map(|(case, _)| file(case, outcomes));
+        Standing(files.map(found).collect())
+    }
+
+    /// The same with an anchor, which other outcomes would make.
+    pub fn anchored(&self, anchor: &Outcomes, outcomes: &Outcomes) -> Standing {
+        let anchored = |(case, _): &(Case, Vec<usize>)| References {
+            anchor: Anchor::Found {
+                file: Box::new(file(case, anchor)),
+                common: None,
+            },
+            ..found(file(case, outcomes))
         };
-        let files = self.specs.iter().map(|(case, _)| draft(case).finish());
-        Baseline(files.map(|file| Lookup::Found(Box::new(file))).collect())
+        Standing(self.specs.iter().map(anchored).collect())
+    }
+
+    /// The same with recorded retrains of these values.
+    pub fn retrained(&self, outcomes: &Outcomes, values: &[f64]) -> Standing {
+        let retrained = |(case, _): &(Case, Vec<usize>)| {
+            let mut file = file(case, outcomes);
+            let retrain = |&value: &f64| Retrain {
+                model: Digest::of(b"retrain"),
+                accepted: file.accepted.clone(),
+                metrics: case
+                    .metrics()
+                    .iter()
+                    .map(|metric| RetrainMetric {
+                        identity: metric.identity(),
+                        value,
+                        error: 0.0,
+                    })
+                    .collect(),
+            };
+            file.retrains = values.iter().map(retrain).collect();
+            file.seal();
+            found(file)
+        };
+        Standing(self.specs.iter().map(retrained).collect())
     }
 
     /// What each test finds about a new run, in their order.
     pub fn judge(
         &self,
-        baseline: &Baseline,
+        accepted: &Standing,
         new: Outcomes,
         clusters: Option<Vec<u32>>,
     ) -> Vec<Finding> {
@@ -147,8 +194,8 @@ impl Gate {
             clusters,
         };
         let mut findings: Vec<(usize, Finding)> = Vec::new();
-        for ((case, chosen), baseline) in self.specs.iter().zip(&baseline.0) {
-            let judgement = call(case, &run, baseline);
+        for ((case, chosen), references) in self.specs.iter().zip(&accepted.0) {
+            let judgement = call(case, &run, references);
             for (&test, metric) in chosen.iter().zip(&judgement.metrics) {
                 let finding = Finding {
                     verdict: metric.verdict.expect("a judged metric"),
@@ -162,41 +209,84 @@ impl Gate {
     }
 }
 
-/// The case of a spec with the `chosen` tests.
-fn case(tests: &[Test], null: &str, chosen: &[usize]) -> Case {
-    let mut text = format!(
-        "schema = 1\nseed = 1\n\n[model]\nregistered = \"simulated\"\ngives = \"logits\"\n\n\
-         [data]\npath = \"none.npz\"\ninputs = \"x\"\nlabels = \"y\"\n\n[gate]\nnull = \"{null}\"\n\n\
-         [[perturbation]]\nkind = \"identity\"\n"
-    );
-    for &index in chosen {
-        let test = &tests[index];
-        text.push_str(&format!(
-            "\n[[metric]]\nkind = \"{}\"\nname = \"test_{index}\"\nmargin = {}\nalpha = {}\nmode = \"{}\"\n",
-            test.metric,
-            decimal(test.margin),
-            decimal(test.alpha),
-            test.rule.keys().0
-        ));
+/// The one place that calls the gate.
+fn call(case: &Case, run: &Run, references: &References) -> Judgement {
+    steadfast::judge::judge(case, run, references)
+}
+
+fn found(file: BaselineFile) -> References {
+    References::baseline(Lookup::Found(Box::new(file)))
+}
+
+/// The baseline file that outcomes would make.
+fn file(case: &Case, outcomes: &Outcomes) -> BaselineFile {
+    let run = Run {
+        identity: identity("baseline"),
+        outcomes: outcomes.clone(),
+        ids: None,
+        clusters: None,
+    };
+    Draft {
+        case: case.name.clone(),
+        metrics: accepted_metrics(case, &run),
+        outcomes: outcomes
+            .select(&wanted_columns(case))
+            .expect("the columns of the metrics"),
+        identity: run.identity,
+        accepted: Accepted {
+            by: "calibration".to_owned(),
+            at: "2000-01-01T00:00:00Z".to_owned(),
+            commit: None,
+            reason: "simulated".to_owned(),
+        },
+        history: Vec::new(),
+        examples: None,
     }
+    .finish()
+}
+
+/// The case of a spec with the `chosen` tests.
+fn case(tests: &[Test], chosen: &[usize], null: &str, keys: &str) -> Case {
+    let mut text = head(null, keys);
+    text.push_str("\n[[perturbation]]\nkind = \"identity\"\n");
+    for &index in chosen {
+        text.push_str(&entry(index, &tests[index]));
+    }
+    parse(text).swap_remove(0)
+}
+
+fn head(null: &str, keys: &str) -> String {
+    format!(
+        "schema = 1\nseed = 1\n\n[model]\nregistered = \"simulated\"\ngives = \"logits\"\n\n\
+         [data]\npath = \"none.npz\"\ninputs = \"x\"\nlabels = \"y\"\n\n\
+         [gate]\nnull = \"{null}\"\n{keys}\n"
+    )
+}
+
+fn entry(index: usize, test: &Test) -> String {
+    format!(
+        "\n[[metric]]\nkind = \"{}\"\nname = \"test_{index}\"\nmargin = {}\nalpha = {}\nmode = \"{}\"\n",
+        test.metric,
+        decimal(test.margin),
+        decimal(test.alpha),
+        test.rule.mode()
+    )
+}
+
+fn parse(text: String) -> Vec<Case> {
     let source = Arc::new(Source {
         path: "simulated.toml".to_owned(),
         text,
     });
     let spec = parse_spec("simulated", &source, &Suite::default(), &catalogue());
     let spec = spec.unwrap_or_else(|error| panic!("{:?}\n{}", error.problems, source.text));
-    cases(&Arc::new(spec)).swap_remove(0)
+    cases(&Arc::new(spec))
 }
 
 /// A number as a spec writes it, with at most twelve places.
 fn decimal(value: f64) -> String {
     let text = format!("{value:.12}");
     text.trim_end_matches('0').to_owned()
-}
-
-/// The one place that calls the gate.
-fn call(case: &Case, run: &Run, baseline: &Lookup) -> Judgement {
-    steadfast::judge::judge(case, run, baseline)
 }
 
 /// Two models asked the same.
@@ -254,8 +344,12 @@ const CHECKED: u64 = 500;
 
 impl FlipGate {
     pub fn new(tests: &[Test]) -> Self {
+        Self::of(Gate::new(tests))
+    }
+
+    pub fn of(gate: Gate) -> Self {
         Self {
-            gate: Gate::new(tests),
+            gate,
             known: RwLock::default(),
         }
     }

@@ -35,7 +35,7 @@ pub fn section(effort: Effort) -> String {
     let tests: Vec<Test> = ALPHAS
         .iter()
         .flat_map(|&alpha| {
-            Rule::ALL.map(|rule| Test {
+            Rule::PLAIN.map(|rule| Test {
                 metric: "accuracy",
                 margin: MARGIN,
                 alpha,

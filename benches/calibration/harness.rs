@@ -11,8 +11,9 @@ use std::process::{Command, ExitCode, Stdio};
 
 use ndarray::{Array2, ArrayViewD, ArrayViewMutD, Axis};
 use rayon::prelude::*;
-use steadfast::baseline::{self, Accepted, BaselineFile, Draft};
+use steadfast::baseline::{self, Accepted, BaselineFile, Draft, ExamplesSeen};
 use steadfast::catalogue::{Parameter, Parameters, PerturbationKind};
+use steadfast::data::{Request, open};
 use steadfast::digest::Digest;
 use steadfast::judge::{accepted_metrics, wanted_columns};
 use steadfast::model::{Gives, ModelError, from_fn};
@@ -123,6 +124,8 @@ impl Perturbation for Cell {
 struct Repository {
     folder: tempfile::TempDir,
     cases: Vec<Case>,
+    /// What baselines remember of the examples.
+    seen: ExamplesSeen,
     /// The runs of the first baseline model: what the drafts of all others are
     /// made from.
     runs: Vec<Run>,
@@ -155,9 +158,20 @@ impl Repository {
         let specs = Specs::read(folder.path(), &steadfast::builtin::catalogue());
         let cases = specs.cases();
         assert_eq!(cases.len(), LAYOUT.cells(), "{:?}", specs.errors);
+        let rows = open(&Request {
+            path: folder.path().join("data/rows.npz"),
+            shown: "data/rows.npz".to_owned(),
+            inputs: "x".to_owned(),
+            labels: "y".to_owned(),
+            ids: None,
+            cluster: None,
+            range: (0.0, 1.0),
+            limit: None,
+        });
         let mut repository = Self {
             folder,
             cases,
+            seen: ExamplesSeen::of(&rows.expect("the data")),
             runs: Vec::new(),
         };
         let first: Vec<Vec<u16>> = draw(0.0, u64::MAX)[0].clone();
@@ -200,6 +214,8 @@ impl Repository {
                 .select(&wanted_columns(case))
                 .expect("the columns of the metrics"),
             identity: run.identity,
+            history: Vec::new(),
+            examples: Some(self.seen.clone()),
             accepted: Accepted {
                 by: "calibration".to_owned(),
                 at: "2000-01-01T00:00:00Z".to_owned(),
@@ -300,7 +316,7 @@ impl Repository {
 fn spec() -> String {
     let mut text = format!(
         "schema = 1\nseed = 1\n\n[model]\nregistered = \"table\"\nfiles = [\"{TABLE}\"]\n\n\
-         [data]\npath = \"data/rows.npz\"\ninputs = \"x\"\nlabels = \"y\"\n\n[gate]\nmargin = {MARGIN}\n"
+         [data]\npath = \"data/rows.npz\"\ninputs = \"x\"\nlabels = \"y\"\n\n[gate]\nmargin = {MARGIN}\nanchor = \"none\"\n"
     );
     for cell in 0..LAYOUT.cells() {
         text.push_str(&format!(

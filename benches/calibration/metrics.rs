@@ -67,7 +67,7 @@ const PROBES: &[Probe] = &[
         margin: 0.02,
         base: CALIBRATED,
         harm: Harm::Blur,
-        rules: &Rule::ALL,
+        rules: &Rule::PLAIN,
         sizes: &[(200, 2_000), (1000, 1_000)],
     },
     Probe {
@@ -83,7 +83,7 @@ const PROBES: &[Probe] = &[
         margin: 0.02,
         base: CALIBRATED,
         harm: Harm::Blur,
-        rules: &Rule::ALL,
+        rules: &Rule::PLAIN,
         sizes: &[(200, 1_000), (500, 400)],
     },
 ];
@@ -313,7 +313,7 @@ pub fn section(effort: Effort) -> String {
                     let at = probe.rules.iter().position(|&other| other == rule);
                     at.map(|at| Rate::of(met.iter().map(|(_, fails)| fails[at])))
                 };
-                let rates = Rule::ALL.map(of_rule);
+                let rates = Rule::PLAIN.map(of_rule);
                 let mut row = vec![
                     format!("{}, m = {}", probe.metric, number(probe.margin, 2)),
                     name.to_owned(),

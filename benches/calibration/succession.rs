@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use steadfast::stats::distribution::normal_quantile;
 
 use crate::Effort;
-use crate::gate::{FlipGate, Rule, Test};
+use crate::gate::{FlipGate, Gate, Rule, Test, right_or_wrong};
 use crate::simulate::{Draw, Latent, Pair};
 use crate::table::{Rate, Table, number};
 use crate::today::fixed_threshold;
@@ -41,10 +41,10 @@ impl Sequence {
     }
 }
 
-fn test(alpha: f64, margins: f64, rule: Rule) -> Test {
+fn test(alpha: f64, rule: Rule) -> Test {
     Test {
         metric: "accuracy",
-        margin: margins * MARGIN,
+        margin: MARGIN,
         alpha,
         rule,
     }
@@ -84,23 +84,28 @@ impl Policy {
     }
 
     /// The number of models that pass before one is stopped.
-    fn passed(self, gate: &FlipGate, models: &[Vec<u16>]) -> usize {
+    fn passed(self, gates: &Gates, models: &[Vec<u16>]) -> usize {
         let mut baseline = 0;
         for (step, new) in models.iter().enumerate().skip(1) {
             let old = &models[baseline];
-            let findings = gate.pair(1, old, new);
-            let from_anchor = gate.pair(1, &models[0], new);
-            let [whole, half] = [findings[0], findings[1]];
-            let anchor_fails = from_anchor[2].fails;
+            let finding = match self {
+                Self::FixedThreshold | Self::BlessEveryPass | Self::Ladder => {
+                    gates.plain.pair(1, old, new)[0]
+                }
+                Self::WithAnchor | Self::LadderWithAnchor => {
+                    let [anchor, old, new] =
+                        [&models[0], old, new].map(|rows| right_or_wrong(rows.clone(), 1));
+                    let standing = gates.anchored.anchored(&anchor, &old);
+                    gates.anchored.judge(&standing, new, None)[0]
+                }
+            };
             let (fails, moves) = match self {
-                Self::FixedThreshold => (
-                    fixed_threshold(new.len(), right(old), right(new), MARGIN),
-                    true,
-                ),
-                Self::BlessEveryPass => (whole.fails, true),
-                Self::WithAnchor => (half.fails || anchor_fails, true),
-                Self::Ladder => (whole.fails, whole.is_gain()),
-                Self::LadderWithAnchor => (half.fails || anchor_fails, half.is_gain()),
+                Self::FixedThreshold => {
+                    let (old, now) = (right(old), right(new));
+                    (fixed_threshold(new.len(), old, now, MARGIN), true)
+                }
+                Self::BlessEveryPass | Self::WithAnchor => (finding.fails, true),
+                Self::Ladder | Self::LadderWithAnchor => (finding.fails, finding.is_gain()),
             };
             if fails {
                 return step - 1;
@@ -113,14 +118,20 @@ impl Policy {
     }
 }
 
+/// The same total alpha without an anchor, and shared with one.
+struct Gates {
+    plain: FlipGate,
+    anchored: Gate,
+}
+
 /// Thirty models that lose a little each.
 pub fn boiling_frog(effort: Effort) -> String {
     const STEPS: usize = 30;
-    let gate = FlipGate::new(&[
-        test(0.01, 1.0, Rule::Detect),
-        test(0.005, 1.0, Rule::Detect),
-        test(0.005, 2.0, Rule::Detect),
-    ]);
+    let gates = Gates {
+        plain: FlipGate::new(&[test(0.01, Rule::Detect)]),
+        // A test and its anchor's have an alpha each.
+        anchored: Gate::with(&[test(0.005, Rule::Detect)], "anchor = \"first\""),
+    };
     let latent = PAIR.latent();
     let mut table = Table::new(&[
         "each model loses",
@@ -142,7 +153,7 @@ pub fn boiling_frog(effort: Effort) -> String {
                 let models: Vec<Vec<u16>> = (0..=STEPS)
                     .map(|step| sequence.model(loss * step as f64, &mut draw))
                     .collect();
-                Policy::ALL.map(|policy| policy.passed(&gate, &models))
+                Policy::ALL.map(|policy| policy.passed(&gates, &models))
             })
             .collect();
         for (at, policy) in Policy::ALL.into_iter().enumerate() {
@@ -176,8 +187,8 @@ pub fn winners_curse(effort: Effort) -> String {
     const N: usize = 1000;
     const LATER: usize = 20;
     let alphas = [0.05, 0.0005];
-    let gate = FlipGate::new(&alphas.map(|alpha| test(alpha, 1.0, Rule::Detect)));
-    let prove = FlipGate::new(&[test(0.05, 1.0, Rule::Prove)]);
+    let gate = FlipGate::new(&alphas.map(|alpha| test(alpha, Rule::Detect)));
+    let prove = FlipGate::new(&[test(0.05, Rule::Prove)]);
     let latent = PAIR.latent();
     let mut text =
         format!("Equal models, n = {N}, base accuracy .9, discordance 5 %, m = .01.\n\n");
