@@ -266,6 +266,7 @@ pub fn section(effort: Effort) -> String {
     ]);
     let mut promises = Promises::new();
     for probe in PROBES {
+        let started = std::time::Instant::now();
         let tests: Vec<Test> = probe
             .rules
             .iter()
@@ -300,6 +301,7 @@ pub fn section(effort: Effort) -> String {
         }
         for (margins, name, new) in worlds {
             for &(n, models) in probe.sizes {
+                eprintln!("{} {name} {n} {:?}", probe.metric, started.elapsed());
                 let met: Vec<(bool, Vec<bool>)> = (0..effort.models(models))
                     .into_par_iter()
                     .map(|model| {
