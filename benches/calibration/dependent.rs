@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use crate::Effort;
-use crate::gate::{Gate, Rule, Test, right_or_wrong};
+use crate::gate::{Gate, Groups, Rule, Test, right_or_wrong};
 use crate::simulate::{Draw, Pair};
 use crate::table::{Cells, Rate, Table, against};
 use crate::today::{fixed_threshold, unpaired_z};
@@ -19,12 +19,7 @@ fn rates(met: &[Met]) -> [Rate; 5] {
 }
 
 fn gate(margin: f64) -> Gate {
-    let tests = Rule::PLAIN.map(|rule| Test {
-        metric: "accuracy",
-        margin,
-        alpha: ALPHA,
-        rule,
-    });
+    let tests = Rule::PLAIN.map(|rule| Test::accuracy(margin, ALPHA, rule));
     Gate::new(&tests)
 }
 
@@ -39,7 +34,14 @@ fn meet(
     let n = rows[0].len();
     let (old_right, new_right) = (right(&rows[0]), right(&rows[1]));
     let [old, new] = rows.map(|rows| right_or_wrong(rows, replicates));
-    let findings = gate.judge(&gate.baseline(&old), new, clusters);
+    let findings = gate.judge_grouped(
+        &gate.baseline(&old),
+        new,
+        Groups {
+            clusters,
+            slices: None,
+        },
+    );
     [
         fixed_threshold(n, old_right, new_right, margin),
         // With replicates it is given their mean as one row an example, which is

@@ -85,12 +85,7 @@ struct Met {
 
 pub fn section(effort: Effort) -> String {
     let cells = LAYOUT.cells() as f64;
-    let test = |alpha: f64| Test {
-        metric: "accuracy",
-        margin: MARGIN,
-        alpha,
-        rule: Rule::Detect,
-    };
+    let test = |alpha: f64| Test::accuracy(MARGIN, alpha, Rule::Detect);
     let [cell, pooled] = Gate::pooled(&test(ALPHA / cells), LAYOUT.cells());
     let gates = Gates {
         plain: FlipGate::new(&[test(ALPHA), test(ALPHA / cells)]),
@@ -172,7 +167,7 @@ impl Gates {
             each_at_alpha: false,
             budgeted: false,
             halved: false,
-            pooled: self.pooled.judge(&baseline, joined(new), None)[0].fails,
+            pooled: self.pooled.judge(&baseline, joined(new))[0].fails,
         };
         for (old, new) in old.iter().zip(new) {
             let right = |rows: &[u16]| rows.iter().map(|&row| usize::from(row)).sum();

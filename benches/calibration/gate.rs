@@ -15,7 +15,7 @@ use steadfast::judge::{Judgement, accepted_metrics, wanted_columns};
 use steadfast::metric::Metric;
 use steadfast::outcome::{Column, ColumnSpec, Outcomes};
 use steadfast::provenance::{Environment, Identity, ModelIdentity};
-use steadfast::record::Run;
+use steadfast::record::{Run, Slices};
 use steadfast::spec::{Case, Source, Suite, cases, parse_spec};
 use steadfast::verdict::{Status, Verdict};
 
@@ -23,9 +23,35 @@ use steadfast::verdict::{Status, Verdict};
 #[derive(Clone, Debug)]
 pub struct Test {
     pub metric: &'static str,
+    /// Its parameters, as a spec writes them.
+    pub parameters: &'static str,
     pub margin: f64,
     pub alpha: f64,
     pub rule: Rule,
+}
+
+impl Test {
+    /// Of a metric without parameters.
+    pub fn new(metric: &'static str, margin: f64, alpha: f64, rule: Rule) -> Self {
+        Self {
+            metric,
+            parameters: "",
+            margin,
+            alpha,
+            rule,
+        }
+    }
+
+    pub fn accuracy(margin: f64, alpha: f64, rule: Rule) -> Self {
+        Self::new("accuracy", margin, alpha, rule)
+    }
+}
+
+/// Which examples belong together, and which slice each is in.
+#[derive(Clone, Debug, Default)]
+pub struct Groups {
+    pub clusters: Option<Vec<u32>>,
+    pub slices: Option<Vec<u32>>,
 }
 
 /// The rules of `[gate]` that are measured.
@@ -181,17 +207,29 @@ impl Gate {
     }
 
     /// What each test finds about a new run, in their order.
-    pub fn judge(
+    pub fn judge(&self, accepted: &Standing, new: Outcomes) -> Vec<Finding> {
+        self.judge_grouped(accepted, new, Groups::default())
+    }
+
+    /// The same of examples that are not all by themselves.
+    pub fn judge_grouped(
         &self,
         accepted: &Standing,
         new: Outcomes,
-        clusters: Option<Vec<u32>>,
+        groups: Groups,
     ) -> Vec<Finding> {
         let run = Run {
             identity: identity("new"),
             outcomes: new,
             ids: None,
-            clusters,
+            clusters: groups.clusters,
+            slices: groups.slices.map(|of| {
+                let last = of.iter().max().copied().unwrap_or(0);
+                Slices {
+                    names: (0..=last).map(|slice| slice.to_string()).collect(),
+                    of,
+                }
+            }),
         };
         let mut findings: Vec<(usize, Finding)> = Vec::new();
         for ((case, chosen), references) in self.specs.iter().zip(&accepted.0) {
@@ -225,6 +263,7 @@ fn file(case: &Case, outcomes: &Outcomes) -> BaselineFile {
         outcomes: outcomes.clone(),
         ids: None,
         clusters: None,
+        slices: None,
     };
     Draft {
         case: case.name.clone(),
@@ -258,18 +297,19 @@ fn case(tests: &[Test], chosen: &[usize], null: &str, keys: &str) -> Case {
 fn head(null: &str, keys: &str) -> String {
     format!(
         "schema = 1\nseed = 1\n\n[model]\nregistered = \"simulated\"\ngives = \"logits\"\n\n\
-         [data]\npath = \"none.npz\"\ninputs = \"x\"\nlabels = \"y\"\n\n\
+         [data]\npath = \"none.npz\"\ninputs = \"x\"\nlabels = \"y\"\nslice = \"s\"\n\n\
          [gate]\nnull = \"{null}\"\n{keys}\n"
     )
 }
 
 fn entry(index: usize, test: &Test) -> String {
     format!(
-        "\n[[metric]]\nkind = \"{}\"\nname = \"test_{index}\"\nmargin = {}\nalpha = {}\nmode = \"{}\"\n",
+        "\n[[metric]]\nkind = \"{}\"\nname = \"test_{index}\"\nmargin = {}\nalpha = {}\nmode = \"{}\"\n{}\n",
         test.metric,
         decimal(test.margin),
         decimal(test.alpha),
-        test.rule.mode()
+        test.rule.mode(),
+        test.parameters
     )
 }
 
@@ -376,7 +416,7 @@ impl FlipGate {
     /// The same from rows of right and wrong.
     fn rows(&self, old: Vec<u16>, new: Vec<u16>) -> Vec<Finding> {
         let baseline = self.gate.baseline(&right_or_wrong(old, 1));
-        self.gate.judge(&baseline, right_or_wrong(new, 1), None)
+        self.gate.judge(&baseline, right_or_wrong(new, 1))
     }
 
     /// What each test finds about two runs; the `number`th pair.

@@ -34,14 +34,7 @@ struct Row {
 pub fn section(effort: Effort) -> String {
     let tests: Vec<Test> = ALPHAS
         .iter()
-        .flat_map(|&alpha| {
-            Rule::PLAIN.map(|rule| Test {
-                metric: "accuracy",
-                margin: MARGIN,
-                alpha,
-                rule,
-            })
-        })
+        .flat_map(|&alpha| Rule::PLAIN.map(|rule| Test::accuracy(MARGIN, alpha, rule)))
         .collect();
     let gate = FlipGate::new(&tests);
     let models = effort.models(5_000);

@@ -165,6 +165,7 @@ impl Repository {
             labels: "y".to_owned(),
             ids: None,
             cluster: None,
+            slice: None,
             range: (0.0, 1.0),
             limit: None,
         });
@@ -440,12 +441,7 @@ pub fn section(effort: Effort) -> String {
     let processes = effort.models(1_000);
     let simulations = effort.models(20_000);
     let alpha = FAMILY_ALPHA / LAYOUT.cells() as f64;
-    let gate = FlipGate::new(&[Test {
-        metric: "accuracy",
-        margin: MARGIN,
-        alpha,
-        rule: Rule::Detect,
-    }]);
+    let gate = FlipGate::new(&[Test::accuracy(MARGIN, alpha, Rule::Detect)]);
     let judged = |tables: &[Vec<Vec<u16>>; 2]| -> Failed {
         let pairs = tables[0].iter().zip(&tables[1]);
         pairs

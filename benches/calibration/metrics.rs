@@ -7,15 +7,18 @@
 use rayon::prelude::*;
 use steadfast::catalogue::Better;
 use steadfast::metric::{Metric, Prediction, Rows};
-use steadfast::outcome::{CLASS, CONFIDENCE, CORRECT, Column, ColumnSpec, LABEL, Outcomes, QUANTA};
+use steadfast::outcome::{
+    CLASS, CONFIDENCE, CORRECT, Column, ColumnSpec, LABEL, Outcomes, PROBABILITY, QUANTA,
+};
 
 use crate::Effort;
 use crate::dependent::Promises;
-use crate::gate::{Gate, Rule, Test};
+use crate::gate::{Gate, Groups, Rule, Test};
 use crate::simulate::Draw;
 use crate::table::{Cells, Rate, Table, number};
 
 const CLASSES: usize = 4;
+const SLICES: usize = 4;
 const ALPHA: f64 = 0.05;
 /// The share of a score's noise that all models have in common.
 const SHARED: f64 = 0.95;
@@ -41,6 +44,8 @@ enum Harm {
 /// A metric to look at, by its name in a spec.
 struct Probe {
     metric: &'static str,
+    /// As a spec writes them.
+    parameters: &'static str,
     margin: f64,
     base: Seer,
     harm: Harm,
@@ -58,33 +63,71 @@ const OVERCONFIDENT: Seer = Seer {
     sharpness: 1.3,
 };
 
-/// New metrics are added here (AUROC, adaptive and class-wise calibration error,
-/// worst-slice accuracy); a column that only they keep gets its values in
+/// New metrics are added here; a column that only they keep gets its values in
 /// [`values`].
 const PROBES: &[Probe] = &[
     Probe {
         metric: "brier_score",
-        margin: 0.02,
+        parameters: "",
+        margin: 0.01,
         base: CALIBRATED,
         harm: Harm::Blur,
         rules: &Rule::PLAIN,
-        sizes: &[(200, 2_000), (1000, 1_000)],
+        sizes: &[(1000, 5_000)],
     },
     Probe {
-        metric: "expected_calibration_error",
-        margin: 0.02,
-        base: OVERCONFIDENT,
-        harm: Harm::Bluster,
-        rules: &[Rule::Detect],
-        sizes: &[(200, 2_000), (1000, 1_000)],
+        metric: "auroc",
+        parameters: "class = 1",
+        margin: 0.01,
+        base: CALIBRATED,
+        harm: Harm::Blur,
+        rules: &Rule::PLAIN,
+        sizes: &[(300, 1_000), (1000, 300)],
     },
     Probe {
         metric: "macro_f1",
-        margin: 0.02,
+        parameters: "",
+        margin: 0.01,
         base: CALIBRATED,
         harm: Harm::Blur,
         rules: &Rule::PLAIN,
-        sizes: &[(200, 1_000), (500, 400)],
+        sizes: &[(300, 1_000), (1000, 300)],
+    },
+    Probe {
+        metric: "worst_slice_accuracy",
+        parameters: "",
+        margin: 0.01,
+        base: CALIBRATED,
+        harm: Harm::Blur,
+        rules: &Rule::PLAIN,
+        sizes: &[(1000, 5_000), (4000, 2_000)],
+    },
+    Probe {
+        metric: "expected_calibration_error",
+        parameters: "",
+        margin: 0.01,
+        base: OVERCONFIDENT,
+        harm: Harm::Bluster,
+        rules: &[Rule::Detect],
+        sizes: &[(300, 1_000), (1000, 500)],
+    },
+    Probe {
+        metric: "adaptive_calibration_error",
+        parameters: "",
+        margin: 0.01,
+        base: OVERCONFIDENT,
+        harm: Harm::Bluster,
+        rules: &[Rule::Detect],
+        sizes: &[(300, 300), (1000, 300)],
+    },
+    Probe {
+        metric: "classwise_calibration_error",
+        parameters: "classes = 4",
+        margin: 0.005,
+        base: OVERCONFIDENT,
+        harm: Harm::Bluster,
+        rules: &[Rule::Detect],
+        sizes: &[(300, 500), (1000, 300)],
     },
 ];
 
@@ -103,11 +146,18 @@ impl Seer {
     }
 
     /// The probabilities of an example of class `label`.
-    fn answer(self, label: usize, common: &[f64; CLASSES], draw: &mut Draw) -> [f64; CLASSES] {
+    fn answer(
+        self,
+        (label, slice): (usize, u32),
+        common: &[f64; CLASSES],
+        draw: &mut Draw,
+    ) -> [f64; CLASSES] {
+        // Later slices are harder.
+        let signal = self.signal * (1.0 - 0.05 * f64::from(slice));
         let mut scores = [0.0; CLASSES];
         for (class, (score, common)) in scores.iter_mut().zip(common).enumerate() {
             let noise = SHARED.sqrt() * common + (1.0 - SHARED).sqrt() * draw.normal();
-            let seen = if class == label { self.signal } else { 0.0 };
+            let seen = if class == label { signal } else { 0.0 };
             *score = self.sharpness * self.signal * (seen + noise);
         }
         let largest = scores.iter().copied().fold(f64::MIN, f64::max);
@@ -117,23 +167,26 @@ impl Seer {
     }
 }
 
-/// What models answered about `n` examples: labels, and by model its probabilities.
+/// What models answered about `n` examples: labels, slices, and by model its probabilities.
 struct Answers {
     labels: Vec<usize>,
+    slices: Vec<u32>,
     by_model: [Vec<[f64; CLASSES]>; 2],
 }
 
 fn answers(models: [Seer; 2], n: usize, draw: &mut Draw) -> Answers {
     let mut answers = Answers {
         labels: Vec::with_capacity(n),
+        slices: Vec::with_capacity(n),
         by_model: [Vec::with_capacity(n), Vec::with_capacity(n)],
     };
     for _ in 0..n {
-        let label = draw.below(CLASSES);
+        let (label, slice) = (draw.below(CLASSES), draw.below(SLICES) as u32);
         let common = [0; CLASSES].map(|_| draw.normal());
         answers.labels.push(label);
+        answers.slices.push(slice);
         for (model, given) in models.iter().zip(&mut answers.by_model) {
-            given.push(model.answer(label, &common, draw));
+            given.push(model.answer((label, slice), &common, draw));
         }
     }
     answers
@@ -184,6 +237,10 @@ fn values(spec: &ColumnSpec, gate: &Gate, predictions: &[Prediction<'_>]) -> Vec
         CLASS => prediction.class as u16,
         CORRECT => u16::from(prediction.class == prediction.label),
         CONFIDENCE => spec.quantise(prediction.probabilities[prediction.class]),
+        name if name.starts_with(PROBABILITY) => {
+            let class: usize = name[PROBABILITY.len()..].parse().expect("a class");
+            spec.quantise(prediction.probabilities[class])
+        }
         // The score of a metric that is a mean of scores.
         _ => spec.quantise(metric.score(prediction, parameters)),
     };
@@ -203,6 +260,7 @@ fn population(gate: &Gate, models: [Seer; 2]) -> [f64; 2] {
         let outcomes = answers.outcomes(model, gate);
         let labels = outcomes.column(LABEL).expect("labels").values.clone();
         let rows = Rows::new(&outcomes, &columns, &labels).expect("the columns");
+        let rows = rows.with_slices(Some(&answers.slices));
         rows.value(metric, parameters, CLASSES)
     })
 }
@@ -266,12 +324,12 @@ pub fn section(effort: Effort) -> String {
     ]);
     let mut promises = Promises::new();
     for probe in PROBES {
-        let started = std::time::Instant::now();
         let tests: Vec<Test> = probe
             .rules
             .iter()
             .map(|&rule| Test {
                 metric: probe.metric,
+                parameters: probe.parameters,
                 margin: probe.margin,
                 alpha: ALPHA,
                 rule,
@@ -301,7 +359,6 @@ pub fn section(effort: Effort) -> String {
         }
         for (margins, name, new) in worlds {
             for &(n, models) in probe.sizes {
-                eprintln!("{} {name} {n} {:?}", probe.metric, started.elapsed());
                 let met: Vec<(bool, Vec<bool>)> = (0..effort.models(models))
                     .into_par_iter()
                     .map(|model| {
@@ -317,7 +374,7 @@ pub fn section(effort: Effort) -> String {
                 };
                 let rates = Rule::PLAIN.map(of_rule);
                 let mut row = vec![
-                    format!("{}, m = {}", probe.metric, number(probe.margin, 2)),
+                    format!("{}, m = {}", probe.metric, number(probe.margin, 3)),
                     name.to_owned(),
                     n.to_string(),
                     threshold.text(),
@@ -334,7 +391,7 @@ pub fn section(effort: Effort) -> String {
         }
     }
     format!(
-        "Four classes, models that share 95 % of their noise; harm is what makes the metric of the population worse by that much: less signal, for the calibration error more confidence. alpha = .05.\n\n{}\n{}",
+        "Four classes, four slices of which later ones are harder, models that share 95 % of their noise; harm is what makes the metric of the population worse by that much: less signal, for the calibration error more confidence. alpha = .05.\n\n{}\n{}",
         table.text(),
         promises.text()
     )
@@ -348,6 +405,7 @@ fn meet(probe: &Probe, gate: &Gate, answers: Answers) -> (bool, Vec<bool>) {
     let value = |outcomes: &Outcomes| {
         let labels = &outcomes.column(LABEL).expect("labels").values;
         let rows = Rows::new(outcomes, &columns, labels).expect("the columns");
+        let rows = rows.with_slices(Some(&answers.slices));
         rows.value(metric, parameters, CLASSES)
     };
     let change = value(&new) - value(&old);
@@ -356,7 +414,11 @@ fn meet(probe: &Probe, gate: &Gate, answers: Answers) -> (bool, Vec<bool>) {
         Better::Lower => change,
     };
     let quantum = 0.5 / f64::from(QUANTA);
-    let findings = gate.judge(&gate.baseline(&old), new, None);
+    let groups = Groups {
+        clusters: None,
+        slices: Some(answers.slices.clone()),
+    };
+    let findings = gate.judge_grouped(&gate.baseline(&old), new, groups);
     (
         harm > probe.margin + quantum,
         findings.iter().map(|finding| finding.fails).collect(),

@@ -42,12 +42,7 @@ impl Sequence {
 }
 
 fn test(alpha: f64, rule: Rule) -> Test {
-    Test {
-        metric: "accuracy",
-        margin: MARGIN,
-        alpha,
-        rule,
-    }
+    Test::accuracy(MARGIN, alpha, rule)
 }
 
 fn right(rows: &[u16]) -> usize {
@@ -96,7 +91,7 @@ impl Policy {
                     let [anchor, old, new] =
                         [&models[0], old, new].map(|rows| right_or_wrong(rows.clone(), 1));
                     let standing = gates.anchored.anchored(&anchor, &old);
-                    gates.anchored.judge(&standing, new, None)[0]
+                    gates.anchored.judge(&standing, new)[0]
                 }
             };
             let (fails, moves) = match self {
