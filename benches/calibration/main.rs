@@ -3,7 +3,8 @@
 //!
 //!     cargo bench --bench calibration -- [--quick] [--only SECTION]… [--write docs/statistics.md]
 //!
-//! Prints Markdown; `--write` replaces what stands between the markers of a file.
+//! Prints Markdown; `--write` puts it between the markers of a file, section by
+//! section. `cargo bench --bench calibration -- --quick` simulates a tenth.
 //! The numbers do not depend on the number of threads (`RAYON_NUM_THREADS`).
 
 mod dependent;
@@ -140,42 +141,63 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let mut report = String::new();
+    let mut done: Vec<(&str, String)> = Vec::new();
     for section in SECTIONS {
         let wanted = arguments.only.is_empty() || arguments.only.iter().any(|n| n == section.name);
         if !wanted {
             continue;
         }
         let started = Instant::now();
-        let text = format!(
-            "### {}\n\n{}\n",
-            section.title,
-            (section.run)(arguments.effort)
-        );
+        let text = (section.run)(arguments.effort);
         eprintln!("{}: {:.0} s", section.name, started.elapsed().as_secs_f64());
-        print!("{text}");
-        report.push_str(&text);
-    }
-    match arguments.write.map(|path| write(&path, &report)) {
-        Some(Err(message)) => {
+        println!("{}{}\n\n{text}", HEADING, section.title);
+        done.push((section.title, text));
+        // What is done is written at once: the whole takes its time.
+        if let Some(path) = &arguments.write
+            && let Err(message) = write(path, &done)
+        {
             eprintln!("Error: {message}");
-            ExitCode::FAILURE
+            return ExitCode::FAILURE;
         }
-        _ => ExitCode::SUCCESS,
     }
+    ExitCode::SUCCESS
 }
 
-/// Replaces what stands between the markers of a file. Relative paths are from the
-/// package's root, which is where cargo runs benches.
-fn write(path: &std::path::Path, report: &str) -> Result<(), String> {
+/// What each section begins with.
+const HEADING: &str = "### ";
+
+/// Puts sections between the markers of a file, in the place of those of the same
+/// titles. Relative paths are from the package's root, which is where cargo runs
+/// benches.
+fn write(path: &std::path::Path, done: &[(&str, String)]) -> Result<(), String> {
     let shown = path.display();
     let old = std::fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
     let [begin, end] = [BEGIN, END].map(|marker| old.find(marker));
     let (Some(begin), Some(end)) = (begin, end) else {
         return Err(format!("{shown} has no markers {BEGIN} and {END}"));
     };
-    let head = &old[..begin + BEGIN.len()];
-    let new = format!("{head}\n\n{}\n\n{}", report.trim_end(), &old[end..]);
-    steadfast::file::write_atomically(path, new.as_bytes())
+    let begin = begin + BEGIN.len();
+    let kept: Vec<(&str, &str)> = old
+        .get(begin..end)
+        .ok_or_else(|| format!("{shown}: {END} is before {BEGIN}"))?
+        .split(&format!("\n{HEADING}"))
+        .filter_map(|section| section.split_once('\n'))
+        .collect();
+    let mut text = format!("{}\n", &old[..begin]);
+    for section in SECTIONS {
+        let new = done.iter().find(|(title, _)| *title == section.title);
+        let old = kept.iter().find(|(title, _)| *title == section.title);
+        let body = new.map(|(_, body)| body.as_str()).or(old.map(|old| old.1));
+        if let Some(body) = body {
+            text.push_str(&format!(
+                "\n{HEADING}{}\n\n{}\n",
+                section.title,
+                body.trim()
+            ));
+        }
+    }
+    text.push('\n');
+    text.push_str(&old[end..]);
+    steadfast::file::write_atomically(path, text.as_bytes())
         .map_err(|error| format!("{shown}: {error}"))
 }
