@@ -3,7 +3,8 @@
 use rayon::prelude::*;
 
 use crate::Effort;
-use crate::gate::{FlipGate, Gate, Rule, Test, right_or_wrong};
+use crate::flips::FlipGate;
+use crate::gate::{Gate, Rule, Test, right_or_wrong};
 use crate::simulate::{Draw, Latent, Pair};
 use crate::table::{Rate, Table};
 use crate::today::fixed_threshold;

@@ -4,7 +4,8 @@
 use rayon::prelude::*;
 
 use crate::Effort;
-use crate::gate::{FlipGate, Rule, Test};
+use crate::flips::FlipGate;
+use crate::gate::{Rule, Test};
 use crate::simulate::{Draw, Pair};
 use crate::table::{Cells, Rate, Table, number};
 use crate::today::{fixed_threshold, unpaired_z};

@@ -25,7 +25,8 @@ use steadfast::verdict::{Status, Verdict};
 
 use crate::Effort;
 use crate::family::Layout;
-use crate::gate::{FlipGate, Rule, Test};
+use crate::flips::FlipGate;
+use crate::gate::{Rule, Test};
 use crate::simulate::{Draw, Pair};
 use crate::table::{Rate, Table, number};
 

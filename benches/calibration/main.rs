@@ -9,6 +9,7 @@
 
 mod dependent;
 mod family;
+mod flips;
 mod gate;
 mod grid;
 mod harness;
