@@ -126,7 +126,11 @@ pub fn replicates(effort: Effort) -> String {
             let mut row = vec![name.to_owned(), n.to_string()];
             row.extend((0..5).map(|rule| column(rule).text()));
             table.row(&row);
-            promises.note(margins, &n.to_string(), &[column(2), column(3), column(4)]);
+            promises.note(
+                margins,
+                &format!("n = {n}"),
+                &[column(2), column(3), column(4)],
+            );
         }
     }
     format!(
@@ -182,7 +186,7 @@ pub fn clusters(effort: Effort) -> String {
                 ]
             })
             .collect();
-        for (at, says) in ["cluster", "nothing: rows as independent"]
+        for (at, says) in ["its clusters", "nothing, though there are clusters"]
             .into_iter()
             .enumerate()
         {
@@ -191,8 +195,11 @@ pub fn clusters(effort: Effort) -> String {
             let mut row = vec![name.to_owned(), says.to_owned()];
             row.extend(rates.iter().map(|rate| rate.text()));
             table.row(&row);
-            let cells = [2, 3, 4].map(|rule| Cells(vec![rates[rule]]));
-            promises.note(margins, says, &cells);
+            // A spec that hides its clusters is promised nothing.
+            if at == 0 {
+                let cells = [2, 3, 4].map(|rule| Cells(vec![rates[rule]]));
+                promises.note(margins, "20 clusters", &cells);
+            }
         }
     }
     format!(

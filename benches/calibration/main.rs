@@ -15,6 +15,7 @@ mod grid;
 mod harness;
 mod metrics;
 mod retrain;
+mod scratch;
 mod simulate;
 mod succession;
 mod table;
@@ -132,8 +133,8 @@ fn arguments() -> Result<Arguments, String> {
 }
 
 fn main() -> ExitCode {
-    if harness::is_side() {
-        return harness::side();
+    if scratch::is_side() {
+        return scratch::side();
     }
     let arguments = match arguments() {
         Ok(arguments) => arguments,
