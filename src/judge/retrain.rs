@@ -27,24 +27,23 @@ pub fn widen(
     value: f64,
 ) {
     let identity = spec.identity();
+    // Once a retrain, whatever the number of tests of the same metric.
     let mut accepted: Vec<f64> = baseline
         .retrains
         .iter()
-        .flat_map(|retrain| &retrain.metrics)
-        .filter(|metric| metric.identity == identity)
+        .filter_map(|retrain| {
+            let metrics = &mut retrain.metrics.iter();
+            metrics.find(|metric| metric.identity == identity)
+        })
         .map(|metric| metric.value)
         .collect();
     comparison.retrains = Some(accepted.len());
     if accepted.len() < FEWEST_RETRAINS {
         return;
     }
-    accepted.extend(
-        baseline
-            .metrics
-            .iter()
-            .filter(|metric| metric.identity == identity)
-            .map(|metric| metric.value),
-    );
+    let own = &mut baseline.metrics.iter();
+    let own = own.find(|metric| metric.identity == identity);
+    accepted.extend(own.map(|metric| metric.value));
     let sign = match test.direction {
         Direction::Higher => -1.0,
         Direction::Lower | Direction::Both => 1.0,

@@ -38,20 +38,28 @@ pub fn exact_mid_p(differences: &[i64]) -> Option<f64> {
         .map(|&difference| i128::from(difference))
         .sum();
     let target = (observed + total) / 2;
+    // What it would cost is known before anything is convolved.
+    let binomials: Vec<(usize, u64, Vec<f64>)> = sizes
+        .iter()
+        .rev()
+        .map(|(&size, &count)| {
+            let (first, binomial) = half_binomial(count);
+            Some((usize::try_from(size).ok()?, first, binomial))
+        })
+        .collect::<Option<_>>()?;
+    let (mut length, mut work) = (1_usize, 0.0);
+    for (step, _, binomial) in &binomials {
+        let longer = length.checked_add(step.checked_mul(binomial.len() - 1)?)?;
+        work += length as f64 * binomial.len() as f64 + longer as f64;
+        length = longer;
+    }
+    if work > MOST_WORK {
+        return None;
+    }
     let mut start: i128 = 0;
     let mut masses = vec![1.0];
-    let mut work = 0.0;
-    for (&size, &count) in sizes.iter().rev() {
-        let (first, binomial) = half_binomial(count);
-        let step = usize::try_from(size).ok()?;
-        let length = masses
-            .len()
-            .checked_add(step.checked_mul(binomial.len() - 1)?)?;
-        work += masses.len() as f64 * binomial.len() as f64 + length as f64;
-        if work > MOST_WORK {
-            return None;
-        }
-        let mut next = vec![0.0; length];
+    for (step, first, binomial) in &binomials {
+        let mut next = vec![0.0; masses.len() + step * (binomial.len() - 1)];
         for (index, &mass) in binomial.iter().enumerate() {
             let target = &mut next[index * step..index * step + masses.len()];
             for (sum, &other) in target.iter_mut().zip(&masses) {
@@ -59,7 +67,7 @@ pub fn exact_mid_p(differences: &[i64]) -> Option<f64> {
             }
         }
         masses = next;
-        start += i128::from(first) * i128::from(size);
+        start += i128::from(*first) * *step as i128;
     }
     let mut p = 0.0;
     for (index, mass) in masses.into_iter().enumerate() {
