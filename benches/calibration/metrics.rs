@@ -82,7 +82,7 @@ const PROBES: &[Probe] = &[
         base: CALIBRATED,
         harm: Harm::Blur,
         rules: &Rule::PLAIN,
-        sizes: &[(300, 1_000), (1000, 300)],
+        sizes: &[(300, 600), (1000, 200)],
     },
     Probe {
         metric: "macro_f1",
@@ -91,7 +91,7 @@ const PROBES: &[Probe] = &[
         base: CALIBRATED,
         harm: Harm::Blur,
         rules: &Rule::PLAIN,
-        sizes: &[(300, 1_000), (1000, 300)],
+        sizes: &[(300, 600), (1000, 200)],
     },
     Probe {
         metric: "worst_slice_accuracy",
@@ -109,7 +109,7 @@ const PROBES: &[Probe] = &[
         base: OVERCONFIDENT,
         harm: Harm::Bluster,
         rules: &[Rule::Detect],
-        sizes: &[(300, 1_000), (1000, 500)],
+        sizes: &[(300, 600), (1000, 300)],
     },
     Probe {
         metric: "adaptive_calibration_error",
@@ -118,7 +118,7 @@ const PROBES: &[Probe] = &[
         base: OVERCONFIDENT,
         harm: Harm::Bluster,
         rules: &[Rule::Detect],
-        sizes: &[(300, 300), (1000, 300)],
+        sizes: &[(300, 300), (1000, 150)],
     },
     Probe {
         metric: "classwise_calibration_error",
@@ -127,7 +127,7 @@ const PROBES: &[Probe] = &[
         base: OVERCONFIDENT,
         harm: Harm::Bluster,
         rules: &[Rule::Detect],
-        sizes: &[(300, 500), (1000, 300)],
+        sizes: &[(300, 300), (1000, 150)],
     },
 ];
 
