@@ -117,8 +117,15 @@ pub fn headline(case: &Case, judgement: &Judgement) -> String {
                 .comparison
                 .as_ref()
                 .is_some_and(|comparison| comparison.too_few_replicates);
+            // With null = "margin" the observed change does not decide.
+            let beyond = metric
+                .comparison
+                .as_ref()
+                .is_some_and(|comparison| comparison.harm_exceeds_margin);
             let word = if judgement.verdict == Verdict::Regressed && few {
                 ", by too few shared draws to fail"
+            } else if judgement.verdict == Verdict::Degraded && beyond {
+                ", not shown to be beyond the margin"
             } else if judgement.verdict == Verdict::Degraded {
                 ", within the margin"
             } else {

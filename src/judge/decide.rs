@@ -72,6 +72,10 @@ pub fn decide(comparison: &Comparison, test: &TestSpec, identical: bool) -> Deci
         return decision(Verdict::Regressed, Status::Fail, rule);
     }
     if both && gained && comparison.gain_exceeds_margin {
+        if comparison.too_few_replicates {
+            let rule = "a change in the other direction is shown, beyond the margin, but fewer than 5 shared draws are too few to fail by";
+            return decision(Verdict::Improved, unless_proven(Status::Warn), rule);
+        }
         return decision(
             Verdict::Improved,
             Status::Fail,
@@ -79,11 +83,12 @@ pub fn decide(comparison: &Comparison, test: &TestSpec, identical: bool) -> Deci
         );
     }
     if harmed {
-        return decision(
-            Verdict::Degraded,
-            unless_proven(Status::Warn),
-            "harm is shown (p ≤ alpha), within the margin",
-        );
+        let rule = if comparison.harm_exceeds_margin {
+            "harm is shown (p ≤ alpha), and not that it is beyond the margin"
+        } else {
+            "harm is shown (p ≤ alpha), within the margin"
+        };
+        return decision(Verdict::Degraded, unless_proven(Status::Warn), rule);
     }
     if gained {
         return decision(

@@ -136,14 +136,18 @@ impl Question<'_> {
         } else {
             let decision = decide::decide(&comparison, test, self.identical);
             let decided = judgement.decided(decision.verdict, decision.status, decision.rule);
-            self.since_the_anchor(decided, spec, test)
+            if decided.verdict == Some(Verdict::Identical) {
+                decided
+            } else {
+                self.since_the_anchor(decided, spec, test)
+            }
         };
         judgement.comparison = Some(comparison);
         judgement
     }
 
     /// Adds the test against the anchor, which overrules all that passes and a
-    /// regression.
+    /// regression; *identical* comes before it.
     fn since_the_anchor(
         &self,
         judgement: MetricJudgement,

@@ -1,5 +1,9 @@
 //! Comparisons over outcomes by hand, with specs as users write them.
 
+mod numbers;
+mod table;
+mod verdicts;
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
