@@ -176,6 +176,13 @@ fn against(
         .map(|spec| question.judge(spec))
         .collect();
     let flips = flips(&beside.old, &beside.new.outcomes);
+    if case.spec.critical.is_some() && flips.is_none() {
+        let note = format!(
+            "the baseline does not say which examples were right, so that [critical] guards nothing. Make it anew: cargo steadfast bless --all {} --reason \"…\"",
+            case.name
+        );
+        return Err((Verdict::Error, note));
+    }
     let critical = critical(case, &beside.new, flips.as_ref());
     let (verdict, status) = if critical.is_some() {
         (Verdict::Critical, Status::Fail)

@@ -294,6 +294,30 @@ fn a_critical_flip_comes_before_all_that_is_measured() {
     );
 }
 
+/// A baseline of scores only, from before anything was marked: nothing would be guarded.
+#[test]
+fn critical_examples_need_a_baseline_that_knows_what_was_right() {
+    let brier = "kind = \"brier_score\"\nmargin = 0.1";
+    let mut spec = spec("", "", "alpha = 0.05", brier);
+    let old = scores("old", vec![1000; 100]);
+    let file = || baseline(&case_of(self::spec("", "", "alpha = 0.05", brier)), &old, 1);
+    let mut new = scores("new", vec![1000; 100]);
+    new.outcomes.columns.push(correct(vec![0; 100]));
+    spec.critical = Some(CriticalSpec {
+        examples: vec!["3".to_owned()],
+        slices: Vec::new(),
+    });
+    let found = against(&case_of(spec), &new, file());
+    assert_eq!(
+        (found.verdict, found.status),
+        (Verdict::Error, Status::Fail)
+    );
+    assert!(
+        found.notes[0].contains("bless --all test::identity"),
+        "{found:?}"
+    );
+}
+
 #[test]
 fn critical_slices_and_many_critical_examples_are_named() {
     let mut spec = spec("", "slice = \"site\"", DETECT, ACCURACY);
