@@ -232,6 +232,8 @@ struct Finding {
     verdict: Verdict,
     status: Status,
     headline: String,
+    /// What a pass must not hide.
+    cautions: Vec<String>,
 }
 
 impl Session {
@@ -290,6 +292,7 @@ impl Session {
                     status: judgement.status,
                     record: self.record(case, &started, Some((&run, &judgement)), &message),
                     headline,
+                    cautions: judgement.cautions,
                     message,
                 }
             }
@@ -300,6 +303,7 @@ impl Session {
                     status: Status::Fail,
                     record: self.record(case, &started, None, &message),
                     headline: "could not be run".to_owned(),
+                    cautions: Vec::new(),
                     message,
                 }
             }
@@ -314,6 +318,7 @@ impl Session {
             verdict: judged.verdict,
             status: judged.status,
             headline: judged.headline,
+            cautions: judged.cautions,
         });
         if let Err(error) = written {
             return fail_on(Some(format!("{}: {}", case.name, chain(&error))));
@@ -443,6 +448,23 @@ impl Session {
                 finding.case, finding.headline
             ));
         }
+        // One line for all cases of which the same is to be said.
+        let mut cautions: Vec<(&str, Vec<&str>)> = Vec::new();
+        for finding in findings.iter() {
+            for caution in &finding.cautions {
+                match cautions.iter_mut().find(|(known, _)| *known == caution) {
+                    Some((_, cases)) => cases.push(&finding.case),
+                    None => cautions.push((caution, vec![&finding.case])),
+                }
+            }
+        }
+        for (caution, cases) in cautions {
+            let others = match cases.len() {
+                1 => String::new(),
+                count => format!(" and {} more", count - 1),
+            };
+            text.push_str(&format!("note: {}{others}: {caution}\n", cases[0]));
+        }
         let improved: Vec<&str> = findings
             .iter()
             .filter(|finding| finding.verdict == Verdict::Improved)
@@ -474,6 +496,7 @@ struct Judged {
     verdict: Verdict,
     status: Status,
     headline: String,
+    cautions: Vec<String>,
     message: String,
     record: Record,
 }

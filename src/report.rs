@@ -8,7 +8,7 @@ use crate::diff::changes;
 use crate::error::Error;
 use crate::judge::{AnchorJudgement, Comparison, Flips, Judgement, MetricJudgement};
 use crate::record::Run;
-use crate::spec::{Case, MetricSpec, Mode, TestSpec};
+use crate::spec::{AnchorAt, Case, MetricSpec, Mode, TestSpec};
 use crate::verdict::{Status, Verdict};
 
 /// Example ids that a message lists.
@@ -27,7 +27,7 @@ pub fn judged(
         metric_lines(&mut text, spec, metric, run);
     }
     if judgement.verdict != Verdict::Missing {
-        for note in &judgement.notes {
+        for note in judgement.notes.iter().chain(&judgement.cautions) {
             let _ = writeln!(text, "      note     {note}");
         }
     }
@@ -95,7 +95,7 @@ pub fn headline(case: &Case, judgement: &Judgement) -> String {
         {
             format!("{}: {}", metric.name, metric.rule)
         }
-        (Verdict::Error, _) => "the baseline cannot be used".to_owned(),
+        (Verdict::Error, _) => "the baseline or its anchor cannot be used".to_owned(),
         (Verdict::Regressed | Verdict::Degraded | Verdict::Improved, Some((spec, metric))) => {
             let (Some(before), Some(test)) = (metric.baseline, &spec.test) else {
                 return judgement.verdict.words().to_owned();
@@ -159,7 +159,13 @@ pub fn headline(case: &Case, judgement: &Judgement) -> String {
                     }
                     Mode::Prove => format!(": harm of more than {} is not excluded", test.margin),
                 });
-            format!("cannot tell about {}{drop}", metric.name)
+            let change = match metric.baseline {
+                Some(before) if number(before) != number(metric.value) => {
+                    format!(" ({} → {})", number(before), number(metric.value))
+                }
+                _ => String::new(),
+            };
+            format!("cannot tell about {}{change}{drop}", metric.name)
         }
         (verdict, _) => verdict.words().to_owned(),
     }
@@ -196,7 +202,7 @@ fn metric_lines(text: &mut String, spec: &MetricSpec, metric: &MetricJudgement, 
         let _ = writeln!(text, "      rule     {}", metric.rule);
     }
     if metric.verdict == Some(Verdict::Inconclusive) {
-        power_line(text, comparison, test);
+        power_line(text, comparison, test, run.outcomes.replicates);
     }
     if let Some(since) = metric.anchor.as_ref().filter(|since| since.drifted) {
         anchor_lines(text, since);
@@ -235,7 +241,7 @@ pub fn acceptance(accepted: &Accepted) -> String {
 }
 
 /// What the test could have seen, and what it would take.
-fn power_line(text: &mut String, comparison: &Comparison, test: &TestSpec) {
+fn power_line(text: &mut String, comparison: &Comparison, test: &TestSpec, replicates: usize) {
     let seen = match (test.mode, comparison.detectable) {
         (Mode::Prove, _) => format!(
             "to exclude harm of {} with power {}",
@@ -258,7 +264,15 @@ fn power_line(text: &mut String, comparison: &Comparison, test: &TestSpec) {
             let place = slice.map_or(String::new(), |slice| {
                 format!(" (slice {} sees least)", slice.weakest)
             });
-            format!(": that needs n = {needed}{place}, or more replicates, or a wider margin")
+            let draws = if replicates > 1 {
+                ", or more replicates"
+            } else {
+                ""
+            };
+            format!(": that needs n = {needed}{place}{draws}, or a wider margin")
+        }
+        None if comparison.retrains.is_some() => {
+            ": that needs more retrains (bless --retrain), or a larger alpha".to_owned()
         }
         None => ": that needs more examples or clusters".to_owned(),
     };
@@ -283,12 +297,17 @@ pub fn evidence(comparison: &Comparison, margin: f64) -> String {
         };
         format!(", p = {} ({shown})", probability(p))
     });
+    let (p, of) = if comparison.p_gain < comparison.p_harm {
+        (comparison.p_gain, "gain")
+    } else {
+        (comparison.p_harm, "harm")
+    };
     format!(
-        "{slice}{} against a margin of {}, {limits} at alpha {}, p = {} (harm){about_margin}",
+        "{slice}{} against a margin of {}, {limits} at alpha {}, p = {} ({of}){about_margin}",
         signed(comparison.change),
         number(margin),
         probability(comparison.alpha_side),
-        probability(comparison.p_harm),
+        probability(p),
     )
 }
 
@@ -334,6 +353,19 @@ fn reproduce(case: &Case) -> String {
 fn how_to(case: &Case, verdict: Verdict) -> String {
     let mut text = reproduce(case);
     if verdict.moves() {
+        let tag = case.metrics().iter().find_map(|metric| {
+            match &metric.test.as_ref()?.anchor.as_ref()?.at {
+                AnchorAt::Tag(tag) => Some(tag),
+                AnchorAt::First => None,
+            }
+        });
+        if let (Verdict::Drifted, Some(tag)) = (verdict, tag) {
+            let _ = writeln!(
+                text,
+                "  accept:    the anchor is the git tag {tag}: name a later tag in [gate] anchor"
+            );
+            return text;
+        }
         let anchor = if verdict == Verdict::Drifted {
             " --reanchor"
         } else {

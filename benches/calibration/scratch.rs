@@ -157,7 +157,7 @@ impl Repository {
         let mut repository = Self {
             folder,
             cases,
-            seen: ExamplesSeen::of(&rows.expect("the data")),
+            seen: ExamplesSeen::of(&rows.expect("the data"), false).expect("rows by position"),
             runs: Vec::new(),
         };
         let [mut first, second] = two.map(|table| repository.runs_of(table));

@@ -10,14 +10,14 @@ use crate::bless::Acceptance;
 use crate::cases::Recorded;
 use crate::repository::Repository;
 
-/// Keeps, or lets go of, the anchor of a case whose baseline is about to move; says
-/// whether an anchor was let go of. `file` is to be the new baseline.
+/// Keeps, or lets go of, the anchor of a case whose baseline is about to be `file`,
+/// and names it there.
 pub fn keep(
     repository: &Repository,
     case: &Recorded,
     acceptance: &Acceptance,
-    file: &BaselineFile,
-) -> Result<bool, Error> {
+    file: &mut BaselineFile,
+) -> Result<(), Error> {
     let name = &case.case.name;
     let failed = |error| {
         let path = baseline::anchor_path(name);
@@ -26,36 +26,60 @@ pub fn keep(
             format!("failed to write {path}: {error}"),
         )
     };
-    let first = case.case.metrics().iter().any(|metric| {
-        let anchor = metric.test.as_ref().and_then(|test| test.anchor.as_ref());
-        anchor.is_some_and(|anchor| anchor.at == AnchorAt::First)
-    });
-    if acceptance.reanchor {
-        return baseline::remove_anchor(&repository.root, name).map_err(failed);
-    }
+    let let_go = || baseline::remove_anchor(&repository.root, name).map_err(failed);
+    let keep = |anchor: &BaselineFile| -> Result<_, Error> {
+        baseline::write_anchor(&repository.root, anchor).map_err(failed)?;
+        Ok(Some(anchor.digest.clone()))
+    };
     let Lookup::Found(old) = &case.references.baseline else {
-        return Ok(false);
+        return Ok(());
     };
     // A baseline with the same outcomes is as good an anchor.
-    if !first || old.columns == file.columns {
-        return Ok(false);
-    }
-    match &case.references.anchor {
-        Anchor::Found { .. } | Anchor::Unusable(_) => Ok(false),
-        Anchor::Absent(_) => Ok(false),
-        Anchor::Incomparable(reason) => {
-            say!("  the anchor is let go of: {reason}");
-            baseline::remove_anchor(&repository.root, name).map_err(failed)
+    let first = asked(case) == Some(&AnchorAt::First) && !acceptance.reanchor;
+    let itself = || {
+        let comparable = old.inputs_digest == case.run.identity.inputs_digest
+            || case.references.common.is_some();
+        if first && comparable && old.columns != file.columns {
+            keep(old)
+        } else {
+            Ok(None)
         }
-        Anchor::None => {
-            let comparable = old.inputs_digest == case.run.identity.inputs_digest
-                || case.references.common.is_some();
-            if comparable {
-                baseline::write_anchor(&repository.root, old).map_err(failed)?;
+    };
+    let anchor = match &case.references.anchor {
+        _ if acceptance.reanchor => {
+            let_go()?;
+            None
+        }
+        Anchor::Found { file: anchor, .. } if first => {
+            // A metric that is younger than the anchor has its first baseline there.
+            let mut anchor = anchor.as_ref().clone();
+            if anchor.add_metrics(old) {
+                keep(&anchor)?
+            } else {
+                Some(anchor.digest)
             }
-            Ok(false)
         }
-    }
+        Anchor::Incomparable(reason) if first => {
+            say!("  the anchor is let go of: {reason}; accepted losses count anew");
+            let_go()?;
+            itself()?
+        }
+        Anchor::Unusable(reason) => {
+            return Err(Error::new(ErrorKind::Evidence, reason.clone()));
+        }
+        _ => itself()?,
+    };
+    file.anchor = anchor;
+    file.seal();
+    Ok(())
+}
+
+/// Which anchor a case asks for.
+pub fn asked(case: &Recorded) -> Option<&AnchorAt> {
+    case.case
+        .metrics()
+        .iter()
+        .find_map(|metric| Some(&metric.test.as_ref()?.anchor.as_ref()?.at))
 }
 
 /// How much of what is tolerable since the anchor is spent, metric by metric.

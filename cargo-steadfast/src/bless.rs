@@ -1,9 +1,10 @@
 //! `bless`: the outcomes of the last run become the new baselines, from the
 //! records alone and without computing anything again.
 
-use steadfast::baseline::{self, Accepted, BaselineFile, Draft};
+use steadfast::baseline::{self, Accepted, Anchor, BaselineFile, Draft};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::judge::{accepted_metrics, wanted_columns};
+use steadfast::spec::AnchorAt;
 use steadfast::verdict::Verdict;
 
 use crate::anchor;
@@ -24,7 +25,7 @@ pub struct Arguments {
     /// Move also the cases in which nothing was shown
     #[arg(long)]
     all: bool,
-    /// Make the new baselines the anchors, too: harm since then counts anew
+    /// Move all matched cases, and make the new baselines the anchors, too: harm counts anew
     #[arg(long)]
     reanchor: bool,
     /// Record the run as an honest retrain of the accepted model, and move nothing
@@ -54,6 +55,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     }
     let author = author(&repository)?;
     let cases = repository.cases(&arguments.filter)?;
+    for case in cases.iter().filter(|case| case.spec.ignore.is_some()) {
+        say!("ignored: {}", case.name);
+    }
     let (ready, unusable): (Vec<_>, Vec<_>) = cases
         .into_iter()
         .filter(|case| case.spec.ignore.is_none())
@@ -82,6 +86,27 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     };
     if arguments.retrain {
         return retrain::run(&repository, &ready, &acceptance);
+    }
+    let tagged = ready.iter().find_map(|case| match anchor::asked(case) {
+        Some(AnchorAt::Tag(tag)) => Some((case.case.name.as_str(), tag)),
+        _ => None,
+    });
+    if let Some((name, tag)) = tagged.filter(|_| arguments.reanchor) {
+        eprintln!(
+            "Error: the anchor of {name} is the git tag {tag}: name a later tag in [gate] anchor, or leave the case out\nnothing was moved"
+        );
+        return Ok(ExitCode::Usage);
+    }
+    let guardless: Vec<&str> = ready
+        .iter()
+        .filter_map(|case| match &case.references.anchor {
+            Anchor::Unusable(reason) => Some(reason.as_str()),
+            _ => None,
+        })
+        .collect();
+    if !guardless.is_empty() && !arguments.reanchor {
+        eprintln!("Error: {}\nnothing was moved", guardless.join("\n"));
+        return Ok(ExitCode::Unavailable);
     }
     let drifted: Vec<&str> = ready
         .iter()
@@ -202,24 +227,22 @@ pub fn accept(
     tally: &mut Tally,
 ) -> Result<(), Error> {
     let name = &case.case.name;
-    let file = draft(repository, case, acceptance)?.finish();
+    let mut file = draft(repository, case, acceptance)?.finish();
+    anchor::keep(repository, case, acceptance, &mut file)?;
     let same = case
         .baseline()
         .is_some_and(|old: &BaselineFile| old.is_same(&file));
-    let anchored = anchor::keep(repository, case, acceptance, &file)?;
-    if same && !anchored {
+    if same {
         tally.unchanged.push(name.clone());
         return Ok(());
     }
-    if !same {
-        save(repository, &file)?;
-    }
+    save(repository, &file)?;
     say!("  blessed:   {}", baseline::path(name));
     for line in anchor::spent(case, acceptance) {
         say!("             {line}");
     }
     let retrains = case.baseline().map_or(0, |old| old.retrains.len());
-    if retrains > 0 && !same {
+    if retrains > 0 {
         say!(
             "             the {retrains} recorded retrains were of the model before: record those of this one (bless --retrain)"
         );

@@ -7,7 +7,7 @@ use steadfast::baseline::{Lookup, look_up};
 use steadfast::error::Error;
 use steadfast::judge::{ASSUMED_CHURN, Basis, Outlook};
 use steadfast::report::{number, probability};
-use steadfast::spec::{Case, MetricSpec, Mode, TestSpec};
+use steadfast::spec::{Case, Examples, MetricSpec, Mode, Null, TestSpec};
 
 use crate::cases::recorded;
 use crate::exit_code::ExitCode;
@@ -15,6 +15,9 @@ use crate::repository::Repository;
 
 /// Shares of examples that are shown where none was observed (statistics.md 4).
 const CHURNS: [f64; 3] = [0.02, ASSUMED_CHURN, 0.15];
+
+/// Below this a standard error is a rest of rounding.
+const ROUNDING: f64 = 1e-9;
 
 /// The metric that a share of examples is: what churn says something about.
 const PROPORTION: &str = "accuracy";
@@ -68,6 +71,8 @@ fn judged(case: &Case) -> impl Iterator<Item = (&MetricSpec, &TestSpec)> {
 
 /// What is known of a case before it is run.
 struct Sight {
+    /// Whether the examples are a sample of rows that stand for themselves.
+    independent: bool,
     examples: usize,
     replicates: usize,
     recorded: Option<crate::cases::Recorded>,
@@ -86,6 +91,8 @@ impl Sight {
             _ => None,
         };
         Ok(Self {
+            independent: case.spec.data.cluster.is_none()
+                && case.spec.data.examples == Examples::Sample,
             examples: data.len(),
             replicates: recorded
                 .as_ref()
@@ -105,7 +112,7 @@ impl Sight {
             .find(|judged| judged.name == metric.label);
         let observed = judged
             .and_then(|judged| judged.comparison.as_ref())
-            .filter(|comparison| comparison.error > 0.0)
+            .filter(|comparison| comparison.error > ROUNDING)
             .map(|comparison| Outlook::of_run(test, comparison, self.examples, self.replicates));
         // The error that retrains record is not that of a slice at its share of alpha.
         let retrained = || {
@@ -113,12 +120,13 @@ impl Sight {
                 return None;
             }
             let baseline = self.baseline.as_ref()?;
-            Outlook::of_retrains(test, baseline, &metric.identity())
+            Outlook::of_retrains(test, baseline, metric)
         };
         if let Some(known) = observed.or_else(retrained) {
             return vec![known];
         }
-        if metric.kind.name != PROPORTION {
+        // Churn says nothing of clusters, and a set that is all there is has no sample.
+        if metric.kind.name != PROPORTION || !self.independent {
             return Vec::new();
         }
         let assumed = CHURNS.into_iter();
@@ -143,7 +151,7 @@ fn words(test: &TestSpec, outlook: &Outlook) -> String {
         Basis::Retrains(count, error) => {
             format!("standard error {} over {count} retrains", number(error))
         }
-        Basis::Assumed(churn) => format!("if {churn} of the answers change"),
+        Basis::Assumed(churn) => format!("if {churn} of the answers change; one replicate"),
     };
     let asked = match test.mode {
         Mode::Detect => &test.detectable_drop,
@@ -171,7 +179,9 @@ fn words(test: &TestSpec, outlook: &Outlook) -> String {
     if let Some(margin) = outlook.margin {
         cures.push(format!("margin = {}", rounded_up(margin)));
     }
-    let cures = if cures.is_empty() {
+    let cures = if cures.is_empty() && test.null == Null::Retrain {
+        "more retrains, or a larger alpha".to_owned()
+    } else if cures.is_empty() {
         "more examples or clusters".to_owned()
     } else {
         cures.join(", or ")

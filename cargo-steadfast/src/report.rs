@@ -39,7 +39,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     say!("{}", tests_table(&cases));
     let ledger = ledger(&repository.specs.suite, &repository.specs.specs);
     say!(
-        "The error budget: {} tests spend {:.6} of {}. A case fails by its own alpha alone; the adjusted p-values say which of many changes to believe, whatever fails.\n",
+        "The error budget: {} tests spend {:.6} of {}: so many false failures are expected of each model that is no worse. A case fails by its own alpha alone; the adjusted p-values say which of many changes to believe, whatever fails.\n",
         ledger.tests,
         ledger.spent,
         ledger.budget
@@ -104,21 +104,44 @@ fn tests_table(cases: &[Recorded]) -> String {
     for case in cases {
         let metrics = case.case.metrics().iter().zip(&case.judgement.metrics);
         for (spec, metric) in metrics {
-            if let (Some(test), Some(comparison)) = (&spec.test, &metric.comparison) {
-                rows.push((case, metric, test, comparison));
+            let Some(test) = &spec.test else {
+                continue;
+            };
+            if let Some(comparison) = &metric.comparison {
+                let margin = test.margin.value();
+                rows.push((
+                    case,
+                    metric,
+                    metric.name.clone(),
+                    metric.baseline,
+                    margin,
+                    comparison,
+                ));
+            }
+            if let Some(since) = &metric.anchor {
+                let name = format!("{} since the anchor", metric.name);
+                let margin = since.margin.value();
+                rows.push((
+                    case,
+                    metric,
+                    name,
+                    Some(since.value),
+                    margin,
+                    &since.comparison,
+                ));
             }
         }
     }
     if rows.is_empty() {
-        return "Nothing was compared: every outcome is that of its baseline.\n".to_owned();
+        return "No test was made: no case differs from a baseline that it could be held against.\n".to_owned();
     }
-    let p: Vec<f64> = rows.iter().map(|row| row.3.p_harm).collect();
+    let p: Vec<f64> = rows.iter().map(|row| row.5.p_harm).collect();
     let (holm, benjamini_hochberg) = (holm(&p), benjamini_hochberg(&p));
     let mut text = String::from(
         "| case | metric | baseline | now | change | limits | change / margin | p (harm) | Holm | Benjamini–Hochberg |\n\
          |---|---|---|---|---|---|---|---|---|---|\n",
     );
-    for (index, (case, metric, test, comparison)) in rows.iter().enumerate() {
+    for (index, (case, metric, name, before, margin, comparison)) in rows.iter().enumerate() {
         let limits = comparison
             .limits
             .map_or("none valid".to_owned(), |(lower, upper)| {
@@ -127,11 +150,11 @@ fn tests_table(cases: &[Recorded]) -> String {
         text.push_str(&format!(
             "| {} | {} | {} | {} | {} | {limits} | {:.2} | {} | {} | {} |\n",
             case.case.name,
-            metric.name,
-            metric.baseline.map_or("none".to_owned(), number),
+            name,
+            before.map_or("none".to_owned(), number),
             number(metric.value),
             signed(comparison.change),
-            comparison.change / test.margin.value(),
+            comparison.change / margin,
             probability(p[index]),
             probability(holm[index]),
             probability(benjamini_hochberg[index]),

@@ -25,7 +25,7 @@ pub struct Repository {
     /// Opened data sets and hashed models.
     pub context: Context,
     /// What is remembered of the examples of each data set, by its digests.
-    examples: RefCell<HashMap<String, ExamplesSeen>>,
+    examples: RefCell<HashMap<String, Option<ExamplesSeen>>>,
 }
 
 impl Repository {
@@ -77,16 +77,26 @@ impl Repository {
     }
 
     /// What a baseline of `case` remembers of its examples; `None` where a draw of them
-    /// is used, which grown data would change.
+    /// is used, which grown data would change, or where they cannot be told apart.
     pub fn examples(&self, case: &Case) -> Result<Option<ExamplesSeen>, Error> {
         if case.spec.data.limit.is_some() {
             return Ok(None);
         }
         let data = self.context.dataset(&case.spec).map_err(Error::from)?;
-        let key = format!("{} {}", data.digest(), data.ids_digest());
+        let asked = &case.spec.data;
+        let key = format!(
+            "{} {} {:?} {:?} {:?}",
+            data.digest(),
+            data.ids_digest(),
+            asked.ids,
+            asked.cluster,
+            asked.slice
+        );
         let mut known = self.examples.borrow_mut();
-        let seen = known.entry(key).or_insert_with(|| ExamplesSeen::of(&data));
-        Ok(Some(seen.clone()))
+        let seen = known
+            .entry(key)
+            .or_insert_with(|| ExamplesSeen::of(&data, asked.ids.is_some()));
+        Ok(seen.clone())
     }
 
     /// A path as people read it: from the root.

@@ -32,7 +32,8 @@ pub fn run(
         let message = format!("{}\nnothing was recorded", problems.join("\n"));
         return Err(Error::new(ErrorKind::Usage, message));
     }
-    for file in &files {
+    for (file, case) in files.iter().zip(cases) {
+        say!("{}", case.message().trim_end());
         save(repository, file)?;
         let count = file.retrains.len();
         let more = if count < FEWEST_RETRAINS {

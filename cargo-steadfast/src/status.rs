@@ -40,7 +40,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         code = code.and(match found {
             Found::Missing | Found::Stale => ExitCode::Baseline,
             Found::Unusable => ExitCode::Unavailable,
-            Found::Good | Found::Pending(_) | Found::Ignored => ExitCode::Good,
+            Found::Good | Found::Unrun | Found::Pending(_) | Found::Ignored => ExitCode::Good,
         });
     }
     let orphans = orphans(&repository)?;
@@ -83,6 +83,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
 #[derive(Clone, Copy, PartialEq)]
 enum Found {
     Good,
+    /// Its baseline is good, and no record is of this tree.
+    Unrun,
     /// With the code of its last run's verdict.
     Pending(ExitCode),
     Missing,
@@ -92,7 +94,7 @@ enum Found {
 }
 
 #[derive(Default)]
-struct Counts([usize; 6]);
+struct Counts([usize; 7]);
 
 impl Counts {
     fn add(&mut self, found: Found) {
@@ -103,15 +105,16 @@ impl Counts {
             Found::Stale => 3,
             Found::Unusable => 4,
             Found::Ignored => 5,
+            Found::Unrun => 6,
         };
         self.0[place] += 1;
     }
 
     fn words(&self) -> String {
-        let [good, pending, missing, stale, unusable, ignored] = self.0;
+        let [good, pending, missing, stale, unusable, ignored, unrun] = self.0;
         let total: usize = self.0.iter().sum();
         format!(
-            "{total} cases: {good} in order, {pending} pending, {missing} missing, {stale} stale, {unusable} unusable, {ignored} ignored"
+            "{total} cases: {good} in order, {unrun} not run on this tree, {pending} pending, {missing} missing, {stale} stale, {unusable} unusable, {ignored} ignored"
         )
     }
 }
@@ -181,7 +184,8 @@ fn examine(repository: &Repository, case: Case) -> (Found, Option<String>) {
             let code = ExitCode::of_verdict(recorded.judgement.verdict, recorded.judgement.status);
             (Found::Pending(code), Some(message))
         }
-        _ => (Found::Good, None),
+        Ok(_) => (Found::Good, None),
+        Err(_) => (Found::Unrun, None),
     }
 }
 

@@ -40,6 +40,9 @@ pub struct BaselineFile {
     /// What was accepted before, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub history: Vec<Blessing>,
+    /// The digest of the anchor that it is also held against; `None`: itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub anchor: Option<Digest>,
     /// Honest retrains of the accepted model.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub retrains: Vec<Retrain>,
@@ -250,6 +253,7 @@ impl Draft {
             environment: self.identity.environment,
             accepted: self.accepted,
             history: self.history,
+            anchor: None,
             retrains: Vec::new(),
             examples: self.examples,
             columns: pack(&self.outcomes),
@@ -274,6 +278,27 @@ impl BaselineFile {
     /// Makes the digest that of the content.
     pub fn seal(&mut self) {
         self.digest = self.content_digest();
+    }
+
+    /// Adds the metrics that `other` has and this one has not, with their columns; says
+    /// whether there were any. Both must be of the same examples.
+    pub fn add_metrics(&mut self, other: &Self) -> bool {
+        let new: Vec<BaselineMetric> = other
+            .metrics
+            .iter()
+            .filter(|metric| !self.metrics.iter().any(|known| known.name == metric.name))
+            .cloned()
+            .collect();
+        if new.is_empty() || self.counts != other.counts || self.inputs != other.inputs {
+            return false;
+        }
+        let there = |name: &str| self.columns.iter().any(|column| column.name == name);
+        let columns = other.columns.iter().filter(|column| !there(&column.name));
+        let columns: Vec<PackedColumn> = columns.cloned().collect();
+        self.metrics.extend(new);
+        self.columns.extend(columns);
+        self.seal();
+        true
     }
 
     /// This baseline in brief, for the history of the one that takes its place.
@@ -357,6 +382,9 @@ pub fn render(file: &BaselineFile) -> String {
     ];
     if !file.history.is_empty() {
         entries.push(("history", list(&file.history)));
+    }
+    if let Some(anchor) = &file.anchor {
+        entries.push(("anchor", json(anchor)));
     }
     if !file.retrains.is_empty() {
         entries.push(("retrains", list(&file.retrains)));
@@ -529,6 +557,8 @@ mod tests {
                 };
                 replicates % 3
             ];
+            file.seal();
+            file.anchor = with_score.then(|| Digest::of(b"anchor"));
             file.seal();
             let text = render(&file);
             let read = parse("baselines/x.json", &file.case, text.as_bytes()).unwrap();

@@ -39,25 +39,29 @@ pub struct ExamplesSeen {
 }
 
 impl ExamplesSeen {
-    /// What is remembered of `data`.
-    pub fn of(data: &Dataset) -> Self {
-        if is_numbered(data) {
-            return Self {
+    /// What is remembered of `data`, `named` where the examples have ids of their own;
+    /// `None` where their clusters are known by order alone.
+    pub fn of(data: &Dataset, named: bool) -> Option<Self> {
+        if !named {
+            return Some(Self {
                 all: Some(first(data, data.len())),
                 each: Vec::new(),
-            };
+            });
+        }
+        if data.clusters().is_some() {
+            return None;
         }
         let bytes: Vec<u8> = (0..data.len())
             .flat_map(|example| fingerprint(data, example))
             .collect();
         let text = STANDARD.encode(bytes);
         let lines = text.as_bytes().chunks(LINE);
-        Self {
+        Some(Self {
             all: None,
             each: lines
                 .map(|line| String::from_utf8_lossy(line).into_owned())
                 .collect(),
-        }
+        })
     }
 }
 
@@ -91,7 +95,7 @@ pub fn common(
     }
     let seen = seen?;
     if let Some(all) = &seen.all {
-        let there = is_numbered(data) && examples <= data.len() && first(data, examples) == *all;
+        let there = examples <= data.len() && first(data, examples) == *all;
         return there.then(|| Common {
             old: (0..examples).collect(),
             new: (0..examples).collect(),
@@ -115,12 +119,6 @@ pub fn common(
         new,
         of: examples,
     })
-}
-
-/// Whether examples are known by their position in the file.
-fn is_numbered(data: &Dataset) -> bool {
-    let ids = data.ids().iter().enumerate();
-    ids.into_iter().all(|(row, id)| *id == row.to_string())
 }
 
 /// The digest of the first `count` examples.
@@ -149,9 +147,19 @@ fn fingerprint(data: &Dataset, example: usize) -> [u8; FINGERPRINT] {
     bytes
 }
 
-/// Label, cluster and input of an example.
+/// Label, cluster, slice and input of an example.
 fn add(hasher: &mut Hasher, data: &Dataset, example: usize) {
     hasher.update(&(data.labels()[example] as u64).to_le_bytes());
+    // Clusters are numbered as they first appear, which appended data do not change.
+    if let Some(clusters) = data.clusters() {
+        hasher.update(&(clusters[example] as u64).to_le_bytes());
+    }
+    if let Some(slices) = data.slices() {
+        let name = data.slice_names().get(slices[example]);
+        let name = name.map_or("", String::as_str);
+        hasher.update(&(name.len() as u64).to_le_bytes());
+        hasher.update(name.as_bytes());
+    }
     let bytes: Vec<u8> = data
         .example(example)
         .iter()

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::file::BaselineFile;
-use super::folder::{Lookup, look_up, look_up_anchor};
+use super::folder::{Lookup, anchor_path, look_up, look_up_anchor};
 use super::grown::{Common, common};
 use super::tag;
 use crate::data::Dataset;
@@ -101,10 +101,7 @@ fn anchor(root: &Path, case: &Case, baseline: &BaselineFile) -> Anchor {
         .find_map(|metric| metric.test.as_ref()?.anchor.as_ref());
     let lookup = match asked.map(|anchor| &anchor.at) {
         None => return Anchor::None,
-        Some(AnchorAt::First) => match look_up_anchor(root, &case.name) {
-            Lookup::Missing => return Anchor::None,
-            other => other,
-        },
+        Some(AnchorAt::First) => return first(root, case, baseline),
         Some(AnchorAt::Tag(name)) => match tag::look_up(root, name, &case.name) {
             Ok(Lookup::Missing) => {
                 return Anchor::Absent(format!("the case has no baseline at the tag {name}"));
@@ -118,5 +115,30 @@ fn anchor(root: &Path, case: &Case, baseline: &BaselineFile) -> Anchor {
         Lookup::Found(file) => Anchor::Found { file, common: None },
         Lookup::Missing => Anchor::None,
         Lookup::Unusable(error) => Anchor::Unusable(error.to_string()),
+    }
+}
+
+/// The anchor that the baseline names: one that is not there, or is another, is no
+/// silent pass.
+fn first(root: &Path, case: &Case, baseline: &BaselineFile) -> Anchor {
+    let Some(wanted) = &baseline.anchor else {
+        return Anchor::None;
+    };
+    let path = anchor_path(&case.name);
+    let cure = format!(
+        "Restore it: git checkout -- {path} (the folder is to be committed beside the baselines); or start the count of accepted losses anew: cargo steadfast bless {} --reanchor --reason \"…\"",
+        case.name
+    );
+    match look_up_anchor(root, &case.name) {
+        Lookup::Found(file) if file.digest == *wanted => Anchor::Found { file, common: None },
+        Lookup::Found(_) => Anchor::Unusable(format!(
+            "the anchor {path} is not the one that the baseline was accepted beside. {cure}"
+        )),
+        Lookup::Missing => Anchor::Unusable(format!(
+            "the anchor {path} of the baseline is not there. {cure}"
+        )),
+        Lookup::Unusable(_) => Anchor::Unusable(format!(
+            "the anchor {path} is damaged or cannot be read. {cure}"
+        )),
     }
 }

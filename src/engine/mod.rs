@@ -30,7 +30,8 @@ use crate::outcome::ColumnSpec;
 use crate::perturb::PerturbationError;
 use crate::provenance::Identity;
 use crate::record::{Run, Slices};
-use crate::spec::{Case, MetricSpec, SpecError};
+use crate::spec::{Case, Examples, MetricSpec, Mode, SpecError};
+use crate::stats::mcnemar::fewest_harms;
 
 /// Why a case could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +110,43 @@ pub fn run(
     pooled::pool(identity, &runs).map(Arc::new)
 }
 
+/// A sample that is too small to show anything is refused, not passed whatever comes:
+/// with fewer one-sided harms than the test's floor no p-value reaches its alpha, and
+/// a floor of more than half of the examples is no test (statistics.md 6b, 2.2).
+fn check_size(case: &Case, data: &Dataset) -> Result<(), RunError> {
+    if case.spec.data.examples == Examples::Exhaustive {
+        return Ok(());
+    }
+    let clusters = data.clusters().map(|clusters| {
+        let last = clusters.iter().max();
+        last.map_or(0, |&last| last + 1)
+    });
+    let (units, what) = match clusters {
+        Some(clusters) => (clusters, "clusters"),
+        None => (data.len(), "examples"),
+    };
+    for metric in case.metrics() {
+        let Some(test) = &metric.test else {
+            continue;
+        };
+        let floor = match test.mode {
+            Mode::Detect if metric.kind.name == crate::metric::ACCURACY.name => {
+                2 * fewest_harms(test.alpha.value())
+            }
+            Mode::Detect => fewest_harms(test.alpha.value()),
+            Mode::Prove => 8,
+        };
+        if (units as u64) < floor {
+            return Err(RunError::Mismatch(format!(
+                "{units} {what} are too few for a test of {} at alpha {:.2e}, which needs {floor}: whatever the model does, nothing could be shown. Give more, or a larger alpha; or say examples = \"exhaustive\" where these are all there are, mark them [critical], or give the metric report_only = true",
+                metric.label,
+                test.alpha.value()
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// What is marked critical must be there: else nothing would be guarded.
 fn check_critical(case: &Case, data: &Dataset) -> Result<(), RunError> {
     let Some(critical) = &case.spec.critical else {
@@ -153,6 +191,7 @@ fn cell(
     let perturbation = identity::resolve(cell, &data, context.registry())?;
     perturbation.check(data.shape())?;
     check_critical(case, &data)?;
+    check_size(case, &data)?;
     enough_of_each_class(case, &data)?;
     let identity = identity::identify(case, &data, context)?;
     let replicates = if perturbation.stochastic() {

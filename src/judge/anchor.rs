@@ -51,7 +51,7 @@ impl AnchorJudgement {
         Self {
             accepted: anchor.accepted.clone(),
             value,
-            drifted: (harm || both && gain) && !comparison.too_few_replicates,
+            drifted: harm || both && gain,
             comparison,
             margin: asked.margin.clone(),
             steps: steps(&spec.label, anchor, baseline),

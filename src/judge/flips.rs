@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
+use crate::baseline::Common;
 use crate::outcome::{CORRECT, Outcomes};
 use crate::record::Run;
-use crate::spec::Case;
+use crate::spec::{Case, CriticalSpec};
 
 /// Critical examples that a message lists.
 const LISTED: usize = 10;
@@ -43,34 +44,73 @@ impl Flips {
     }
 }
 
+/// Whether the spec marks an example of a run as critical.
+fn is_critical(critical: &CriticalSpec, run: &Run, example: usize) -> bool {
+    let slice = run.slices.as_ref().and_then(|slices| {
+        let number = *slices.of.get(example)?;
+        slices.names.get(number as usize)
+    });
+    critical.examples.contains(&run.id(example))
+        || slice.is_some_and(|name| critical.slices.contains(name))
+}
+
+/// Ids, the first of many.
+fn listed(ids: &[String]) -> String {
+    let first = ids.iter().take(LISTED).cloned().collect::<Vec<_>>();
+    let more = if ids.len() > LISTED {
+        format!(", … ({} in all)", ids.len())
+    } else {
+        String::new()
+    };
+    format!("{}{more}", first.join(", "))
+}
+
 /// What is to be said of the critical examples of which a replicate was right and is
 /// wrong; `None` where there is none.
 pub fn critical(case: &Case, run: &Run, flips: Option<&Flips>) -> Option<String> {
     let critical = case.spec.critical.as_ref()?;
-    let ids: HashSet<&str> = critical.examples.iter().map(String::as_str).collect();
-    let in_slice = |example: usize| {
-        let name = run.slices.as_ref().and_then(|slices| {
-            let number = *slices.of.get(example)?;
-            slices.names.get(number as usize)
-        });
-        name.is_some_and(|name| critical.slices.contains(name))
-    };
-    let wrong: Vec<String> = flips?
-        .wrong
-        .iter()
-        .filter(|&&example| ids.contains(run.id(example).as_str()) || in_slice(example))
+    let wrong = flips?.wrong.iter();
+    let wrong: Vec<String> = wrong
+        .filter(|&&example| is_critical(critical, run, example))
         .map(|&example| run.id(example))
         .collect();
-    let first = wrong.iter().take(LISTED).cloned().collect::<Vec<_>>();
-    let more = if wrong.len() > LISTED {
-        format!(", … ({} in all)", wrong.len())
-    } else {
-        String::new()
-    };
     (!wrong.is_empty()).then(|| {
         format!(
-            "critical examples were right and are wrong: {}{more}",
-            first.join(", ")
+            "critical examples were right and are wrong: {}",
+            listed(&wrong)
+        )
+    })
+}
+
+/// What is to be said of the critical examples of a run that are wrong without having
+/// flipped: they were wrong in the baseline, or are not in it.
+pub fn standing(
+    case: &Case,
+    run: &Run,
+    flips: Option<&Flips>,
+    common: Option<&Common>,
+) -> Option<String> {
+    let critical = case.spec.critical.as_ref()?;
+    let correct = run.outcomes.column(CORRECT)?;
+    let flipped: HashSet<usize> = flips
+        .into_iter()
+        .flat_map(|flips| &flips.wrong)
+        .filter_map(|&example| match common {
+            None => Some(example),
+            Some(common) => common.new.get(example).copied(),
+        })
+        .collect();
+    let rows = correct.values.chunks(run.outcomes.replicates.max(1));
+    let wrong: Vec<String> = rows
+        .enumerate()
+        .filter(|(example, rows)| rows.contains(&0) && !flipped.contains(example))
+        .filter(|(example, _)| is_critical(critical, run, *example))
+        .map(|(example, _)| run.id(example))
+        .collect();
+    (!wrong.is_empty()).then(|| {
+        format!(
+            "critical examples are wrong, and were not right in the baseline: {}",
+            listed(&wrong)
         )
     })
 }

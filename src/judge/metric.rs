@@ -177,7 +177,13 @@ impl Question<'_> {
             comparison,
             (beside.file, self.beside.file),
         );
-        let judgement = if since.drifted {
+        let judgement = if since.drifted && since.comparison.too_few_replicates {
+            let rule = "harm since the anchor is shown, beyond its margin, but fewer than 5 shared draws are too few to fail by";
+            match judgement.status {
+                Status::Fail => judgement,
+                _ => judgement.decided(Verdict::Drifted, Status::Warn, rule),
+            }
+        } else if since.drifted {
             let rule = "harm since the anchor is shown (p ≤ alpha), beyond the anchor's margin";
             judgement.decided(Verdict::Drifted, Status::Fail, rule)
         } else {

@@ -37,7 +37,7 @@ use crate::record::Run;
 use crate::spec::Case;
 use crate::verdict::{Status, Verdict};
 use equality::{Equality, equality};
-use flips::{critical, flips};
+use flips::{critical, flips, standing};
 
 /// What was found about a case.
 #[derive(Clone, Debug)]
@@ -48,6 +48,9 @@ pub struct Judgement {
     pub status: Status,
     /// Why, where the metrics do not say it, and what else is worth knowing.
     pub notes: Vec<String>,
+    /// What a pass must not hide: data that grew, a guard that is away, critical
+    /// examples that are wrong.
+    pub cautions: Vec<String>,
     /// Each metric, in the order of the spec.
     pub metrics: Vec<MetricJudgement>,
     /// Which examples became wrong or right; `None` where it is not kept. The
@@ -60,8 +63,11 @@ pub fn judge(case: &Case, run: &Run, references: &References) -> Judgement {
     match &references.baseline {
         Lookup::Missing => plain(case, run, Verdict::Missing, "no baseline yet".to_owned()),
         Lookup::Unusable(error) => plain(case, run, Verdict::Error, error.to_string()),
-        Lookup::Found(baseline) => against(case, run, baseline, references)
-            .unwrap_or_else(|(verdict, note)| plain(case, run, verdict, note)),
+        Lookup::Found(baseline) => {
+            against(case, run, baseline, references).unwrap_or_else(|(verdict, note)| {
+                beside_stated(plain(case, run, verdict, note), baseline)
+            })
+        }
     }
 }
 
@@ -72,10 +78,29 @@ fn plain(case: &Case, run: &Run, verdict: Verdict, note: String) -> Judgement {
         verdict,
         status: Status::Fail,
         notes: vec![note],
+        cautions: Vec::new(),
         metrics: metrics
             .map(|spec| MetricJudgement::plain(spec, run, verdict))
             .collect(),
         flips: None,
+    }
+}
+
+/// The same beside a baseline that cannot be compared with: its values are shown as it
+/// states them.
+fn beside_stated(judgement: Judgement, baseline: &BaselineFile) -> Judgement {
+    let metrics = judgement.metrics.into_iter().map(|metric| {
+        let mut stated = baseline.metrics.iter();
+        MetricJudgement {
+            baseline: stated
+                .find(|stated| stated.name == metric.name)
+                .map(|stated| stated.value),
+            ..metric
+        }
+    });
+    Judgement {
+        metrics: metrics.collect(),
+        ..judgement
     }
 }
 
@@ -95,7 +120,7 @@ impl<'a> Beside<'a> {
         if common.is_none() && file.inputs_digest != run.identity.inputs_digest {
             let fields = differing_fields(&file.inputs, &run.identity.inputs);
             let note = format!(
-                "the baseline was made from other inputs: {}",
+                "the baseline was made from other inputs, so that nothing was tested: {}",
                 fields.join("; ")
             );
             return Err((Verdict::Stale, note));
@@ -129,9 +154,9 @@ fn against(
 ) -> Result<Judgement, (Verdict, String)> {
     let common = references.common.as_ref();
     let beside = Beside::new(baseline, run, common)?;
-    let mut notes = Vec::new();
+    let (mut notes, mut cautions) = (Vec::new(), Vec::new());
     if let Some(common) = common {
-        notes.push(format!(
+        cautions.push(format!(
             "the data changed: judged on the {} examples that the baseline has of its {}, of {} now",
             common.old.len(),
             common.of,
@@ -142,11 +167,11 @@ fn against(
         Anchor::None => None,
         Anchor::Found { file, common } => Some(Beside::new(file, run, common.as_ref())?),
         Anchor::Absent(reason) => {
-            notes.push(format!("not compared with an anchor: {reason}"));
+            cautions.push(format!("harm since the anchor cannot be seen: {reason}"));
             None
         }
         Anchor::Incomparable(reason) => {
-            notes.push(format!(
+            cautions.push(format!(
                 "harm since the anchor cannot be seen: {reason}. bless --reanchor, or a later tag, makes a new one"
             ));
             None
@@ -190,10 +215,12 @@ fn against(
         worst(&metrics, equality)
     };
     let status = match references.anchor {
-        Anchor::Incomparable(_) => status.max(Status::Warn),
+        // A guard that is away is no silent pass.
+        Anchor::Incomparable(_) | Anchor::Absent(_) => status.max(Status::Warn),
         _ => status,
     };
     notes.extend(critical);
+    cautions.extend(standing(case, run, flips.as_ref(), common));
     match (verdict, equality) {
         (Verdict::Nondeterministic, _) => notes.push(
             "model, data, spec, algorithms and environment are the same, and the outcomes are not: the model answers differently from run to run. Find the source of randomness, or set [model] stochastic = true".to_owned(),
@@ -209,6 +236,7 @@ fn against(
         verdict,
         status,
         notes,
+        cautions,
         metrics,
         flips: flips.map(|flips| match common {
             None => flips,

@@ -3,8 +3,10 @@
 
 use super::compare::Comparison;
 use crate::baseline::BaselineFile;
-use crate::spec::{Mode, Null, TestSpec};
+use crate::metric::ACCURACY;
+use crate::spec::{MetricSpec, Mode, Null, TestSpec};
 use crate::stats::distribution::normal_quantile;
+use crate::stats::mcnemar::fewest_harms;
 use crate::stats::power::{Test, pairs_to_prove, smallest_beyond_margin};
 
 /// The share of examples that two equally good models answer differently, where
@@ -67,8 +69,11 @@ impl Outlook {
         Self {
             smallest,
             needed: comparison.needed,
-            // A slice is judged at its share of alpha, which is not known here.
-            margin: known.margin.filter(|_| comparison.slice.is_none()),
+            // A slice is judged at its share of alpha, which is not known here, and the
+            // spread of retrains is not one of examples.
+            margin: known
+                .margin
+                .filter(|_| comparison.slice.is_none() && comparison.retrains.is_none()),
             replicates: comparison
                 .replicate_share
                 .and_then(|share| more_replicates(test, error, share, replicates)),
@@ -77,7 +82,12 @@ impl Outlook {
     }
 
     /// From the retrains that a baseline records; `None` where there is none.
-    pub fn of_retrains(test: &TestSpec, baseline: &BaselineFile, identity: &str) -> Option<Self> {
+    pub fn of_retrains(
+        test: &TestSpec,
+        baseline: &BaselineFile,
+        spec: &MetricSpec,
+    ) -> Option<Self> {
+        let identity = spec.identity();
         let squares: Vec<f64> = baseline
             .retrains
             .iter()
@@ -91,7 +101,34 @@ impl Outlook {
         }
         let error = (squares.iter().sum::<f64>() / count as f64).sqrt();
         let basis = Basis::Retrains(count, error);
-        Some(Self::of_error(test, error, baseline.counts.n, basis))
+        let examples = baseline.counts.n;
+        let known = Self::of_error(test, error, examples, basis);
+        if test.mode == Mode::Detect
+            && test.null == Null::Retrain
+            && let Some(spread) = super::retrain::spread(spec, baseline)
+        {
+            // What the spread of retrains hides, no number of examples shows.
+            let smallest = super::retrain::smallest(test, &spread);
+            return Some(Self {
+                smallest: Some(known.smallest.unwrap_or(0.0).max(smallest)),
+                needed: None,
+                margin: None,
+                ..known
+            });
+        }
+        // Fewer flips than the floor show nothing, whatever their error.
+        let floor = fewest_harms(question(test).alpha) as f64 / examples.max(1) as f64;
+        let floored = test.mode == Mode::Detect && spec.kind.name == ACCURACY.name;
+        Some(Self {
+            smallest: known.smallest.map(|smallest| {
+                if floored {
+                    smallest.max(floor)
+                } else {
+                    smallest
+                }
+            }),
+            ..known
+        })
     }
 
     /// Of a proportion over `examples` independent rows, of which `churn` are answered
@@ -141,6 +178,20 @@ impl Outlook {
         let reach = (z_alpha + z_power) * error;
         let allowed = allowed_error(test);
         let more = (error / allowed) * (error / allowed);
+        if test.mode == Mode::Prove {
+            // The variance at the margin and the floor are in the number of pairs.
+            let n = examples as f64;
+            let churn = error * error * n;
+            let needed = |margin| pairs_to_prove(asked.alpha, asked.power, margin, churn);
+            let margin = smallest(0.5, |margin| needed(margin) <= n);
+            return Self {
+                smallest: margin,
+                needed: Some(needed(asked.margin).ceil() as u64),
+                replicates: None,
+                margin,
+                basis,
+            };
+        }
         let (smallest, margin) = match (test.mode, test.null) {
             (Mode::Prove, _) => (reach, reach),
             (Mode::Detect, Null::Margin) => (

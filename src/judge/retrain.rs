@@ -8,11 +8,12 @@
 //! paired test against the baseline as well, so that nothing fails that would pass
 //! without.
 
-use super::compare::Comparison;
+use super::compare::{Comparison, alpha_side};
 use crate::baseline::BaselineFile;
 use crate::spec::{Direction, MetricSpec, TestSpec};
 use crate::stats::distribution::{normal_quantile, t_quantile};
 use crate::stats::prediction::one_more;
+use crate::stats::shared::Estimate;
 
 /// Retrains without which their spread is not known: harm is then tested as if
 /// `null` were `"no_harm"`.
@@ -27,23 +28,10 @@ pub fn widen(
     value: f64,
 ) {
     let identity = spec.identity();
-    // Once a retrain, whatever the number of tests of the same metric.
-    let mut accepted: Vec<f64> = baseline
-        .retrains
-        .iter()
-        .filter_map(|retrain| {
-            let metrics = &mut retrain.metrics.iter();
-            metrics.find(|metric| metric.identity == identity)
-        })
-        .map(|metric| metric.value)
-        .collect();
-    comparison.retrains = Some(accepted.len());
-    if accepted.len() < FEWEST_RETRAINS {
+    comparison.retrains = Some(retrained(&identity, baseline).len());
+    let Some(accepted) = accepted(&identity, baseline) else {
         return;
-    }
-    let own = &mut baseline.metrics.iter();
-    let own = own.find(|metric| metric.identity == identity);
-    accepted.extend(own.map(|metric| metric.value));
+    };
     let sign = match test.direction {
         Direction::Higher => -1.0,
         Direction::Lower | Direction::Both => 1.0,
@@ -57,8 +45,50 @@ pub fn widen(
     comparison.p_gain = comparison.p_gain.max(1.0 - found.p_harm());
     comparison.harm_exceeds_margin &= -found.estimate > margin;
     comparison.gain_exceeds_margin &= found.estimate > margin;
-    let critical = t_quantile(1.0 - comparison.alpha_side, found.degrees);
-    let power = normal_quantile(test.power.value());
-    let smallest = ((critical + power) * found.error).max(margin + power * found.error);
+    let smallest = smallest(test, &found);
     comparison.detectable = comparison.detectable.map(|known| known.max(smallest));
+    if smallest > test.detectable_drop.value() {
+        // The spread of retrains is not what more examples would lessen.
+        comparison.needed = None;
+    }
+}
+
+/// The values of a metric in the recorded retrains, one each whatever the number of
+/// tests of the metric.
+fn retrained(identity: &str, baseline: &BaselineFile) -> Vec<f64> {
+    let retrains = baseline.retrains.iter();
+    retrains
+        .filter_map(|retrain| {
+            let metrics = &mut retrain.metrics.iter();
+            metrics.find(|metric| metric.identity == identity)
+        })
+        .map(|metric| metric.value)
+        .collect()
+}
+
+/// The same with the baseline's own; `None` where there are too few.
+fn accepted(identity: &str, baseline: &BaselineFile) -> Option<Vec<f64>> {
+    let mut accepted = retrained(identity, baseline);
+    if accepted.len() < FEWEST_RETRAINS {
+        return None;
+    }
+    let own = &mut baseline.metrics.iter();
+    let own = own.find(|metric| metric.identity == identity);
+    accepted.extend(own.map(|metric| metric.value));
+    Some(accepted)
+}
+
+/// How far one more retrain would lie from the accepted ones; `None` where there are
+/// too few.
+pub fn spread(spec: &MetricSpec, baseline: &BaselineFile) -> Option<Estimate> {
+    let accepted = accepted(&spec.identity(), baseline)?;
+    one_more(*accepted.last()?, &accepted)
+}
+
+/// The smallest harm that is seen beyond that spread with the asked power.
+pub fn smallest(test: &TestSpec, spread: &Estimate) -> f64 {
+    let critical = t_quantile(1.0 - alpha_side(test), spread.degrees);
+    let power = normal_quantile(test.power.value());
+    let beyond = test.margin.value() + power * spread.error;
+    ((critical + power) * spread.error).max(beyond)
 }

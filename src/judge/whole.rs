@@ -69,6 +69,15 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
 
     let has_limits = pair.spec.kind.has_limits;
     let sampling = Sampling::of(pair, &sums, observed);
+    // Exchanging records is exact where the two models' records are exchangeable. Two
+    // models may be as badly calibrated in opposite ways: an error that does not take
+    // them for exchangeable must agree (docs/statistics.md).
+    let (p_harm, p_gain) = if has_limits {
+        (p_harm, p_gain)
+    } else {
+        let gain = sampling.p_above(0.0);
+        (p_harm.max(1.0 - gain), p_gain.max(gain))
+    };
     let limits = has_limits.then(|| sampling.limits(alpha));
     let m = pair.margin();
     // Resampling no change at all gives limits of no width: they prove nothing

@@ -214,7 +214,39 @@ mod tests {
                 "{}: {limits:?} {expected:?}",
                 case["statistic"]
             );
+            // Bootstrap medians are ties, of which a limit says no one p-value.
+            if case["statistic"] != "median" {
+                let acceleration = acceleration(&left_out);
+                let accelerated = Accelerated::new(estimate, bootstrap, acceleration);
+                assert!(close(accelerated.p_above(expected[0]), alpha));
+                assert!(close(accelerated.p_above(expected[1]), 1.0 - alpha));
+            }
         }
+    }
+
+    /// Values 1 to 99 about 50: no bias, and p without acceleration is the share below.
+    #[test]
+    fn p_values_of_an_even_distribution() {
+        let p = |acceleration: f64, value: f64| {
+            let values = (1..=99).rev().map(f64::from).collect();
+            Accelerated::new(50.0, values, acceleration).p_above(value)
+        };
+        assert!(close(p(0.0, 25.5), 24.5 / 98.0) && close(p(0.0, 80.0), 79.0 / 98.0));
+        // By hand: z / (1 + a z) of z = Φ⁻¹(1/4) = −0.6744898.
+        let z = -0.674_489_750_196_081_7;
+        assert!(close(p(0.1, 25.5), normal_cdf(z / (1.0 + 0.1 * z))));
+        // No p-value is smaller than the draws resolve, below and above all values, and
+        // where the acceleration is so strong that no alpha has its limit there.
+        for acceleration in [-0.1, 0.0, 0.1] {
+            assert_eq!((p(acceleration, 0.5), p(acceleration, 99.5)), (0.01, 0.99));
+        }
+        assert_eq!((p(0.5, 1.5), p(-0.5, 98.5)), (0.01, 0.99));
+        // Values that are all one: the estimate is all that is known.
+        let one = Accelerated::new(3.0, vec![2.0; 4], 0.0);
+        assert_eq!(
+            [2.5, 3.0, 3.5].map(|value| one.p_above(value)),
+            [0.2, 0.8, 0.8]
+        );
     }
 
     /// Only one side of the estimate, and a cluster so far off that the acceleration

@@ -442,6 +442,9 @@ mod tests {
                 (f64::NEG_INFINITY, f64::INFINITY)
             );
         }
+        // Two values have a spread: all limits are among them.
+        let two = bca_mean(&[0.25, 0.75], 100, 0.05, 1, "");
+        assert_eq!((two.lower, two.upper), (0.25, 0.75));
         let none = bca_mean(&[0.0; 50], 100, 0.05, 1, "");
         assert_eq!((none.lower, none.upper), (0.0, 0.0));
     }

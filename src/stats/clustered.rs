@@ -197,8 +197,80 @@ mod tests {
             close(limits.upper, expected("rao_scott_tango_upper")),
             "{limits:?}"
         );
-        // By hand: two clusters' worth of whole flips is no narrower than their size.
         assert_eq!(mean.clusters, case["G"].as_u64().unwrap() as usize);
+        // Sizes 3, 2, 4, 1, 2, 3, 1 and 4: the squares add up to 60, of 20² rows.
+        assert!(close(mean.concentration, 60.0 / 400.0));
+        // The limits and their p-values are one another's.
+        assert!(close(mean.p_above(limits.lower), 0.05));
+        assert!(close(mean.p_above(limits.upper), 0.95));
+        // Bonett & Price's limit of the effective counts.
+        let [b, c, n] = ["b_eff", "c_eff", "n_eff"].map(expected);
+        let difference = (c - b) / (n + 2.0);
+        let variance = ((b + c + 2.0) / (n + 2.0) - difference * difference) / (n + 2.0);
+        let upper = difference + expected("t_crit_05") * variance.sqrt();
+        assert!(close(mean.adjusted_upper(0.05), upper));
+        assert!(close(mean.adjusted_p_below(upper), 0.05));
+        assert!(close(mean.adjusted_p_below(2.0 * difference - upper), 0.95));
+
+        // In units of a third, which is the range of a score then, all is three times as large.
+        let tripled: Vec<f64> = differences.iter().map(|d| 3.0 * d).collect();
+        let mean = super::mean(&tripled, 3.0, Some(&clusters));
+        assert!(close(mean.estimate, 3.0 * expected("mean")));
+        assert!(close(mean.error, 3.0 * expected("se")));
+        assert!(close(mean.design_effect, expected("deff")));
+        let scaled = mean.limits(0.05);
+        assert!(close(scaled.lower, 3.0 * limits.lower) && close(scaled.upper, 3.0 * limits.upper));
+        assert!(close(mean.p_above(3.0 * limits.lower), 0.05));
+        assert_eq!(mean.p_above(-3.0), 0.0);
+        assert!(mean.p_above(-2.0) > 0.0);
+        assert!(close(mean.adjusted_upper(0.05), 3.0 * upper));
+        assert!(close(mean.adjusted_p_below(3.0 * upper), 0.05));
+    }
+
+    /// Flips that cancel within their clusters show no variance; where few clusters have
+    /// any, that counts for nothing.
+    #[test]
+    fn few_clusters_with_a_difference_are_guarded() {
+        let design_effect = |pairs: &[(f64, u32)]| {
+            let (differences, clusters): (Vec<f64>, Vec<u32>) = pairs.iter().copied().unzip();
+            let found = mean(&differences, LARGEST, Some(&clusters));
+            assert_eq!((found.estimate, found.error), (0.0, 0.0));
+            (found.design_effect, found.concentration)
+        };
+        // Sizes 4, 2, 1 and 1: Σ n² = 22 of N = 8.
+        let uneven = [-1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+            .into_iter()
+            .zip([6, 6, 6, 6, 2, 2, 4, 5])
+            .collect::<Vec<_>>();
+        assert_eq!(design_effect(&uneven), (22.0 / 8.0, 22.0 / 64.0));
+        // Clusters of two, of which four differ, or five: enough.
+        let even = |differing: u32| -> Vec<(f64, u32)> {
+            (0..6)
+                .flat_map(|c| {
+                    if c < differing {
+                        [(-1.0, c), (1.0, c)]
+                    } else {
+                        [(0.0, c); 2]
+                    }
+                })
+                .collect()
+        };
+        assert_eq!(design_effect(&even(4)), (2.0, 1.0 / 6.0));
+        assert_eq!(design_effect(&even(5)), (1.0, 1.0 / 6.0));
+    }
+
+    #[test]
+    fn equal_differences_have_no_variance() {
+        // Sevenths of a sum of tenths are not tenths.
+        for value in [0.1, -0.1] {
+            let found = mean(&[value; 7], LARGEST, None);
+            assert_eq!((found.error, found.design_effect), (0.0, 1.0));
+            assert!(found.limits(0.05).lower < value && value < found.limits(0.05).upper);
+        }
+        assert_eq!(mean(&[-1.0], LARGEST, None).error, 0.0);
+        // Tiny ones that differ have: s² = 1e-26, of four.
+        let tiny = mean(&[1e-13, 2e-13, 3e-13], LARGEST, None);
+        assert!((tiny.error / (1e-26_f64 / 3.0).sqrt() - 1.0).abs() < 1e-9);
     }
 
     #[test]

@@ -340,6 +340,10 @@ mod tests {
         // differ have.
         let large = components(Array3::from_elem((3, 5, 7), 1e9 / 3.0).view()).unwrap();
         assert_eq!(large.sums, Sources::default());
+        // A billionth of the scores is no rounding: half of it to either side, 8 times.
+        let slight = Array3::from_shape_fn((2, 2, 2), |(i, _, _)| 1.0 + 1e-9 * i as f64);
+        let slight = components(slight.view()).unwrap();
+        assert!((slight.sums.model / (8.0 * 0.25e-18) - 1.0).abs() < 1e-5);
         let ramp = |scale: f64| {
             let scores = Array3::from_shape_fn((3, 5, 7), |(i, j, k)| {
                 scale * (i * j + 2 * k + i * j * k) as f64

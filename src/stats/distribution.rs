@@ -447,6 +447,15 @@ mod tests {
             let arcsine = 2.0 / PI * libm::asin(libm::sqrt(x));
             assert!(near(beta_cdf(x, 0.5, 0.5), arcsine, 1e-13), "{x}");
         }
+        // Their quantiles, on either side of a half: p^(1/a) and 1 − (1 − p)^(1/b).
+        for p in [1e-9, 0.025, 0.3, 0.5, 0.7, 0.975, 1.0 - 1e-9] {
+            for a in [0.5, 1.0, 3.0, 250.0] {
+                let power = libm::exp(libm::log(p) / a);
+                assert!(near(beta_quantile(p, a, 1.0), power, 1e-13), "{p} {a}");
+                let rest = -libm::expm1(libm::log1p(-p) / a);
+                assert!(near(beta_quantile(p, 1.0, a), rest, 1e-13), "{p} {a}");
+            }
+        }
         // Symmetric shapes have their median in the middle, however large.
         for a in [0.01, 0.5, 1.0, 30.0, 1e4, 1e7, 1e8] {
             assert!((beta_cdf(0.5, a, a) - 0.5).abs() < 1e-11, "{a}");
@@ -456,8 +465,10 @@ mod tests {
         assert_eq!(beta_cdf(1.0, 2.0, 3.0), 1.0);
         assert_eq!(beta_quantile(0.0, 2.0, 3.0), 0.0);
         assert_eq!(beta_quantile(1.0, 2.0, 3.0), 1.0);
-        assert_eq!(beta_quantile(0.3, 0.0, 3.0), 0.0);
-        assert_eq!(beta_quantile(0.3, 2.0, 0.0), 1.0);
+        for p in [0.3, 0.7] {
+            assert_eq!(beta_quantile(p, 0.0, 3.0), 0.0);
+            assert_eq!(beta_quantile(p, 2.0, 0.0), 1.0);
+        }
     }
 
     #[test]
@@ -547,6 +558,7 @@ mod tests {
         }
         assert_eq!(binomial_cdf(4, 5, 1.0), 0.0);
         assert_eq!(binomial_cdf(0, 5, 0.0), 1.0);
+        assert!(near(binomial_upper_tail(5, 5, 0.3), 0.002_43, 1e-14));
         assert_eq!(half_binomial_upper_tail(6, 5), 0.0);
         assert_eq!(half_binomial_upper_tail(5, 5), 1.0 / 32.0);
         assert_eq!(half_binomial_upper_tail(1, 1), 0.5);

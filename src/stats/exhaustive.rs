@@ -55,5 +55,16 @@ mod tests {
         let one = fixed_set(&[-1.0, 0.0, 0.0, 0.0, 0.0, 0.0], 2);
         assert!((one.error - 0.5 / 3.0).abs() < 1e-12);
         assert!((one.degrees - 1.0).abs() < 1e-12);
+        assert_eq!(fixed.degrees, 1.0);
+        // Means 1, 2 and 2, variances 3, 1 and 7: √(11 / 3) / 3, with 11² · 2 / (9 + 1 + 49)
+        // degrees of freedom.
+        let three = fixed_set(&[0.0, 0.0, 3.0, 1.0, 2.0, 3.0, 0.0, 1.0, 5.0], 3);
+        assert!((three.estimate - 5.0 / 3.0).abs() < 1e-12);
+        assert!((three.error - (11.0_f64 / 3.0).sqrt() / 3.0).abs() < 1e-12);
+        assert!((three.degrees - 242.0 / 59.0).abs() < 1e-12);
+        // One replicate: the mean is exact.
+        let single = fixed_set(&[-1.0, 0.0, 0.5], 1);
+        assert!((single.estimate + 0.5 / 3.0).abs() < 1e-12);
+        assert_eq!((single.error, single.degrees), (0.0, 1.0));
     }
 }

@@ -125,6 +125,11 @@ mod tests {
         assert!(close(jackknife.p_above(7.0, limits.lower), 0.05));
         let two = Jackknife::new(&[0.0, 2.0], None).limits(7.0, 0.05);
         assert!(close(two.upper, 7.0 + 6.313_751_514_675_043));
+        // One degree of freedom: Cauchy's, a quarter of which is below −1.
+        assert!(close(
+            Jackknife::new(&[0.0, 2.0], None).p_above(7.0, 6.0),
+            0.25
+        ));
         let one = Jackknife::new(&[0.0], None);
         let limits = one.limits(7.0, 0.05);
         assert_eq!(
@@ -132,6 +137,12 @@ mod tests {
             (f64::NEG_INFINITY, f64::INFINITY)
         );
         assert_eq!((one.error, one.p_above(7.0, 0.0)), (0.0, 1.0));
+    }
+
+    #[test]
+    fn without_error_the_answer_is_certain() {
+        let p = |distance| t_p_above(distance, 0.0, 4.0);
+        assert_eq!([p(1.0), p(0.0), p(-1.0)], [0.0, 1.0, 1.0]);
     }
 
     #[test]

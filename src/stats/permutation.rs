@@ -6,6 +6,9 @@ use crate::seed::Stream;
 /// The fewest draws of any sampled test.
 const FEWEST: u64 = 9_999;
 
+/// The most: below an alpha of 1e-5 nothing is shown by sampling, and said so.
+const MOST: u64 = 2_000_000;
+
 /// A sampled p-value cannot fall below 1 / (draws + 1): that is this many times
 /// smaller than the alpha that it is held against (statistics.md 2.4).
 const RESOLUTION: f64 = 20.0;
@@ -15,11 +18,11 @@ const RESOLUTION: f64 = 20.0;
 const ENOUGH: u64 = 50;
 
 /// The number of draws of a test at `alpha`: the smallest B with 1 / (B + 1) at
-/// most alpha / 20, and no fewer than 9,999.
+/// most alpha / 20, no fewer than 9,999 and no more than 2,000,000.
 pub fn draws_for(alpha: f64) -> u64 {
     let needed = (RESOLUTION / alpha).ceil() - 1.0;
     if needed.is_finite() {
-        (needed as u64).clamp(FEWEST, 100_000_000)
+        (needed as u64).clamp(FEWEST, MOST)
     } else {
         FEWEST
     }
@@ -116,6 +119,40 @@ mod tests {
             let full = (1 + exceeding) as f64 / (1 + draws_for(alpha)) as f64;
             assert_eq!(p <= alpha, full <= alpha, "every {every}: {p} {full}");
         }
+        // A test at .05 rejects with up to 499 of 9,999, and stops at 501; at .0005 with
+        // up to 19, and 50 are enough to know a p-value by.
+        for (alpha, enough) in [(0.05, 501), (0.0005, 50)] {
+            let mut drawn = 0;
+            let p = sequential_p(alpha, || {
+                drawn += 1;
+                if drawn % 3 == 0 {
+                    Count::Exceeds
+                } else {
+                    Count::Falls
+                }
+            });
+            assert_eq!((drawn, p), (3 * enough, 1.0 / 3.0));
+        }
+    }
+
+    /// Where only the last draws exceed: 499 are 5 %, 500 are one too many, and of 513
+    /// the 499th is at draw 9,985, where stopping would call them 4.998 %.
+    #[test]
+    fn late_draws_count() {
+        let p_of_last = |exceeding: u64| {
+            let mut drawn = 0;
+            sequential_p(0.05, || {
+                drawn += 1;
+                if drawn > 9_999 - exceeding {
+                    Count::Exceeds
+                } else {
+                    Count::Falls
+                }
+            })
+        };
+        assert_eq!(p_of_last(499), 0.05);
+        assert_eq!(p_of_last(500), 501.0 / 10_000.0);
+        assert_eq!(p_of_last(513), 501.0 / 9_987.0);
     }
 
     #[test]
@@ -130,6 +167,7 @@ mod tests {
         // What differs from the observation by rounding is as bad.
         let tied = |_: &[u64]| -64.0 + 3e-11;
         assert_eq!(swap_p(64, -64.0, 0.05, &mut stream, tied), 1.0);
+        assert_eq!(swap_p(64, 0.0, 0.05, &mut stream, |_| 5e-13), 1.0);
         let better = |_: &[u64]| -64.0 + 1e-10;
         assert!(swap_p(64, -64.0, 0.05, &mut stream, better) < 0.001);
         assert_eq!(least_swap_p(3, 0.05), 0.125);

@@ -287,6 +287,21 @@ mod tests {
         assert_eq!(test.smallest_drop(0, 0.05), None);
         // The floor: 11 harms at this alpha.
         assert!(test.smallest_drop(100, 0.0).unwrap() >= 0.1);
+        // No number shows what does not exceed the margin, or no harm.
+        let needed = |margin, drop| Test { margin, ..test }.pairs_needed(drop, 0.05);
+        assert_eq!((needed(0.02, 0.01), needed(-0.01, 0.0)), (None, None));
+        // Even a drop to nothing is 0.2 beyond this margin: (.8416 / .2)² = 17.7 pairs.
+        let far = Test {
+            margin: 0.8,
+            ..test
+        };
+        assert_eq!(
+            (
+                far.smallest_drop(17, 0.0),
+                far.smallest_drop(18, 0.0).is_some()
+            ),
+            (None, true)
+        );
     }
 
     #[test]

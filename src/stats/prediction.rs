@@ -41,6 +41,10 @@ mod tests {
         assert_eq!(found.degrees, 4.0);
         assert!((found.p_harm() - 0.05).abs() < 1e-8, "{}", found.p_harm());
         assert_eq!(one_more(0.0, &[1.0]), None);
+        // Two are enough: s² = 1/2, and one degree of freedom.
+        let two = one_more(0.0, &[1.0, 2.0]).unwrap();
+        assert_eq!((two.estimate, two.degrees), (-1.5, 1.0));
+        assert!((two.error - f64::sqrt(0.5 * 1.5)).abs() < 1e-12);
     }
 
     #[test]

@@ -352,6 +352,23 @@ mod tests {
         }
     }
 
+    /// Blocks of four of eight start at five places: the first value and the last are in
+    /// one each, and in 1 − (4/5)² of the resamples of two blocks.
+    #[test]
+    fn blocks_reach_both_ends() {
+        for end in [0, 7] {
+            let mut slow = [1.0; 8];
+            slow[end] = 2.0;
+            let found = log_ratio_limits(&[1.0; 8], &slow, 1.0, 0.2, 1000, 3, "").unwrap();
+            assert_eq!(
+                (found.limits.lower, found.limits.upper),
+                (0.0, libm::log(2.0))
+            );
+            let rarer = log_ratio_limits(&[1.0; 8], &slow, 1.0, 0.45, 1000, 3, "").unwrap();
+            assert_eq!(rarer.limits.upper, 0.0);
+        }
+    }
+
     proptest! {
         #[test]
         fn ranks_are_the_definition(n in 1u64..120, q in 0.01..0.99f64, alpha in 0.001..0.3f64) {

@@ -120,6 +120,7 @@ pub fn crossed(differences: &[f64], replicates: usize) -> Estimate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::reference::close;
 
     #[test]
     fn a_shared_draw_that_moves_all_examples_widens_the_error() {
@@ -145,11 +146,81 @@ mod tests {
         assert!((found.degrees - 5.0).abs() < 1e-9);
     }
 
+    /// Mean squares by statsmodels 0.15, of one line a cell:
+    /// `anova_lm(ols("y ~ C(example) + C(replicate)", cells).fit()).mean_sq`.
+    #[test]
+    fn mean_squares_and_degrees_are_those_of_the_analysis_of_variance() {
+        let table = [0.0, 1.0, 4.0, 2.0, 7.0, 5.0, 1.0, 3.0, 3.0, 6.0, 6.0, 10.0];
+        let found = crossed(&table, 3);
+        let (examples, shared, rest) = (178.0 / 9.0, 10.75, 79.0 / 36.0);
+        let sum: f64 = examples + shared - rest;
+        assert!(close(found.estimate, 4.0));
+        assert!(close(found.error, (sum / 12.0).sqrt()));
+        // Satterthwaite's, of 3, 2 and 6 degrees: 4.248.
+        let spread = examples * examples / 3.0 + shared * shared / 2.0 + rest * rest / 6.0;
+        assert!(close(found.degrees, sum * sum / spread));
+        assert!(close(found.degrees, 4.248_160_518_729_636));
+        // Replicates vary less (31/12) than the rest does (67/12): examples alone (257/12).
+        let table = [
+            [0.0, 1.0, 5.0],
+            [2.0, 7.0, 3.0],
+            [4.0, 1.0, 1.0],
+            [6.0, 9.0, 8.0],
+        ];
+        let found = crossed(table.as_flattened(), 3);
+        assert!(close(found.error, (257.0_f64 / 12.0 / 12.0).sqrt()));
+        assert_eq!(found.degrees, 3.0);
+        // Turned, it is the replicates alone.
+        let turned: Vec<f64> = (0..3).flat_map(|k| table.map(|row| row[k])).collect();
+        let found = crossed(&turned, 4);
+        assert!(close(found.estimate, 47.0 / 12.0));
+        assert!(close(found.error, (257.0_f64 / 12.0 / 12.0).sqrt()));
+        assert_eq!(found.degrees, 3.0);
+    }
+
     #[test]
     fn no_variance_is_defined() {
-        for value in [-0.1, 0.0, 0.1] {
+        for (value, p) in [(-0.25, 0.0), (0.0, 0.5), (0.25, 1.0)] {
             let found = crossed(&[value; 12], 3);
-            assert!(found.p_harm().is_finite() && found.limits(0.05).lower.is_finite());
+            assert_eq!((found.error, found.degrees), (0.0, 3.0));
+            assert_eq!(found.p_harm(), p);
+            let limits = found.limits(0.05);
+            assert_eq!((limits.lower, limits.upper), (value, value));
+            assert_eq!((found.p_above(-1.0), found.p_above(1.0)), (0.0, 1.0));
         }
+    }
+
+    #[test]
+    fn one_example_or_replicate_says_nothing_of_its_variance() {
+        for (values, replicates) in [(&[0.5, -0.25, 0.0][..], 3), (&[0.5, -0.25, 0.0], 1)] {
+            let found = crossed(values, replicates);
+            assert!(close(found.estimate, 0.25 / 3.0));
+            assert_eq!((found.error, found.degrees), (f64::INFINITY, 1.0));
+        }
+        // Two of each do: means of examples 0 and 2, of replicates 0 and 2 about 1; mean
+        // squares 4 and 4 and no rest, 8 / 4 with 8² / (4² + 4²) degrees of freedom.
+        let two = crossed(&[-1.0, 1.0, 1.0, 3.0], 2);
+        assert!(close(two.estimate, 1.0) && close(two.error, 2.0_f64.sqrt()));
+        assert!(close(two.degrees, 2.0));
+    }
+
+    /// The t of 4 degrees of freedom and 95 % is 2.131847 (any table).
+    #[test]
+    fn p_values_and_limits_are_students() {
+        let found = Estimate {
+            estimate: 7.0,
+            error: 2.0,
+            degrees: 4.0,
+        };
+        let reach = 2.0 * 2.131_846_786_326_649;
+        let limits = found.limits(0.05);
+        assert!(close(limits.lower, 7.0 - reach) && close(limits.upper, 7.0 + reach));
+        assert!(close(found.p_above(7.0 - reach), 0.05) && close(found.p_below(7.0 + reach), 0.05));
+        assert!(close(found.p_above(7.0 + reach), 0.95) && close(found.p_below(7.0 - reach), 0.95));
+        let harm = Estimate {
+            estimate: -reach,
+            ..found
+        };
+        assert!(close(harm.p_harm(), 0.05));
     }
 }

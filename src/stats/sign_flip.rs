@@ -231,6 +231,71 @@ mod tests {
         assert_eq!(sampled, sampled_p(&differences, 1e-4, &mut stream()));
     }
 
+    /// All signs, one by one.
+    #[test]
+    fn sampling_is_near_the_share_of_all_signs() {
+        let differences = [-9, -4, -6, 0, 1, -2, 5, 8, -3, -7, 2, 0, -4];
+        let sizes: Vec<i64> = differences.iter().copied().filter(|&d| d != 0).collect();
+        let observed: i64 = sizes.iter().sum();
+        let all = 1_u32 << sizes.len();
+        let low = (0..all)
+            .filter(|signs| {
+                let signed = |(bit, size): (usize, &i64)| {
+                    if signs >> bit & 1 == 1 {
+                        size.abs()
+                    } else {
+                        -size.abs()
+                    }
+                };
+                sizes.iter().enumerate().map(signed).sum::<i64>() <= observed
+            })
+            .count();
+        let expected = low as f64 / f64::from(all);
+        assert!(expected > 0.1 && expected < 0.2, "{expected}");
+        // At alpha .05 it stops at 501: to 4.5 %.
+        let sampled = sampled_p(&differences, 0.05, &mut stream());
+        assert!(
+            (sampled / expected - 1.0).abs() < 0.15,
+            "{sampled} {expected}"
+        );
+        // More than a word of signs.
+        let many: Vec<i64> = (0..150).map(|i| (i * 37) % 23 - 11 - i % 2).collect();
+        let exact = exact_mid_p(&many).unwrap();
+        assert!(exact > 0.1 && exact < 0.3, "{exact}");
+        let sampled = sampled_p(&many, 0.05, &mut stream());
+        assert!((sampled / exact - 1.0).abs() < 0.15, "{sampled} {exact}");
+        assert_eq!(sampled_p(&[0; 3], 0.05, &mut stream()), 1.0);
+        // A draw's i-th bit that is set gives the i-th difference a positive sign.
+        let mut words = stream();
+        let by_bits = sequential_p(0.05, || {
+            let word = words.word();
+            let signed = |(bit, size): (usize, &i64)| {
+                if word >> bit & 1 == 1 {
+                    size.abs()
+                } else {
+                    -size.abs()
+                }
+            };
+            if sizes.iter().enumerate().map(signed).sum::<i64>() <= observed {
+                Count::Exceeds
+            } else {
+                Count::Falls
+            }
+        });
+        assert_eq!(sampled_p(&differences, 0.05, &mut stream()), by_bits);
+    }
+
+    #[test]
+    fn it_is_exact_where_that_is_cheap_and_sampled_else() {
+        // −3 of {±1 ± 2}: P(S = −3) / 2.
+        assert_eq!(p(&[-1, -2, 0], 0.05, &mut stream()), 0.125);
+        // A billion places: P(S ≤ s) = 1/4 by sampling, to 4 %.
+        let far = [-1_000_000_000, -1];
+        assert_eq!(exact_mid_p(&far), None);
+        let sampled = p(&far, 0.05, &mut stream());
+        assert!((sampled - 0.25).abs() < 0.04, "{sampled}");
+    }
+
     proptest! {
         #[test]
         fn single_flips_are_mcnemars_test(harm in 0u64..60, gain in 0u64..60, zeros in 0usize..20) {

@@ -199,7 +199,31 @@ mod tests {
             let expected = &case["bonett_price_unclipped"];
             assert!(close(limits.lower, expected[0].as_f64().unwrap()), "{case}");
             assert!(close(limits.upper, expected[1].as_f64().unwrap()), "{case}");
+            // Each limit is where its p-value is the error rate.
+            let half = number("alpha_two_sided") / 2.0;
+            let p = |value| table.adjusted_p_below(value, f64::INFINITY);
+            assert!(close(p(limits.upper), half) && close(p(limits.lower), 1.0 - half));
         }
+    }
+
+    #[test]
+    fn scores_and_limits_at_the_ends_are_defined() {
+        let table = |harm, gain, n| Table { harm, gain, n };
+        // No data are as far as these hypotheses, which leave nothing to chance.
+        let some = table(2.0, 1.0, 10.0);
+        assert_eq!(
+            (some.score(-1.0), some.score(1.0)),
+            (f64::INFINITY, f64::NEG_INFINITY)
+        );
+        assert_eq!(table(0.0, 0.0, 10.0).score(0.0), 0.0);
+        assert_eq!(table(10.0, 0.0, 10.0).score(-1.0), 0.0);
+        let all = Limits {
+            lower: -1.0,
+            upper: 1.0,
+        };
+        assert_eq!(table(0.0, 0.0, 0.0).score_limits(1.6), all);
+        assert_eq!(table(0.0, 0.0, 10.0).score_limits(f64::INFINITY), all);
+        assert_eq!(some.score_limits(f64::INFINITY), all);
     }
 
     proptest! {

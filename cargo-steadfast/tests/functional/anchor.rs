@@ -143,3 +143,84 @@ fn what_is_no_anchor_is_an_error_with_its_place() {
         ran.all()
     );
 }
+
+#[test]
+fn an_anchor_that_is_not_there_is_no_silent_pass() {
+    let repository = anchored("");
+    step(&repository, 68, "a step");
+    step(&repository, 86, "a step");
+    let path = "anchors/table/custom/cell/cell_0.json";
+    let good = repository.read(path);
+    std::fs::remove_dir_all(repository.root().join("anchors")).unwrap();
+    for damage in [
+        None,
+        Some(good.replace("first baseline", "another")),
+        Some("{".to_owned()),
+    ] {
+        if let Some(text) = &damage {
+            repository.write(path, text);
+        }
+        let ran = repository.test(&[]);
+        assert_eq!(ran.code, 101, "{}", ran.all());
+        assert!(
+            ran.stdout.contains(&format!("git checkout -- {path}"))
+                && ran.stdout.contains("--reanchor"),
+            "{}",
+            ran.all()
+        );
+        let blessed = repository.steadfast(&["bless", "--all", "--reason", "x"]);
+        assert_eq!(blessed.code, 6, "{}", blessed.all());
+    }
+    repository.write(path, good);
+    assert_eq!(repository.test(&[]).code, 0);
+}
+
+#[test]
+fn a_metric_that_is_younger_than_the_anchor_is_anchored_too() {
+    let brier = "[[metric]]\nkind = \"brier_score\"\nmargin = 0.5\n";
+    let repository = Repository::table(N, 1, "margin = 0.02", brier);
+    repository.wrong(N, &[(0..50).collect()]);
+    repository.bless_all();
+    // The anchor is of the Brier score alone.
+    repository.wrong(N, &[(0..52).collect()]);
+    repository.test(&[]);
+    assert_eq!(
+        repository
+            .steadfast(&["bless", "--all", "--reason", "x"])
+            .code,
+        0
+    );
+    let with_accuracy = format!("{brier}\n[[metric]]\nkind = \"accuracy\"\n");
+    repository.edit("robustness-specs/table.toml", brier, &with_accuracy);
+    repository.test(&[]);
+    assert_eq!(repository.steadfast(&["bless", "--reason", "x"]).code, 0);
+    for wrong in [70, 88] {
+        step(&repository, wrong, "a step");
+    }
+    repository.wrong(N, &[(0..106).collect()]);
+    let ran = repository.test(&[]);
+    assert_eq!(
+        repository.verdict("table::custom::cell::cell_0"),
+        "drifted",
+        "{}",
+        ran.all()
+    );
+}
+
+#[test]
+fn a_tag_without_the_case_is_warned_of_and_cannot_be_reanchored() {
+    let repository = Repository::table(N, 1, "margin = 0.02\nanchor = \"tag:v0\"", "");
+    repository.git(&["add", "."]);
+    repository.git(&["commit", "--quiet", "-m", "before"]);
+    repository.git(&["tag", "v0"]);
+    repository.wrong(N, &[(0..50).collect()]);
+    repository.bless_all();
+    repository.wrong(N, &[(0..52).collect()]);
+    let ran = repository.test(&[]);
+    assert_eq!(ran.code, 0);
+    let words = "harm since the anchor cannot be seen: the case has no baseline at the tag v0";
+    assert!(ran.stderr.contains(words), "{}", ran.all());
+    let ran = repository.steadfast(&["bless", "--reanchor", "--reason", "x"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("name a later tag"), "{}", ran.all());
+}

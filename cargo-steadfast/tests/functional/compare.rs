@@ -399,8 +399,8 @@ fn margins_come_from_the_records_or_from_the_command_line() {
 
 #[test]
 fn models_in_rust_are_compared_by_their_records() {
-    let repository = Repository::table(10, 1, "margin = 0.02", "");
-    repository.wrong(10, &[vec![]]);
+    let repository = Repository::table(16, 1, "margin = 0.02", "");
+    repository.wrong(16, &[vec![]]);
     record(&repository, "a");
     repository.copy("models/digits.onnx", "models/digits.onnx");
     let ran = repository.steadfast(&["compare", "a", "models/digits.onnx"]);
@@ -415,8 +415,8 @@ fn models_in_rust_are_compared_by_their_records() {
 
 #[test]
 fn bad_input_is_told_with_its_exit_code() {
-    let repository = Repository::table(10, 1, "margin = 0.02", "");
-    repository.wrong(10, &[vec![]]);
+    let repository = Repository::table(16, 1, "margin = 0.02", "");
+    repository.wrong(16, &[vec![]]);
     record(&repository, "a");
     repository.write("empty/readme.txt", "");
     for (arguments, code, words) in [

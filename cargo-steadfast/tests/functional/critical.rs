@@ -10,9 +10,11 @@ fn one_critical_flip_fails_a_model_that_is_better_on_the_whole() {
     let repository = Repository::table(N, 1, "margin = 0.02", critical);
     repository.wrong(N, &[(0..50).skip(5).collect()]);
     repository.bless_all();
-    // 45 rows are right now; row 400 is not. (Row 7 was wrong all along.)
+    // 45 rows are right now; row 400 is not. (Row 7 was wrong all along: said, too.)
     repository.wrong(N, &[vec![7, 400]]);
     let ran = repository.test(&[]);
+    let words = "critical examples are wrong, and were not right in the baseline: 7\n";
+    assert!(ran.stdout.contains(words), "{}", ran.all());
     assert_eq!(ran.code, 101, "{}", ran.all());
     assert_eq!(
         repository.verdict("table::custom::cell::cell_0"),

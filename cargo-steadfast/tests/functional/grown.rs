@@ -30,6 +30,12 @@ fn rows_that_were_appended_are_left_out() {
     let ran = repository.test(&[]);
     assert_eq!(ran.code, 0, "{}", ran.all());
     assert_eq!(repository.verdict(CASE), "identical");
+    assert!(
+        ran.stderr
+            .contains("judged on the 1000 examples that the baseline has of its 1000"),
+        "{}",
+        ran.all()
+    );
     let status = repository.steadfast(&["status"]);
     assert_eq!(status.code, 0, "{}", status.all());
     // Harm on the old ones is seen, by the ids that they have now.

@@ -149,7 +149,7 @@ fn threads_and_company_change_nothing() {
 
 /// Two clusters can never show harm at a small alpha: that is no clean bill.
 #[test]
-fn too_few_clusters_cannot_tell_whatever_happened() {
+fn too_few_clusters_are_refused_whatever_happened() {
     let repository = Repository::digits();
     repository.copy("models/adult.onnx", "models/digits.onnx");
     repository.copy("data/adult-test.npz", "data/digits-test.npz");
@@ -160,31 +160,33 @@ fn too_few_clusters_cannot_tell_whatever_happened() {
         .replace("severity = [1, 5]", "std = 0.02")
         .replace("[[perturbation]]\nkind = \"contrast\"\nseverity = 5\n", "");
     repository.write("robustness-specs/digits.toml", spec);
-    repository.bless_all();
-    repository.copy("models/adult-worse.onnx", "models/digits.onnx");
     let ran = repository.test(&["--exact", "digits::identity"]);
-    let record = repository.record("digits::identity");
-    for metric in [0, 1] {
-        assert_eq!(
-            record["metrics"][metric]["verdict"],
-            "inconclusive",
-            "{}",
-            ran.all()
-        );
-    }
+    assert_eq!(ran.code, 101);
+    // 8 one-sided harms at alpha .0025 (2⁻⁹), and twice as many clusters.
+    let words = "2 clusters are too few for a test of accuracy at alpha 2.50e-3, which needs 16";
+    assert!(ran.stdout.contains(words), "{}", ran.all());
+}
+
+#[test]
+fn too_few_examples_are_refused_and_an_exhaustive_list_is_not() {
+    let repository = Repository::table(15, 1, "margin = 0.1", "");
+    repository.wrong(15, &[vec![]]);
+    let ran = repository.test(&[]);
     assert!(
-        ran.stderr
-            .contains("warning: digits::identity: cannot tell"),
+        ran.stdout.contains("15 examples are too few") && ran.stdout.contains("which needs 16"),
         "{}",
         ran.all()
     );
-    assert!(
-        record["message"]
-            .as_str()
-            .unwrap()
-            .contains("no change, however large, would be seen"),
-        "{}",
-        record["message"]
+    let labels = "labels = \"y\"";
+    let all = "labels = \"y\"\nexamples = \"exhaustive\"";
+    repository.edit("robustness-specs/table.toml", labels, all);
+    repository.bless_all();
+    assert_eq!(repository.test(&[]).code, 0);
+    repository.wrong(15, &[vec![3, 4]]);
+    assert_eq!(repository.test(&[]).code, 101);
+    assert_eq!(
+        repository.verdict("table::custom::cell::cell_0"),
+        "regressed"
     );
 }
 
