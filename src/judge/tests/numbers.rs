@@ -643,3 +643,18 @@ fn an_outlook_of_a_run_suggests_replicates() {
     comparison.replicate_share = None;
     assert_eq!(Outlook::of_run(test, &comparison, 1000, 5).replicates, None);
 }
+
+/// statistics.md 1.3: 3092 examples see 2m beyond the margin at a churn of 5 %. With 1000 it
+/// is 0.01 + (norm.ppf(.95) + norm.ppf(.8)) sqrt(.05 / 1000) that is seen (SciPy).
+#[test]
+fn an_assumed_churn_has_the_designs_number_beyond_the_margin() {
+    let mut gate = accuracy("margin = 0.01\nalpha = 0.05\nnull = \"margin\"");
+    let found = Outlook::assumed(test_of(&mut gate), 1000, 0.05);
+    assert_eq!(found.needed, Some(3092));
+    let smallest = found.smallest.unwrap();
+    assert!((smallest - 0.027_582_032).abs() < 1e-8, "{smallest}");
+    assert_eq!(
+        (found.replicates, found.basis),
+        (None, Basis::Assumed(0.05))
+    );
+}
