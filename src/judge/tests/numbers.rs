@@ -658,3 +658,22 @@ fn an_assumed_churn_has_the_designs_number_beyond_the_margin() {
         (None, Basis::Assumed(0.05))
     );
 }
+
+/// 200 examples of which 30 are worse in all of five replicates. Whole flips have a design
+/// effect of 200 / 199, so that the effective counts are b = 29.85, c = 0 and n = 199, of
+/// which Bonett & Price with t.ppf(.95, 199) have U = −0.10546 and P(T ≤ (d + m) / e) = 0.0482
+/// and 0.0522 for m = 0.105 and 0.106 (SciPy).
+#[test]
+fn replicates_show_harm_beyond_the_margin_by_their_effective_counts() {
+    let found = |margin: &str| {
+        let mut each = vec![0; 200];
+        each[..30].fill(-5);
+        let gate = format!("margin = {margin}\nalpha = 0.05\nnull = \"margin\"");
+        let found = spread(accuracy(&gate), 5, &each).compare();
+        (found.shows_harm_beyond_margin, found.p_margin.unwrap())
+    };
+    let (shown, p) = found("0.105");
+    assert!(shown && near(p, 0.048_233_207_481_721_61), "{p}");
+    let (shown, p) = found("0.106");
+    assert!(!shown && near(p, 0.052_157_904_489_197_6), "{p}");
+}
