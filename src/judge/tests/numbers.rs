@@ -646,3 +646,37 @@ fn an_outlook_of_a_run_suggests_replicates() {
     comparison.replicate_share = None;
     assert_eq!(Outlook::of_run(test, &comparison, 1000, 5).replicates, None);
 }
+
+/// statistics.md 1.3: 3092 examples see 2m beyond the margin at a churn of 5 %. With 1000 it
+/// is 0.01 + (norm.ppf(.95) + norm.ppf(.8)) sqrt(.05 / 1000) that is seen (SciPy).
+#[test]
+fn an_assumed_churn_has_the_designs_number_beyond_the_margin() {
+    let mut gate = accuracy("margin = 0.01\nalpha = 0.05\nnull = \"margin\"");
+    let found = Outlook::assumed(test_of(&mut gate), 1000, 0.05);
+    assert_eq!(found.needed, Some(3092));
+    let smallest = found.smallest.unwrap();
+    assert!((smallest - 0.027_582_032).abs() < 1e-8, "{smallest}");
+    assert_eq!(
+        (found.replicates, found.basis),
+        (None, Basis::Assumed(0.05))
+    );
+}
+
+/// 200 examples of which 30 are worse in all of five replicates. Whole flips have a design
+/// effect of 200 / 199, so that the effective counts are b = 29.85, c = 0 and n = 199, of
+/// which Bonett & Price with t.ppf(.95, 199) have U = −0.10546 and P(T ≤ (d + m) / e) = 0.0482
+/// and 0.0522 for m = 0.105 and 0.106 (SciPy).
+#[test]
+fn replicates_show_harm_beyond_the_margin_by_their_effective_counts() {
+    let found = |margin: &str| {
+        let mut each = vec![0; 200];
+        each[..30].fill(-5);
+        let gate = format!("margin = {margin}\nalpha = 0.05\nnull = \"margin\"");
+        let found = spread(accuracy(&gate), 5, &each).compare();
+        (found.shows_harm_beyond_margin, found.p_margin.unwrap())
+    };
+    let (shown, p) = found("0.105");
+    assert!(shown && near(p, 0.048_233_207_481_721_61), "{p}");
+    let (shown, p) = found("0.106");
+    assert!(!shown && near(p, 0.052_157_904_489_197_6), "{p}");
+}

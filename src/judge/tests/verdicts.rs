@@ -557,6 +557,26 @@ fn harm_since_the_anchor_must_be_shown_as_well() {
     assert!((step.change + 0.001).abs() < 1e-12);
 }
 
+/// The test since the anchor detects harm at the suite's alpha, 0.05 / 20, whatever the test
+/// since the baseline asks.
+#[test]
+fn the_test_since_the_anchor_has_its_own_alpha_and_question() {
+    let drifted = |more: &str, harm: usize| {
+        let gate = format!("margin = 0.002\nmode = \"prove\"\n{more}");
+        since(&gate, 0, harm - 1, harm).verdict == Verdict::Drifted
+    };
+    // 2^-8 = 0.0039 and 2^-9 = 0.00195.
+    assert!(!drifted("", 7) && drifted("", 8));
+    // Each side of two has half of alpha, as in detect mode: 2^-10 = 0.00098.
+    let both = "direction = \"both\"";
+    assert!(!drifted(both, 8) && drifted(both, 9));
+    // Not against its margin, whose double is what must be seen.
+    let found = since(&format!("{DETECT}\nnull = \"margin\""), 0, 20, 21);
+    let anchor = found.metrics[0].anchor.as_ref().unwrap();
+    assert_eq!(anchor.comparison.p_margin, None);
+    assert!(anchor.comparison.needed.is_some());
+}
+
 /// Four shared draws are too few to fail by, since the anchor as since the baseline.
 #[test]
 fn too_few_shared_draws_show_no_drift() {
