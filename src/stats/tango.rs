@@ -72,12 +72,13 @@ impl Table {
         }
         let estimate = (self.gain - self.harm) / self.n;
         let bisect = |mut inside: f64, mut outside: f64, target: f64| {
+            let downwards = outside < inside;
             for _ in 0..200 {
                 let middle = 0.5 * (inside + outside);
                 if middle == inside || middle == outside {
                     break;
                 }
-                let beyond = if target > 0.0 {
+                let beyond = if downwards {
                     self.score(middle) > target
                 } else {
                     self.score(middle) < target
@@ -224,6 +225,12 @@ mod tests {
         assert_eq!(table(0.0, 0.0, 0.0).score_limits(1.6), all);
         assert_eq!(table(0.0, 0.0, 10.0).score_limits(f64::INFINITY), all);
         assert_eq!(some.score_limits(f64::INFINITY), all);
+        // At an alpha of 1/2 both are the estimate.
+        let half = some.score_limits(0.0);
+        assert!(
+            close(half.lower, -0.1) && close(half.upper, -0.1),
+            "{half:?}"
+        );
     }
 
     proptest! {

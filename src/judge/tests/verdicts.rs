@@ -214,7 +214,7 @@ fn other_inputs_are_stale_and_the_field_is_named() {
     );
     assert_eq!(
         found.notes,
-        ["the baseline was made from other inputs: seed: 1 → 2"]
+        ["the baseline was made from other inputs, so that nothing was tested: seed: 1 → 2"]
     );
 }
 
@@ -579,7 +579,7 @@ fn the_test_since_the_anchor_has_its_own_alpha_and_question() {
 
 /// Four shared draws are too few to fail by, since the anchor as since the baseline.
 #[test]
-fn too_few_shared_draws_show_no_drift() {
+fn too_few_shared_draws_warn_of_drift() {
     for (replicates, expected) in [(4, Status::Warn), (5, Status::Fail)] {
         let case = case_of(spec("seed_scope = \"shared\"", "", DETECT, ACCURACY));
         let of = |model: &str, wrong: usize| {
@@ -595,12 +595,8 @@ fn too_few_shared_draws_show_no_drift() {
             },
         };
         let found = judge(&case, &of("new", 300), &references);
-        let verdict = if replicates < 5 {
-            Verdict::Regressed
-        } else {
-            Verdict::Drifted
-        };
-        assert_eq!((found.verdict, found.status), (verdict, expected));
+        // Too few draws warn of it, and do not hide it.
+        assert_eq!((found.verdict, found.status), (Verdict::Drifted, expected));
     }
 }
 
@@ -614,7 +610,8 @@ fn an_anchor_that_cannot_be_compared_warns_and_one_that_cannot_be_read_fails() {
             anchor,
         };
         let found = judge(&gate, &wrong("new", new), &references);
-        (found.verdict, found.status, found.notes)
+        let said = [found.notes, found.cautions].concat();
+        (found.verdict, found.status, said)
     };
     let reason = || "the anchor of 2026-11-01 was made from other inputs".to_owned();
     let (verdict, status, notes) = with(Anchor::Incomparable(reason()), 5, 5);
@@ -628,8 +625,11 @@ fn an_anchor_that_cannot_be_compared_warns_and_one_that_cannot_be_read_fails() {
     assert_eq!((verdict, status), (Verdict::Regressed, Status::Fail));
     let absent = "the case has no baseline at the tag v1";
     let (verdict, status, notes) = with(Anchor::Absent(absent.to_owned()), 5, 5);
-    assert_eq!((verdict, status), (Verdict::Identical, Status::Pass));
-    assert_eq!(notes, [format!("not compared with an anchor: {absent}")]);
+    assert_eq!((verdict, status), (Verdict::Identical, Status::Warn));
+    assert_eq!(
+        notes,
+        [format!("harm since the anchor cannot be seen: {absent}")]
+    );
     let (verdict, status, notes) = with(Anchor::Unusable("no tag v9".to_owned()), 5, 5);
     assert_eq!((verdict, status), (Verdict::Error, Status::Fail));
     assert_eq!(notes, ["no tag v9"]);
@@ -738,7 +738,7 @@ fn grown_data_are_judged_on_what_is_common() {
         (Verdict::Regressed, Status::Fail)
     );
     assert_eq!(
-        found.notes,
+        found.cautions,
         [
             "the data changed: judged on the 999 examples that the baseline has of its 1000, of 1100 now"
         ]
