@@ -5,20 +5,12 @@
 use rayon::prelude::*;
 
 use crate::Effort;
-use crate::family::Layout;
 use crate::flips::FlipGate;
 use crate::gate::{Rule, Test};
-use crate::scratch::{Answers, Repository};
+use crate::scratch::{Answers, EXAMPLES, FAMILY_ALPHA, LAYOUT, MARGIN, Repository};
 use crate::simulate::{Draw, Pair};
 use crate::table::{Rate, Table, number};
 
-pub const EXAMPLES: usize = 500;
-pub const LAYOUT: Layout = Layout {
-    groups: 5,
-    in_group: 4,
-};
-pub const MARGIN: f64 = 0.02;
-pub const FAMILY_ALPHA: f64 = 0.05;
 const PAIR: Pair = Pair {
     accuracy: 0.9,
     drop: 0.0,

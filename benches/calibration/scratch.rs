@@ -21,7 +21,15 @@ use steadfast::seed::Stream;
 use steadfast::spec::{Case, Specs};
 use steadfast::verdict::{Status, Verdict};
 
-use crate::harness::{EXAMPLES, FAMILY_ALPHA, LAYOUT, MARGIN};
+use crate::family::Layout;
+
+pub const EXAMPLES: usize = 500;
+pub const LAYOUT: Layout = Layout {
+    groups: 5,
+    in_group: 4,
+};
+pub const MARGIN: f64 = 0.02;
+pub const FAMILY_ALPHA: f64 = 0.05;
 
 /// The answers of a model: right or wrong, by case and example.
 pub type Answers = Vec<Vec<u16>>;

@@ -6,7 +6,7 @@ use steadfast::error::{Error, ErrorKind};
 use steadfast::report::number;
 use steadfast::spec::{AnchorAt, Direction};
 
-use crate::bless::Acceptance;
+use crate::acceptance::Acceptance;
 use crate::cases::Recorded;
 use crate::repository::Repository;
 

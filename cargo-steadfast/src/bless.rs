@@ -1,12 +1,13 @@
 //! `bless`: the outcomes of the last run become the new baselines, from the
 //! records alone and without computing anything again.
 
-use steadfast::baseline::{self, Accepted, Anchor, BaselineFile, Draft};
+use steadfast::baseline::{self, Anchor, BaselineFile, Draft};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::judge::{accepted_metrics, wanted_columns};
 use steadfast::spec::AnchorAt;
 use steadfast::verdict::Verdict;
 
+use crate::acceptance::{Acceptance, author, save};
 use crate::anchor;
 use crate::cases::{Recorded, Unusable, recorded, refuse_in_ci};
 use crate::exit_code::ExitCode;
@@ -191,34 +192,6 @@ impl Recorded {
     }
 }
 
-/// Who accepts, and why.
-pub struct Acceptance {
-    /// `Name <address>`.
-    pub by: String,
-    /// In the author's words.
-    pub reason: String,
-    /// Whether the new baselines are the anchors, too.
-    pub reanchor: bool,
-}
-
-impl Acceptance {
-    /// As a baseline keeps it; `case` knows the commit of its run.
-    pub fn of(&self, case: &Recorded) -> Accepted {
-        let commit = case.record.commit.as_ref();
-        Accepted {
-            by: self.by.clone(),
-            at: jiff::Timestamp::now()
-                .strftime("%Y-%m-%dT%H:%M:%SZ")
-                .to_string(),
-            commit: commit.map(|commit| {
-                let mark = if commit.dirty { "+" } else { "" };
-                format!("{}{mark}", commit.id)
-            }),
-            reason: self.reason.clone(),
-        }
-    }
-}
-
 /// Writes the baseline of a case whose diff was shown.
 pub fn accept(
     repository: &Repository,
@@ -252,17 +225,6 @@ pub fn accept(
     Ok(())
 }
 
-/// Writes a baseline.
-pub fn save(repository: &Repository, file: &BaselineFile) -> Result<(), Error> {
-    baseline::write(&repository.root, file).map_err(|error| {
-        let path = baseline::path(&file.case);
-        Error::new(
-            ErrorKind::Evidence,
-            format!("failed to write {path}: {error}"),
-        )
-    })
-}
-
 fn draft(
     repository: &Repository,
     case: &Recorded,
@@ -290,24 +252,4 @@ fn draft(
         history,
         examples: repository.examples(&case.case)?,
     })
-}
-
-/// `Name <address>` from git's configuration.
-pub fn author(repository: &Repository) -> Result<String, Error> {
-    let config = match git2::Repository::discover(&repository.root) {
-        Ok(git) => git.config(),
-        Err(_) => git2::Config::open_default(),
-    };
-    let get = |key: &str| {
-        let config = config.as_ref().ok()?;
-        let value = config.get_string(key).ok()?;
-        (!value.trim().is_empty()).then_some(value)
-    };
-    match (get("user.name"), get("user.email")) {
-        (Some(name), Some(address)) => Ok(format!("{name} <{address}>")),
-        _ => Err(Error::new(
-            ErrorKind::Usage,
-            "git does not know who you are, and every baseline has an author: git config user.name \"…\" and git config user.email \"…\"",
-        )),
-    }
 }

@@ -10,6 +10,7 @@ macro_rules! say {
     }};
 }
 
+mod acceptance;
 mod anchor;
 mod bless;
 mod cases;

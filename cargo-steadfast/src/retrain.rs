@@ -6,7 +6,7 @@ use steadfast::error::{Error, ErrorKind};
 use steadfast::judge::{FEWEST_RETRAINS, retrain_metrics};
 use steadfast::verdict::Verdict;
 
-use crate::bless::{Acceptance, save};
+use crate::acceptance::{Acceptance, save};
 use crate::cases::Recorded;
 use crate::exit_code::ExitCode;
 use crate::repository::Repository;

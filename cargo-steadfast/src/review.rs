@@ -5,7 +5,8 @@ use std::io::{BufRead, IsTerminal, Write};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::verdict::Verdict;
 
-use crate::bless::{Acceptance, Tally, accept, author};
+use crate::acceptance::{Acceptance, author};
+use crate::bless::{Tally, accept};
 use crate::cases::{Recorded, recorded, refuse_in_ci};
 use crate::exit_code::ExitCode;
 use crate::reject::reject;

@@ -1,7 +1,7 @@
 //! What became of a metric since the anchor: accepted changes, each within the margin,
 //! must not add up to harm (statistics.md 5.2).
 
-use super::compare::Comparison;
+use super::pair::Comparison;
 use crate::baseline::{Accepted, BaselineFile};
 use crate::spec::{AnchorSpec, Direction, Exact, MetricSpec, Mode, Null, TestSpec};
 

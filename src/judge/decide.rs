@@ -1,7 +1,7 @@
 //! One metric's verdict from its numbers: the table of statistics.md 1.2, from
 //! *regressed* down.
 
-use super::compare::Comparison;
+use super::pair::Comparison;
 use super::retrain::FEWEST_RETRAINS;
 use crate::spec::{Direction, Mode, Null, OnInconclusive, TestSpec};
 use crate::verdict::{Status, Verdict};

@@ -1,8 +1,8 @@
 //! Two runs side by side, whichever they are: the statistics of the gate without a
 //! verdict, and the parts that analyses of many cases are made of.
 
-use super::compare::{Comparison, Design};
 use super::metric::{algorithm, paired, value};
+use super::pair::{Comparison, Design};
 use crate::metric::Form;
 use crate::outcome::{Per, QUANTA};
 use crate::record::Run;

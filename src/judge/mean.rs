@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::compare::{FEWEST_CLUSTERS, Harm, Pair, by_error};
+use super::pair::{FEWEST_CLUSTERS, Harm, Pair, by_error};
 use crate::metric::Rows;
 use crate::outcome::QUANTA;
 use crate::spec::{Examples, Mode, Null, SeedScope};

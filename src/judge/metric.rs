@@ -2,7 +2,8 @@
 //! anchor.
 
 use super::anchor::{self, AnchorJudgement};
-use super::compare::{Comparison, Design, Pair, compare};
+use super::compare::compare;
+use super::pair::{Comparison, Design, Pair};
 use super::{Beside, decide, retrain, whole};
 use crate::baseline::{BaselineMetric, RetrainMetric};
 use crate::metric::{Metric, Rows};

@@ -13,6 +13,7 @@ mod flips;
 mod mean;
 mod metric;
 mod outlook;
+mod pair;
 mod retrain;
 mod slices;
 mod sums;
@@ -23,11 +24,11 @@ mod whole;
 use std::borrow::Cow;
 
 pub use anchor::{AnchorJudgement, Step};
-pub use compare::{Comparison, Decisive, Design, smallest_bearable_margin};
 pub use difference::{Asked, contributions, difference, metric_value, replicate_values};
 pub use flips::Flips;
 pub use metric::{MetricJudgement, accepted_metrics, retrain_metrics, wanted_columns};
 pub use outlook::{ASSUMED_CHURN, Basis, Outlook};
+pub use pair::{Comparison, Decisive, Design, smallest_bearable_margin};
 pub use retrain::FEWEST_RETRAINS;
 
 use crate::baseline::{Anchor, BaselineFile, Common, Lookup, References};

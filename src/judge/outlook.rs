@@ -1,7 +1,7 @@
 //! What the test of a metric can see before it has anything to judge: from the last
 //! run that differed, from recorded retrains, or from a churn that is assumed.
 
-use super::compare::Comparison;
+use super::pair::Comparison;
 use crate::baseline::BaselineFile;
 use crate::metric::ACCURACY;
 use crate::spec::{MetricSpec, Mode, Null, TestSpec};
@@ -216,7 +216,7 @@ impl Outlook {
 /// The test whose power is asked for, one side of it.
 fn question(test: &TestSpec) -> Test {
     Test {
-        alpha: super::compare::alpha_side(test),
+        alpha: super::pair::alpha_side(test),
         power: test.power.value(),
         margin: test.margin.value(),
     }

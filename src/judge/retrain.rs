@@ -8,7 +8,7 @@
 //! paired test against the baseline as well, so that nothing fails that would pass
 //! without.
 
-use super::compare::{Comparison, alpha_side};
+use super::pair::{Comparison, alpha_side};
 use crate::baseline::BaselineFile;
 use crate::spec::{Direction, MetricSpec, TestSpec};
 use crate::stats::distribution::{normal_quantile, t_quantile};

@@ -5,8 +5,8 @@
 //!
 //! Source: Roy 1953; Berger 1982.
 
-use super::compare::{Decisive, Harm, Pair};
 use super::mean;
+use super::pair::{Decisive, Harm, Pair};
 use crate::metric::{Accuracy, Metric, Rows};
 use crate::outcome::{Column, ColumnSpec, Outcomes};
 use crate::spec::Mode;

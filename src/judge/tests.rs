@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::compare::{Comparison, Design, Pair, compare};
+use super::compare::compare;
+use super::pair::{Comparison, Design, Pair};
 use crate::metric::Rows;
 use crate::outcome::{Column, Outcomes, Per};
 use crate::seed::Stream;

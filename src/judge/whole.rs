@@ -2,7 +2,7 @@
 //! test; for limits the jackknife and the bootstrap over clusters, or of a ranking
 //! DeLong's error.
 
-use super::compare::{FEWEST_CLUSTERS, Harm, Pair, by_error};
+use super::pair::{FEWEST_CLUSTERS, Harm, Pair, by_error};
 use super::sums::Sums;
 use crate::metric::{Form, Metric, Rows, Strata};
 use crate::spec::MetricSpec;

@@ -1,7 +1,7 @@
 //! The numbers of a comparison end to end, from columns of outcomes to p-values, limits and
 //! what could have been seen, against the reference file, closed forms and SciPy.
 
-use super::super::compare::{Comparison, smallest_bearable_margin};
+use super::super::pair::{Comparison, smallest_bearable_margin};
 use super::super::{Basis, Outlook};
 use super::{EXHAUSTIVE, Runs, SHARED, spec};
 use crate::spec::{Exact, Spec, TestSpec};

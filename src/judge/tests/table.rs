@@ -2,8 +2,8 @@
 //! a metric, and what follows from it in each mode and direction. The expected values
 //! are written from that table.
 
-use super::super::compare::Comparison;
 use super::super::decide::decide;
+use super::super::pair::Comparison;
 use crate::spec::{Direction, Exact, Mode, Null, OnInconclusive, TestSpec};
 use crate::verdict::{Status, Verdict};
 
