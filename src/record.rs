@@ -15,6 +15,9 @@ use crate::verdict::{Status, Verdict};
 /// The version of the record's format.
 pub const SCHEMA: u32 = 1;
 
+/// Example ids that a message lists.
+const LISTED: usize = 10;
+
 /// What the execution of a case gives, before anything is judged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
@@ -67,6 +70,18 @@ impl Run {
                 }
             }),
         }
+    }
+
+    /// The ids of some examples in words: the first ten, and how many there are.
+    pub fn listed(&self, examples: &[usize]) -> String {
+        let first = examples.iter().take(LISTED);
+        let ids: Vec<String> = first.map(|&example| self.id(example)).collect();
+        let more = if examples.len() > LISTED {
+            format!(", … ({} in all)", examples.len())
+        } else {
+            String::new()
+        };
+        format!("{}{more}", ids.join(", "))
     }
 
     /// What the slices are called, by number.

@@ -11,9 +11,6 @@ use crate::record::Run;
 use crate::spec::{AnchorAt, Case, MetricSpec, Mode, TestSpec};
 use crate::verdict::{Status, Verdict};
 
-/// Example ids that a message lists.
-const LISTED: usize = 10;
-
 /// The message of a judged case.
 pub fn judged(
     case: &Case,
@@ -329,17 +326,7 @@ fn flip_lines(text: &mut String, flips: &Flips, run: &Run) {
         if examples.is_empty() {
             continue;
         }
-        let ids: Vec<String> = examples
-            .iter()
-            .take(LISTED)
-            .map(|&example| run.id(example))
-            .collect();
-        let more = if examples.len() > LISTED {
-            format!(", … ({} in all)", examples.len())
-        } else {
-            String::new()
-        };
-        let _ = writeln!(text, "               {word}: {}{more}", ids.join(", "));
+        let _ = writeln!(text, "               {word}: {}", run.listed(examples));
     }
 }
 
@@ -353,13 +340,7 @@ fn reproduce(case: &Case) -> String {
 fn how_to(case: &Case, verdict: Verdict) -> String {
     let mut text = reproduce(case);
     if verdict.moves() {
-        let tag = case.metrics().iter().find_map(|metric| {
-            match &metric.test.as_ref()?.anchor.as_ref()?.at {
-                AnchorAt::Tag(tag) => Some(tag),
-                AnchorAt::First => None,
-            }
-        });
-        if let (Verdict::Drifted, Some(tag)) = (verdict, tag) {
+        if let (Verdict::Drifted, Some(AnchorAt::Tag(tag))) = (verdict, case.anchor()) {
             let _ = writeln!(
                 text,
                 "  accept:    the anchor is the git tag {tag}: name a later tag in [gate] anchor"

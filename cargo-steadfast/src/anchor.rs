@@ -4,7 +4,7 @@
 use steadfast::baseline::{self, Anchor, BaselineFile, Lookup};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::report::number;
-use steadfast::spec::{AnchorAt, Direction};
+use steadfast::spec::AnchorAt;
 
 use crate::acceptance::Acceptance;
 use crate::cases::Recorded;
@@ -35,7 +35,7 @@ pub fn keep(
         return Ok(());
     };
     // A baseline with the same outcomes is as good an anchor.
-    let first = asked(case) == Some(&AnchorAt::First) && !acceptance.reanchor;
+    let first = case.case.anchor() == Some(&AnchorAt::First) && !acceptance.reanchor;
     let itself = || {
         let comparable = old.inputs_digest == case.run.identity.inputs_digest
             || case.references.common.is_some();
@@ -74,14 +74,6 @@ pub fn keep(
     Ok(())
 }
 
-/// Which anchor a case asks for.
-pub fn asked(case: &Recorded) -> Option<&AnchorAt> {
-    case.case
-        .metrics()
-        .iter()
-        .find_map(|metric| Some(&metric.test.as_ref()?.anchor.as_ref()?.at))
-}
-
 /// How much of what is tolerable since the anchor is spent, metric by metric.
 pub fn spent(case: &Recorded, acceptance: &Acceptance) -> Vec<String> {
     if acceptance.reanchor {
@@ -96,11 +88,7 @@ pub fn spent(case: &Recorded, acceptance: &Acceptance) -> Vec<String> {
                 Some(since) => since.value,
                 None => metric.baseline?,
             };
-            let sign = if test.direction == Direction::Higher {
-                -1.0
-            } else {
-                1.0
-            };
+            let sign = test.direction.sign() as f64;
             let harm = sign * (before - metric.value);
             (harm > 0.0).then(|| {
                 format!(

@@ -88,7 +88,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     if arguments.retrain {
         return retrain::run(&repository, &ready, &acceptance);
     }
-    let tagged = ready.iter().find_map(|case| match anchor::asked(case) {
+    let tagged = ready.iter().find_map(|case| match case.case.anchor() {
         Some(AnchorAt::Tag(tag)) => Some((case.case.name.as_str(), tag)),
         _ => None,
     });

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use steadfast::baseline::{Lookup, look_up};
 use steadfast::error::Error;
 use steadfast::judge::{ASSUMED_CHURN, Basis, Outlook};
+use steadfast::metric::ACCURACY;
 use steadfast::report::{number, probability};
 use steadfast::spec::{Case, Examples, MetricSpec, Mode, Null, TestSpec};
 
-use crate::cases::recorded;
+use crate::cases::{Recorded, recorded};
 use crate::exit_code::ExitCode;
 use crate::repository::Repository;
 
@@ -18,9 +19,6 @@ const CHURNS: [f64; 3] = [0.02, ASSUMED_CHURN, 0.15];
 
 /// Below this a standard error is a rest of rounding.
 const ROUNDING: f64 = 1e-9;
-
-/// The metric that a share of examples is: what churn says something about.
-const PROPORTION: &str = "accuracy";
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -37,7 +35,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         if case.spec.ignore.is_some() {
             continue;
         }
-        let sight = match Sight::of(&repository, &case) {
+        let sight = match Sight::of(&repository, &case, recorded(&repository, case.clone()).ok()) {
             Ok(sight) => sight,
             Err(error) => {
                 say!("{}", case.name);
@@ -75,17 +73,16 @@ struct Sight {
     independent: bool,
     examples: usize,
     replicates: usize,
-    recorded: Option<crate::cases::Recorded>,
+    recorded: Option<Recorded>,
     baseline: Option<Box<steadfast::baseline::BaselineFile>>,
 }
 
 impl Sight {
-    fn of(repository: &Repository, case: &Case) -> Result<Self, Error> {
+    fn of(repository: &Repository, case: &Case, recorded: Option<Recorded>) -> Result<Self, Error> {
         let data = repository
             .context
             .dataset(&case.spec)
             .map_err(Error::from)?;
-        let recorded = recorded(repository, case.clone()).ok();
         let baseline = match look_up(&repository.root, &case.name) {
             Lookup::Found(baseline) => Some(baseline),
             _ => None,
@@ -126,7 +123,7 @@ impl Sight {
             return vec![known];
         }
         // Churn says nothing of clusters, and a set that is all there is has no sample.
-        if metric.kind.name != PROPORTION || !self.independent {
+        if metric.kind.name != ACCURACY.name || !self.independent {
             return Vec::new();
         }
         let assumed = CHURNS.into_iter();
@@ -210,13 +207,19 @@ struct Blind {
 
 /// What `status` says of tests that cannot see what they are asked to: warnings in
 /// detect mode, errors in prove mode.
-pub fn lint(repository: &Repository, cases: &[Case]) -> (Vec<String>, ExitCode) {
+pub fn lint(
+    repository: &Repository,
+    cases: Vec<(Case, Option<Recorded>)>,
+) -> (Vec<String>, ExitCode) {
     let mut blind: BTreeMap<(String, String), Blind> = BTreeMap::new();
-    for case in cases.iter().filter(|case| case.spec.ignore.is_none()) {
-        let Ok(sight) = Sight::of(repository, case) else {
+    for (case, recorded) in cases {
+        if case.spec.ignore.is_some() {
+            continue;
+        }
+        let Ok(sight) = Sight::of(repository, &case, recorded) else {
             continue;
         };
-        for (metric, test) in judged(case) {
+        for (metric, test) in judged(&case) {
             let Some(outlook) = sight.outlook(metric, test) else {
                 continue;
             };

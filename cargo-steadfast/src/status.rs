@@ -7,7 +7,7 @@ use steadfast::error::{Error, ErrorKind};
 use steadfast::record::Record;
 use steadfast::spec::{Case, ledger};
 
-use crate::cases::recorded;
+use crate::cases::{Recorded, recorded};
 use crate::exit_code::ExitCode;
 use crate::power;
 use crate::prune::orphans;
@@ -28,8 +28,15 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let repository = Repository::open()?;
     let mut code = repository.report_spec_errors(&arguments.filter);
     let mut counts = Counts::default();
+    let mut seen = Vec::new();
     for case in repository.cases(&arguments.filter)? {
-        let (found, message) = examine(&repository, case);
+        // Judged once, for what is said of the case and for what it can see.
+        let recorded = match case.spec.ignore {
+            Some(_) => None,
+            None => recorded(&repository, case.clone()).ok(),
+        };
+        let (found, message) = examine(&repository, &case, recorded.as_ref());
+        seen.push((case, recorded));
         if let Found::Pending(verdict) = found {
             code = code.and(verdict);
         }
@@ -63,7 +70,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         eprintln!("Error: {problem}");
         code = code.and(ExitCode::Spec);
     }
-    let (lines, blind) = power::lint(&repository, &repository.cases(&arguments.filter)?);
+    let (lines, blind) = power::lint(&repository, seen);
     for line in lines {
         say!("{line}");
     }
@@ -120,7 +127,11 @@ impl Counts {
 }
 
 /// What stands for a case, and what is to be said about it.
-fn examine(repository: &Repository, case: Case) -> (Found, Option<String>) {
+fn examine(
+    repository: &Repository,
+    case: &Case,
+    recorded: Option<&Recorded>,
+) -> (Found, Option<String>) {
     let name = case.name.clone();
     if case.spec.ignore.is_some() {
         return (Found::Ignored, None);
@@ -141,7 +152,7 @@ fn examine(repository: &Repository, case: Case) -> (Found, Option<String>) {
         Lookup::Unusable(error) => return (Found::Unusable, Some(format!("unusable: {error}"))),
         Lookup::Found(baseline) => baseline,
     };
-    match stale_fields(repository, &case, &baseline) {
+    match stale_fields(repository, case, &baseline) {
         Err(error) => {
             let error = Error::from(error).to_string();
             return (Found::Unusable, Some(format!("unusable: {name}: {error}")));
@@ -174,8 +185,8 @@ fn examine(repository: &Repository, case: Case) -> (Found, Option<String>) {
             _ => {}
         }
     }
-    match recorded(repository, case) {
-        Ok(recorded) if recorded.is_pending() => {
+    match recorded {
+        Some(recorded) if recorded.is_pending() => {
             let message = format!(
                 "pending: {name}: {} in the last run: {}",
                 recorded.judgement.verdict,
@@ -184,8 +195,8 @@ fn examine(repository: &Repository, case: Case) -> (Found, Option<String>) {
             let code = ExitCode::of_verdict(recorded.judgement.verdict, recorded.judgement.status);
             (Found::Pending(code), Some(message))
         }
-        Ok(_) => (Found::Good, None),
-        Err(_) => (Found::Unrun, None),
+        Some(_) => (Found::Good, None),
+        None => (Found::Unrun, None),
     }
 }
 

@@ -95,11 +95,7 @@ impl References {
 }
 
 fn anchor(root: &Path, case: &Case, baseline: &BaselineFile) -> Anchor {
-    let asked = case
-        .metrics()
-        .iter()
-        .find_map(|metric| metric.test.as_ref()?.anchor.as_ref());
-    let lookup = match asked.map(|anchor| &anchor.at) {
+    let lookup = match case.anchor() {
         None => return Anchor::None,
         Some(AnchorAt::First) => return first(root, case, baseline),
         Some(AnchorAt::Tag(name)) => match tag::look_up(root, name, &case.name) {

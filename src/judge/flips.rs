@@ -7,9 +7,6 @@ use crate::outcome::{CORRECT, Outcomes};
 use crate::record::Run;
 use crate::spec::{Case, CriticalSpec};
 
-/// Critical examples that a message lists.
-const LISTED: usize = 10;
-
 /// Examples whose correctness changed. A flip is counted by replicate; an example
 /// is listed when its mean changed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,30 +51,19 @@ fn is_critical(critical: &CriticalSpec, run: &Run, example: usize) -> bool {
         || slice.is_some_and(|name| critical.slices.contains(name))
 }
 
-/// Ids, the first of many.
-fn listed(ids: &[String]) -> String {
-    let first = ids.iter().take(LISTED).cloned().collect::<Vec<_>>();
-    let more = if ids.len() > LISTED {
-        format!(", … ({} in all)", ids.len())
-    } else {
-        String::new()
-    };
-    format!("{}{more}", first.join(", "))
-}
-
 /// What is to be said of the critical examples of which a replicate was right and is
 /// wrong; `None` where there is none.
 pub fn critical(case: &Case, run: &Run, flips: Option<&Flips>) -> Option<String> {
     let critical = case.spec.critical.as_ref()?;
     let wrong = flips?.wrong.iter();
-    let wrong: Vec<String> = wrong
-        .filter(|&&example| is_critical(critical, run, example))
-        .map(|&example| run.id(example))
+    let wrong: Vec<usize> = wrong
+        .copied()
+        .filter(|&example| is_critical(critical, run, example))
         .collect();
     (!wrong.is_empty()).then(|| {
         format!(
             "critical examples were right and are wrong: {}",
-            listed(&wrong)
+            run.listed(&wrong)
         )
     })
 }
@@ -101,16 +87,16 @@ pub fn standing(
         })
         .collect();
     let rows = correct.values.chunks(run.outcomes.replicates.max(1));
-    let wrong: Vec<String> = rows
+    let wrong: Vec<usize> = rows
         .enumerate()
         .filter(|(example, rows)| rows.contains(&0) && !flipped.contains(example))
         .filter(|(example, _)| is_critical(critical, run, *example))
-        .map(|(example, _)| run.id(example))
+        .map(|(example, _)| example)
         .collect();
     (!wrong.is_empty()).then(|| {
         format!(
             "critical examples are wrong, and were not right in the baseline: {}",
-            listed(&wrong)
+            run.listed(&wrong)
         )
     })
 }

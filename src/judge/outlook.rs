@@ -192,13 +192,12 @@ impl Outlook {
                 basis,
             };
         }
-        let (smallest, margin) = match (test.mode, test.null) {
-            (Mode::Prove, _) => (reach, reach),
-            (Mode::Detect, Null::Margin) => (
+        let (smallest, margin) = match test.null {
+            Null::Margin => (
                 smallest_beyond_margin(z_alpha, asked.power, asked.margin, error),
                 reach,
             ),
-            (Mode::Detect, _) => (
+            Null::NoHarm | Null::Retrain => (
                 asked.smallest_mean(error, z_alpha),
                 (0.5 * reach).max(z_power * error),
             ),

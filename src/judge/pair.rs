@@ -139,10 +139,7 @@ pub(super) struct Harm {
 impl Pair<'_> {
     /// −1 where a rise is harm.
     pub(super) fn sign(&self) -> i64 {
-        match self.test.direction {
-            Direction::Lower | Direction::Both => 1,
-            Direction::Higher => -1,
-        }
+        self.test.direction.sign()
     }
 
     pub(super) fn margin(&self) -> f64 {

@@ -10,7 +10,7 @@
 
 use super::pair::{Comparison, alpha_side};
 use crate::baseline::BaselineFile;
-use crate::spec::{Direction, MetricSpec, TestSpec};
+use crate::spec::{MetricSpec, TestSpec};
 use crate::stats::distribution::{normal_quantile, t_quantile};
 use crate::stats::prediction::one_more;
 use crate::stats::shared::Estimate;
@@ -32,10 +32,7 @@ pub fn widen(
     let Some(accepted) = accepted(&identity, baseline) else {
         return;
     };
-    let sign = match test.direction {
-        Direction::Higher => -1.0,
-        Direction::Lower | Direction::Both => 1.0,
-    };
+    let sign = test.direction.sign() as f64;
     let signed: Vec<f64> = accepted.iter().map(|value| sign * value).collect();
     let Some(found) = one_more(sign * value, &signed) else {
         return;

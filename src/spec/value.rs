@@ -101,6 +101,16 @@ choice! {
     }
 }
 
+impl Direction {
+    /// −1 where a rise is harm, else 1: a change times it is negative where it is harm.
+    pub fn sign(self) -> i64 {
+        match self {
+            Self::Lower | Self::Both => 1,
+            Self::Higher => -1,
+        }
+    }
+}
+
 /// One spec file.
 #[derive(Clone, Debug)]
 pub struct Spec {
@@ -453,6 +463,12 @@ impl Case {
             (Subject::Pooled, Some(pooled)) => pooled,
             _ => &self.spec.metrics,
         }
+    }
+
+    /// Which anchor its metrics are held against; `None`: none is.
+    pub fn anchor(&self) -> Option<&AnchorAt> {
+        let mut metrics = self.metrics().iter();
+        metrics.find_map(|metric| Some(&metric.test.as_ref()?.anchor.as_ref()?.at))
     }
 
     /// `robustness-specs/digits.toml:41`: where the case is asked for.
