@@ -15,7 +15,7 @@ use steadfast::data::{Request, open};
 use steadfast::digest::Digest;
 use steadfast::judge::{accepted_metrics, wanted_columns};
 use steadfast::model::{Gives, ModelError, from_fn};
-use steadfast::perturb::{Perturbation, PerturbationError};
+use steadfast::perturb::{Depth, Perturbation, PerturbationError};
 use steadfast::record::{Record, Run};
 use steadfast::seed::Stream;
 use steadfast::spec::{Case, Specs};
@@ -107,7 +107,7 @@ impl Perturbation for Cell {
         Ok(())
     }
 
-    fn apply(&self, mut example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: &mut Stream) {
+    fn apply(&self, mut example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, _: &mut Stream) {
         example[[1]] = parameters.get("cell") as f32 / CELLS;
     }
 }

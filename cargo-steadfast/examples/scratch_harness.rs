@@ -4,7 +4,7 @@
 use ndarray::{Array2, ArrayViewD, ArrayViewMutD, Axis};
 use steadfast::catalogue::{Parameter, Parameters, PerturbationKind};
 use steadfast::model::{Gives, ModelError, from_fn};
-use steadfast::perturb::{Perturbation, PerturbationError};
+use steadfast::perturb::{Depth, Perturbation, PerturbationError};
 use steadfast::seed::Stream;
 
 /// The brightness of the left half against the right half, as ten logits.
@@ -61,7 +61,7 @@ impl Perturbation for Roll {
         Ok(())
     }
 
-    fn apply(&self, mut example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: &mut Stream) {
+    fn apply(&self, mut example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, _: &mut Stream) {
         let mut values: Vec<f32> = example.iter().copied().collect();
         values.rotate_right(parameters.get("by") as usize);
         for (element, value) in example.iter_mut().zip(values) {
@@ -99,7 +99,7 @@ impl Perturbation for Cell {
         Ok(())
     }
 
-    fn apply(&self, mut example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: &mut Stream) {
+    fn apply(&self, mut example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, _: &mut Stream) {
         // Perturbations work on the unit scale; the data's range is [0, 4096].
         example[[1]] = parameters.get("cell") as f32 / 4096.0;
     }

@@ -10,6 +10,7 @@ use super::context::LoadedModel;
 use super::identity::Resolved;
 use crate::data::Dataset;
 use crate::model::ModelError;
+use crate::perturb::Depth;
 use crate::perturb::identity::IDENTITY;
 use crate::seed::Stream;
 use crate::spec::SeedScope;
@@ -159,6 +160,10 @@ impl Plan<'_> {
         let (low, high) = self.range;
         let (low, width) = (low as f32, (high - low) as f32);
         let unit = low == 0.0 && width == 1.0;
+        let depth = match self.data.quantised() {
+            true => Depth::EightBit,
+            false => Depth::Continuous,
+        };
         let mut apply = |mut values: ArrayViewMutD<'_, f32>| {
             if !unit {
                 values.mapv_inplace(|value| (value - low) / width);
@@ -166,10 +171,11 @@ impl Plan<'_> {
             algorithm.apply(
                 values.view_mut(),
                 &self.perturbation.parameters,
+                depth,
                 &mut stream,
             );
             values.mapv_inplace(|value| value.clamp(0.0, 1.0));
-            if self.data.quantised() {
+            if depth == Depth::EightBit {
                 values.mapv_inplace(|value| (value * 255.0 + LEVEL_SLACK).floor() / 255.0);
             }
             if !unit {

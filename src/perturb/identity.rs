@@ -3,7 +3,7 @@
 
 use ndarray::ArrayViewMutD;
 
-use super::{Perturbation, PerturbationError};
+use super::{Depth, Perturbation, PerturbationError};
 use crate::catalogue::{Parameters, PerturbationKind};
 use crate::seed::Stream;
 
@@ -30,7 +30,7 @@ impl Perturbation for Identity {
         Ok(())
     }
 
-    fn apply(&self, _: ArrayViewMutD<'_, f32>, _: &Parameters, _: &mut Stream) {}
+    fn apply(&self, _: ArrayViewMutD<'_, f32>, _: &Parameters, _: Depth, _: &mut Stream) {}
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use ndarray::ArrayD;
 
-use super::Perturbation;
+use super::{Depth, Perturbation};
 use crate::catalogue::{Parameters, PerturbationKind, Scale};
 use crate::seed::Stream;
 
@@ -31,7 +31,7 @@ pub fn perturbed(
     let mut example = values.clone();
     let mut stream = stream(perturbation, id);
     perturbation.check(example.shape()).unwrap();
-    perturbation.apply(example.view_mut(), parameters, &mut stream);
+    perturbation.apply(example.view_mut(), parameters, Depth::Continuous, &mut stream);
     example
 }
 
@@ -42,6 +42,19 @@ pub fn ramp(shape: &[usize]) -> ArrayD<f32> {
         step += 1;
         f32::from(step * 7 % 17) / 16.0
     })
+}
+
+/// Asserts that the rows of a kind's table are `rows` to the last bit, each within its
+/// parameters' ranges.
+pub fn assert_rows(kind: &PerturbationKind, scale: Scale, rows: [&[f64]; 5]) {
+    for (severity, row) in (1..=5).zip(rows) {
+        let found = kind.at_severity(scale, f64::from(severity)).unwrap();
+        assert_eq!(row.len(), kind.parameters.len());
+        for ((parameter, &value), (name, found)) in kind.parameters.iter().zip(row).zip(found.0) {
+            assert_eq!((parameter.name, value), (name.as_str(), found));
+            assert!((parameter.minimum..=parameter.maximum).contains(&value));
+        }
+    }
 }
 
 /// Asserts that the five severities of a kind of one parameter are `values` to the

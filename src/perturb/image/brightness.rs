@@ -4,7 +4,7 @@ use ndarray::{ArrayViewMutD, Axis};
 
 use super::{channels, image, refuse};
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
-use crate::perturb::{Perturbation, PerturbationError};
+use crate::perturb::{Depth, Perturbation, PerturbationError};
 use crate::seed::Stream;
 
 /// The entry of [`Brightness`] in the catalogue.
@@ -58,7 +58,7 @@ impl Perturbation for Brightness {
         }
     }
 
-    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: &mut Stream) {
+    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, _: &mut Stream) {
         let shift = parameters.get("shift");
         let mut image = image(example);
         if image.len_of(Axis(0)) == 1 {
@@ -179,7 +179,7 @@ mod tests {
         let mut view = store.view_mut().permuted_axes([2, 0, 1].as_slice());
         let copy = view.as_standard_layout().into_owned();
         let amount = parameters(&[("shift", 0.3)]);
-        Brightness.apply(view.view_mut(), &amount, &mut stream(&Brightness, "0"));
+        Brightness.apply(view.view_mut(), &amount, Depth::Continuous, &mut stream(&Brightness, "0"));
         assert_eq!(view, with(0.3, &copy));
     }
 

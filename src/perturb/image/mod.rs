@@ -43,3 +43,45 @@ fn image(example: ArrayViewMutD<'_, f32>) -> ArrayViewMut3<'_, f32> {
         Err(error) => panic!("an example that is no image was not refused by `check`: {error}"),
     }
 }
+
+/// An image in memory as the kernels want it: plane after plane, row after row.
+struct Planes<'a> {
+    /// Rows of a plane.
+    height: usize,
+    /// Values of a row.
+    width: usize,
+    /// `channels × height × width` values.
+    values: &'a mut [f32],
+}
+
+impl Planes<'_> {
+    /// The planes, one a channel, each of `height × width` values.
+    ///
+    /// An image without pixels has none.
+    fn each(&mut self) -> std::slice::ChunksExactMut<'_, f32> {
+        let size = (self.height * self.width).max(1);
+        self.values.chunks_exact_mut(size)
+    }
+}
+
+/// Hands the example to `change` as planes, by way of a copy where it lies otherwise.
+fn with_planes(example: ArrayViewMutD<'_, f32>, change: impl FnOnce(Planes<'_>)) {
+    let mut image = image(example);
+    let (_, height, width) = image.dim();
+    if let Some(values) = image.as_slice_mut() {
+        return change(Planes {
+            height,
+            width,
+            values,
+        });
+    }
+    let mut values: Vec<f32> = image.iter().copied().collect();
+    change(Planes {
+        height,
+        width,
+        values: &mut values,
+    });
+    for (target, value) in image.iter_mut().zip(values) {
+        *target = value;
+    }
+}

@@ -3,7 +3,7 @@
 use ndarray::ArrayViewMutD;
 
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
-use crate::perturb::{Perturbation, PerturbationError, draw};
+use crate::perturb::{Depth, Perturbation, PerturbationError, draw};
 use crate::seed::Stream;
 
 /// The entry of [`GaussianNoise`] in the catalogue.
@@ -45,7 +45,7 @@ impl Perturbation for GaussianNoise {
         Ok(())
     }
 
-    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, stream: &mut Stream) {
+    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, stream: &mut Stream) {
         let std = parameters.get("std");
         draw::each_value(example, stream, |value, u| {
             (f64::from(value) + std * draw::normal(u)) as f32

@@ -3,7 +3,7 @@
 use ndarray::ArrayViewMutD;
 
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
-use crate::perturb::{Perturbation, PerturbationError, draw};
+use crate::perturb::{Depth, Perturbation, PerturbationError, draw};
 use crate::seed::Stream;
 
 /// The entry of [`ImpulseNoise`] in the catalogue.
@@ -47,7 +47,7 @@ impl Perturbation for ImpulseNoise {
         Ok(())
     }
 
-    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, stream: &mut Stream) {
+    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, stream: &mut Stream) {
         let half = parameters.get("amount") / 2.0;
         draw::each_value(example, stream, |value, u| {
             if u < half {

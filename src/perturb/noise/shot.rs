@@ -3,7 +3,7 @@
 use ndarray::ArrayViewMutD;
 
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
-use crate::perturb::{Perturbation, PerturbationError, draw};
+use crate::perturb::{Depth, Perturbation, PerturbationError, draw};
 use crate::seed::Stream;
 
 /// The entry of [`ShotNoise`] in the catalogue.
@@ -46,7 +46,7 @@ impl Perturbation for ShotNoise {
         Ok(())
     }
 
-    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, stream: &mut Stream) {
+    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, stream: &mut Stream) {
         let photons = parameters.get("photons");
         draw::each_value(example, stream, |value, u| {
             (draw::poisson(u, f64::from(value) * photons) / photons) as f32

@@ -1,0 +1,27 @@
+//! The widest vectors that the processor has, chosen when the program runs: builds
+//! for any processor of a family then run at full speed on each.
+
+use pulp::Arch;
+
+/// Runs `work` compiled anew for the vectors of this processor.
+///
+/// What is vectorised is what the compiler vectorises by itself in a plain loop over
+/// slices. The closure, and every function that the loop calls, must be
+/// `#[inline(always)]`, else they stay compiled for the oldest processor. The result
+/// is the same to the last bit on every processor: the compiler neither reorders
+/// floating-point sums nor fuses products into them. (`mul_add` does fuse, and is a
+/// slow call where the processor cannot: do not use it.)
+///
+/// ```
+/// use steadfast::perturb::wide;
+/// let mut values = [0.25_f32, 0.5];
+/// wide(
+///     #[inline(always)]
+///     || values.iter_mut().for_each(|value| *value *= 2.0),
+/// );
+/// assert_eq!(values, [0.5, 1.0]);
+/// ```
+#[inline(always)]
+pub fn wide<R>(work: impl FnOnce() -> R) -> R {
+    Arch::new().dispatch(work)
+}
