@@ -11,25 +11,27 @@ pub trait Blocks {
     /// Computes the whole of `row`.
     #[inline(always)]
     fn fill(&self, row: &mut [f32]) {
-        let (start, rest) = self.fill_by::<64>(0, row);
-        let (start, rest) = self.fill_by::<16>(start, rest);
-        self.fill_by::<1>(start, rest);
-    }
-
-    /// Computes as many blocks of `N` values as `rest`, which begins at `start`, has
-    /// room for; what is left.
-    #[inline(always)]
-    fn fill_by<'a, const N: usize>(
-        &self,
-        mut start: usize,
-        rest: &'a mut [f32],
-    ) -> (usize, &'a mut [f32]) {
-        let (blocks, rest) = rest.as_chunks_mut::<N>();
-        for block in blocks {
-            *block = self.block(start);
-            start += N;
+        let length = row.len();
+        let mut start = 0;
+        while length - start >= 64 {
+            row[start..start + 64].copy_from_slice(&self.block::<64>(start));
+            start += 64;
         }
-        (start, rest)
+        while length - start >= 16 {
+            row[start..start + 16].copy_from_slice(&self.block::<16>(start));
+            start += 16;
+        }
+        if start == length {
+            return;
+        }
+        // The last values by a block that ends with them, or one by one.
+        if let Some(start) = length.checked_sub(16) {
+            row[start..].copy_from_slice(&self.block::<16>(start));
+            return;
+        }
+        for start in start..length {
+            row[start] = self.block::<1>(start)[0];
+        }
     }
 }
 
