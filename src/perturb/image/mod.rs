@@ -5,7 +5,6 @@ pub mod blur;
 pub mod brightness;
 pub mod contrast;
 mod filter;
-mod levels;
 
 use ndarray::{ArrayViewMut3, ArrayViewMutD, Axis, Ix3};
 
