@@ -61,8 +61,8 @@ pub static ZOOM_BLUR: PerturbationKind = PerturbationKind {
 /// below `end`.
 ///
 /// An enlargement by z takes the middle ⌈height / z⌉ rows and ⌈width / z⌉ columns to
-/// ⌊z times as many⌉ by linear interpolation, the first pixel onto the first and the
-/// last onto the last, and cuts out its middle.
+/// z times as many, rounded, and cuts out the middle of those. It interpolates
+/// linearly, between the first pixel, which stays the first, and the last.
 pub struct ZoomBlur;
 
 impl Perturbation for ZoomBlur {
