@@ -21,7 +21,7 @@ const SMALLEST: usize = 2;
 
 /// How far below a level of 8 bits a value may lie and still be that level: the way
 /// onto the unit scale and back rounds.
-const LEVEL_SLACK: f32 = 1e-3;
+const LEVEL_SLACK: f32 = 1e-4;
 
 /// The rows of a case, example by example with the replicates of each together,
 /// cut into batches.
