@@ -109,16 +109,41 @@ pub fn resample(plane: &[f32], width: usize, rows: &Weights, columns: &Weights) 
                         *sum += weight * value;
                     }
                 }
-                for (target, (places, weights)) in target.iter_mut().zip(columns.each()) {
-                    *target = 0.0;
-                    for (&place, &weight) in places.iter().zip(weights) {
-                        *target += weight * sums[place];
-                    }
-                }
             },
         );
+        along(&sums, columns, target);
     }
     result
+}
+
+/// The row, resampled.
+fn along(row: &[f32], columns: &Weights, target: &mut [f32]) {
+    // The usual numbers of taps have a loop of their own, without one inside it.
+    match columns.taps {
+        2 => unrolled::<2>(row, columns, target),
+        3 => unrolled::<3>(row, columns, target),
+        4 => unrolled::<4>(row, columns, target),
+        _ => {
+            for (target, (places, weights)) in target.iter_mut().zip(columns.each()) {
+                *target = 0.0;
+                for (&place, &weight) in places.iter().zip(weights) {
+                    *target += weight * row[place];
+                }
+            }
+        }
+    }
+}
+
+fn unrolled<const TAPS: usize>(row: &[f32], columns: &Weights, target: &mut [f32]) {
+    let (places, _) = columns.places.as_chunks::<TAPS>();
+    let (weights, _) = columns.weights.as_chunks::<TAPS>();
+    for ((target, places), weights) in target.iter_mut().zip(places).zip(weights) {
+        let mut sum = 0.0;
+        for (&place, &weight) in places.iter().zip(weights) {
+            sum += weight * row[place];
+        }
+        *target = sum;
+    }
 }
 
 #[cfg(test)]

@@ -38,8 +38,8 @@ pub static GAMMA: PerturbationKind = PerturbationKind {
     ],
 };
 
-/// x to the power of `gamma`. Black and white stay as they are; so do values outside
-/// [0, ∞), which have no power.
+/// x to the power of `gamma`. Black and white stay as they are; what is below black,
+/// and has no power, becomes black.
 pub struct Gamma;
 
 impl Perturbation for Gamma {
@@ -55,36 +55,60 @@ impl Perturbation for Gamma {
         &self,
         example: ArrayViewMutD<'_, f32>,
         parameters: &Parameters,
-        _: Depth,
+        depth: Depth,
         _: &mut Stream,
     ) {
         let gamma = parameters.get("gamma") as f32;
         if gamma != 1.0 {
-            with_planes(example, |planes| {
-                wide(
-                    #[inline(always)]
-                    || {
-                        for value in planes.values {
-                            *value = power(*value, gamma);
-                        }
-                    },
-                );
+            with_planes(example, |planes| match depth {
+                Depth::EightBit => look_up(planes.values, gamma),
+                Depth::Continuous => raise(planes.values, gamma),
             });
         }
     }
 }
 
+/// Raises each value to the power of `gamma`.
+fn raise(values: &mut [f32], gamma: f32) {
+    wide(
+        #[inline(always)]
+        || {
+            for value in values {
+                *value = power(*value, gamma);
+            }
+        },
+    );
+}
+
+/// The same for values that are levels of 8 bits, of which there are 256.
+fn look_up(values: &mut [f32], gamma: f32) {
+    let mut table: [f32; 256] = std::array::from_fn(|level| level as f32 / 255.0);
+    raise(&mut table, gamma);
+    wide(
+        #[inline(always)]
+        || {
+            for value in values {
+                *value = table[usize::from((*value * 255.0 + 0.5) as u8)];
+            }
+        },
+    );
+}
+
 /// `base` to the power of `exponent`, which is between 0.1 and 10, by its binary
 /// logarithm; on [0, 1] within 3e-7. Plain arithmetic, which the compiler vectorises:
-/// `libm::powf` takes thirty times as long.
+/// `libm::powf` takes many times as long.
 ///
-/// Zero (and what a float holds with less than full precision, below 1.2e-38), negative
-/// numbers, infinity and NaN are returned as they are.
+/// What is below 1.2e-38, where floats lose precision, is taken for zero; NaN stays NaN.
 #[inline(always)]
 fn power(base: f32, exponent: f32) -> f32 {
-    let has_power = base >= f32::MIN_POSITIVE && base < f32::INFINITY;
-    let raised = exp2(exponent * log2(if has_power { base } else { 1.0 }));
-    if has_power { raised } else { base }
+    let raised = exp2(exponent * log2(base.clamp(f32::MIN_POSITIVE, f32::MAX)));
+    if base >= f32::MIN_POSITIVE {
+        raised
+    } else if base.is_nan() {
+        base
+    } else {
+        0.0
+    }
 }
 
 /// The logarithm to base 2 of a positive, normal number.
@@ -98,20 +122,23 @@ fn log2(number: f32) -> f32 {
     // ln(part) = 2 artanh(t), whose series ends at t⁹: t is at most 0.172.
     let t = (part - 1.0) / (part + 1.0);
     let square = t * t;
-    let series = 1.0 + square * (1.0 / 3.0 + square * (0.2 + square * (1.0 / 7.0 + square / 9.0)));
+    let series =
+        1.0 + square * (1.0 / 3.0 + square * (0.2 + square * (1.0 / 7.0 + square * (1.0 / 9.0))));
     whole as f32 + (2.0 * std::f32::consts::LOG2_E) * t * series
 }
 
 /// 2 to the power of `number`, down to 2⁻¹²⁶ and up to 2¹²⁷.
 #[inline(always)]
 fn exp2(number: f32) -> f32 {
+    // Added to a number, 1.5 × 2²³ rounds it to a whole one, which then is in its last bits.
+    const ROUNDER: f32 = 12_582_912.0;
     let number = number.clamp(-126.0, 127.0);
-    let whole = (number + 0.5).floor();
+    let rounded = number + ROUNDER;
     // exp(t) for t = ln 2 × the rest, at most 0.347, by its series to t⁷.
-    let t = (number - whole) * std::f32::consts::LN_2;
-    let high = 1.0 / 24.0 + t * (1.0 / 120.0 + t * (1.0 / 720.0 + t / 5040.0));
+    let t = (number - (rounded - ROUNDER)) * std::f32::consts::LN_2;
+    let high = 1.0 / 24.0 + t * (1.0 / 120.0 + t * (1.0 / 720.0 + t * (1.0 / 5040.0)));
     let series = 1.0 + t * (1.0 + t * (0.5 + t * (1.0 / 6.0 + t * high)));
-    series * f32::from_bits(((whole as i32 + 127) << 23) as u32)
+    series * f32::from_bits((rounded.to_bits() + 127) << 23)
 }
 
 #[cfg(test)]
@@ -140,12 +167,24 @@ mod tests {
     }
 
     #[test]
-    fn black_and_white_stay_and_so_does_what_has_no_power() {
-        let odd = arr2(&[[0.0, 1.0, -0.0, -0.5, f32::INFINITY, 1e-40]]).into_dyn();
+    fn black_and_white_stay_and_what_has_no_power_is_black() {
+        let odd = arr2(&[[0.0, 1.0, -0.0, -0.5, f32::NEG_INFINITY, 1e-40]]).into_dyn();
+        let expected = arr2(&[[0.0, 1.0, 0.0, 0.0, 0.0, 0.0]]).into_dyn();
         for gamma in [0.1, 0.5, 2.2, 10.0] {
-            assert_eq!(with(gamma, &odd), odd);
+            assert_eq!(with(gamma, &odd), expected);
         }
-        assert!(with(2.2, &arr2(&[[f32::NAN]]).into_dyn())[[0, 0]].is_nan());
+        for nan in [f32::NAN, -f32::NAN] {
+            assert!(with(2.2, &arr2(&[[nan]]).into_dyn())[[0, 0]].is_nan());
+        }
+    }
+
+    #[test]
+    fn the_depth_of_the_data_makes_no_difference() {
+        let mut levels: Vec<f32> = (0..=255_u8).map(|level| f32::from(level) / 255.0).collect();
+        let mut others = levels.clone();
+        look_up(&mut levels, 1.8);
+        raise(&mut others, 1.8);
+        assert_eq!(levels, others);
     }
 
     #[test]

@@ -85,6 +85,7 @@ fn turn(planes: Planes<'_>, sine: f32, cosine: f32) {
     } = planes;
     let mut source = vec![Pixel::default(); (height + 1) * (width + 1)];
     let mut cells = vec![Cell::default(); width];
+    let mut pixels = vec![Pixel::default(); width];
     for group in values.chunks_mut(4 * height * width) {
         gather(group, height, width, &mut source);
         for row in 0..height {
@@ -98,10 +99,13 @@ fn turn(planes: Planes<'_>, sine: f32, cosine: f32) {
                         let y = sine * right + cosine * down + (height as f32 - 1.0) / 2.0;
                         *cell = Cell::at(x, y, height, width);
                     }
-                    for (column, &cell) in cells.iter().enumerate() {
-                        let pixel = cell.value(&source, width + 1);
-                        for (plane, value) in group.chunks_exact_mut(height * width).zip(pixel) {
-                            plane[row * width + column] = value;
+                    for (pixel, cell) in pixels.iter_mut().zip(&cells) {
+                        *pixel = cell.value(&source, width + 1);
+                    }
+                    for (channel, plane) in group.chunks_exact_mut(height * width).enumerate() {
+                        let target = &mut plane[row * width..][..width];
+                        for (value, pixel) in target.iter_mut().zip(&pixels) {
+                            *value = pixel[channel];
                         }
                     }
                 },
@@ -142,7 +146,7 @@ impl Cell {
         let (x, y) = (mirrored(x, width as f32), mirrored(y, height as f32));
         let (column, row) = (x.floor(), y.floor());
         Self {
-            first: row as u32 * (width as u32 + 1) + column as u32,
+            first: whole(row) * (width as u32 + 1) + whole(column),
             right: x - column,
             down: y - row,
         }
@@ -150,7 +154,7 @@ impl Cell {
 
     /// The value there, of rows of `stride` pixels.
     #[inline(always)]
-    fn value(self, source: &[Pixel], stride: usize) -> Pixel {
+    fn value(&self, source: &[Pixel], stride: usize) -> Pixel {
         let near = &source[self.first as usize..][..stride + 2];
         let (above, below) = (
             between(near[0], near[1], self.right),
@@ -158,6 +162,13 @@ impl Cell {
         );
         between(above, below, self.down)
     }
+}
+
+/// A whole number from 0 to 2²³ - 1: the last bits of the float that is 2²³ larger. The
+/// plain conversion, which minds NaN, is not vectorised.
+#[inline(always)]
+fn whole(number: f32) -> u32 {
+    (number + 8_388_608.0).to_bits() & 0x007f_ffff
 }
 
 /// From `first` towards `second`; two equal values give just that.
