@@ -109,14 +109,15 @@ pub fn resample(plane: &[f32], width: usize, rows: &Weights, columns: &Weights) 
                         *sum += weight * value;
                     }
                 }
+                along(&sums, columns, target);
             },
         );
-        along(&sums, columns, target);
     }
     result
 }
 
 /// The row, resampled.
+#[inline(always)]
 fn along(row: &[f32], columns: &Weights, target: &mut [f32]) {
     // The usual numbers of taps have a loop of their own, without one inside it.
     match columns.taps {
@@ -134,6 +135,7 @@ fn along(row: &[f32], columns: &Weights, target: &mut [f32]) {
     }
 }
 
+#[inline(always)]
 fn unrolled<const TAPS: usize>(row: &[f32], columns: &Weights, target: &mut [f32]) {
     let (places, _) = columns.places.as_chunks::<TAPS>();
     let (weights, _) = columns.weights.as_chunks::<TAPS>();
