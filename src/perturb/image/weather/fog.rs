@@ -1,0 +1,120 @@
+//! Fog: light scattered on its way, in drifts.
+
+use ndarray::ArrayViewMutD;
+
+use super::plasma::{Plasma, range};
+use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
+use crate::perturb::image::{Planes, channels, refuse, with_planes};
+use crate::perturb::{Depth, Perturbation, PerturbationError, wide};
+use crate::seed::Stream;
+
+/// The entry of [`Fog`] in the catalogue.
+pub static FOG: PerturbationKind = PerturbationKind {
+    name: "fog",
+    version: 1,
+    about: "Adds a plasma fractal to the image, and rescales the sum to the image's own brightness.",
+    source: "Hendrycks & Dietterich (2019), arXiv:1903.12261; plasma: Fournier, Fussell & Carpenter (1982)",
+    stochastic: true,
+    parameters: &[
+        Parameter {
+            name: "amount",
+            about: "The thickest fog, on the unit scale of the data.",
+            minimum: 0.0,
+            maximum: 10.0,
+            integer: false,
+            default: None,
+        },
+        Parameter {
+            name: "wibble_decay",
+            about: "What the fog's unevenness is divided by at each halving of the step; less is rougher.",
+            minimum: 1.0,
+            maximum: 10.0,
+            integer: false,
+            default: None,
+        },
+        Parameter {
+            name: "map",
+            about: "Side of the fog's map in pixels, raised to a power of two that holds the image.",
+            minimum: 1.0,
+            maximum: 4096.0,
+            integer: true,
+            default: Some(256.0),
+        },
+    ],
+    severities: &[
+        SeverityTable {
+            scale: Scale::ImagenetC,
+            rows: [
+                &[1.5, 2.0, 256.0],
+                &[2.0, 2.0, 256.0],
+                &[2.5, 1.7, 256.0],
+                &[2.5, 1.5, 256.0],
+                &[3.0, 1.4, 256.0],
+            ],
+        },
+        SeverityTable {
+            scale: Scale::Cifar10C,
+            rows: [
+                &[0.2, 3.0, 32.0],
+                &[0.5, 3.0, 32.0],
+                &[0.75, 2.5, 32.0],
+                &[1.0, 2.0, 32.0],
+                &[1.5, 1.75, 32.0],
+            ],
+        },
+    ],
+};
+
+/// (x + c p) m / (m + c) with c = `amount`, p the plasma at the pixel, the same in
+/// all channels, and m the largest value of the image.
+pub struct Fog;
+
+impl Perturbation for Fog {
+    fn kind(&self) -> &'static PerturbationKind {
+        &FOG
+    }
+
+    fn check(&self, shape: &[usize]) -> Result<(), PerturbationError> {
+        match channels(shape) {
+            Some(_) => Ok(()),
+            None => Err(refuse(
+                &FOG,
+                "images, [channels, height, width] or [height, width]",
+                shape,
+            )),
+        }
+    }
+
+    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, stream: &mut Stream) {
+        let amount = parameters.get("amount") as f32;
+        let decay = parameters.get("wibble_decay") as f32;
+        let map = parameters.get("map") as usize;
+        with_planes(example, |planes| {
+            if planes.values.is_empty() {
+                return;
+            }
+            let size = map.max(planes.height).max(planes.width).next_power_of_two();
+            let plasma = Plasma::new(size, decay, stream);
+            wide(
+                #[inline(always)]
+                || cover(planes, &plasma, amount),
+            );
+        });
+    }
+}
+
+/// Lays fog of the thickness `amount * plasma` over the image.
+#[inline(always)]
+fn cover(mut planes: Planes<'_>, plasma: &Plasma, amount: f32) {
+    let (_, brightest) = range(planes.values);
+    let sum = brightest + amount;
+    let scale = if sum > 0.0 { brightest / sum } else { 1.0 };
+    let width = planes.width;
+    for plane in planes.each() {
+        for (row, values) in plane.chunks_exact_mut(width).enumerate() {
+            for (value, height) in values.iter_mut().zip(plasma.row(row)) {
+                *value = (*value + amount * height) * scale;
+            }
+        }
+    }
+}
