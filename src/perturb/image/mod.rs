@@ -3,6 +3,7 @@
 
 pub mod brightness;
 pub mod contrast;
+mod filter;
 pub mod weather;
 
 use ndarray::{ArrayViewMut3, ArrayViewMutD, Axis, Ix3};
