@@ -2,4 +2,6 @@
 //! spatter. What they are made of has files of its own: `plasma`.
 
 pub mod fog;
+pub mod frost;
 mod plasma;
+mod texture;
