@@ -1,0 +1,27 @@
+//! A layer of independent normal values over an image, one random word a pixel.
+
+use crate::perturb::draw;
+use crate::seed::{Stream, uniform};
+
+/// The random words of a layer, row after row.
+pub struct Layer {
+    width: usize,
+    words: Vec<u32>,
+}
+
+impl Layer {
+    /// Takes a word for each pixel of an image.
+    pub fn new(height: usize, width: usize, stream: &mut Stream) -> Self {
+        let mut words = vec![0; height * width];
+        stream.fill(&mut words);
+        Self { width, words }
+    }
+
+    /// Fills `row` with the values of the layer's row `y` from column `x` on.
+    pub fn row(&self, y: usize, x: usize, mean: f64, std: f64, row: &mut [f32]) {
+        let words = &self.words[y * self.width + x..][..row.len()];
+        for (value, &word) in row.iter_mut().zip(words) {
+            *value = (mean + std * draw::normal(uniform(word))) as f32;
+        }
+    }
+}
