@@ -1,0 +1,104 @@
+//! Edges by the method of Canny (1986), in whole numbers as OpenCV's `Canny` has it:
+//! Sobel's 3 × 3 gradient, its magnitude |dx| + |dy|, thinned to its ridges, and
+//! followed from what is above the high threshold down to the low one.
+
+use super::framed::{Framed, Neighbourhood};
+use crate::perturb::image::filter::border::Border;
+
+/// 1 at the edges of `levels` (0 to 255), 0 elsewhere. Beyond the picture, its last
+/// values go on.
+pub fn edges(mut levels: Framed, low: i32, high: i32) -> Framed {
+    levels.frame(Border::Nearest);
+    let magnitudes = levels.neighbourhoods(
+        #[inline(always)]
+        |around| {
+            let (dx, dy) = gradient(around);
+            dx.abs() + dy.abs()
+        },
+    );
+    let mut ridges = levels.neighbourhoods(
+        #[inline(always)]
+        |around| {
+            let (dx, dy) = gradient(around);
+            direction(dx, dy)
+        },
+    );
+    ridges.combine(
+        &magnitudes,
+        #[inline(always)]
+        |direction, around| {
+            let ridge = is_ridge(direction, around);
+            let magnitude = around[1][1];
+            match (ridge & (magnitude > low), magnitude > high) {
+                (false, _) => NONE,
+                (true, false) => WEAK,
+                (true, true) => STRONG,
+            }
+        },
+    );
+    follow(&mut ridges);
+    ridges
+}
+
+// What a pixel of a ridge is, and which of them are edges in the end.
+const NONE: i32 = 0;
+const WEAK: i32 = 2;
+const STRONG: i32 = 1;
+
+// Which way the gradient points, to the nearest eighth of a turn.
+const ACROSS: i32 = 0;
+const DOWN: i32 = 1;
+const FALLING: i32 = 2;
+const RISING: i32 = 3;
+
+#[inline(always)]
+fn gradient([[a, b, c], [d, _, f], [g, h, i]]: Neighbourhood) -> (i32, i32) {
+    (c - a + 2 * (f - d) + i - g, g - a + 2 * (h - b) + i - c)
+}
+
+#[inline(always)]
+fn direction(dx: i32, dy: i32) -> i32 {
+    /// The tangent of a sixteenth of a turn, in units of 2⁻¹⁵; that of three is larger by 2.
+    const TANGENT: i32 = 13_573;
+    let (x, y) = (dx.abs(), dy.abs() << 15);
+    let flat = x * TANGENT;
+    let diagonal = if (dx ^ dy) < 0 { RISING } else { FALLING };
+    let steep = if y > flat + (x << 16) { DOWN } else { diagonal };
+    if y < flat { ACROSS } else { steep }
+}
+
+/// Whether the magnitude in the middle is larger than those before and behind it.
+#[inline(always)]
+fn is_ridge(direction: i32, [[a, b, c], [d, e, f], [g, h, i]]: Neighbourhood) -> bool {
+    // Of two equals in a row or column, the first is the ridge; on a diagonal, none.
+    let across = (e > d) & (e >= f);
+    let down = (e > b) & (e >= h);
+    let falling = (e > a) & (e > i);
+    let rising = (e > c) & (e > g);
+    ((direction == ACROSS) & across)
+        | ((direction == DOWN) & down)
+        | ((direction == FALLING) & falling)
+        | ((direction == RISING) & rising)
+}
+
+/// Makes weak ridges strong that touch a strong one, and removes the others.
+fn follow(ridges: &mut Framed) {
+    let stride = ridges.width + 2;
+    let values = &mut ridges.values;
+    let mut reached: Vec<usize> = (0..values.len())
+        .filter(|&place| values[place] == STRONG)
+        .collect();
+    while let Some(place) = reached.pop() {
+        for row in [place - stride, place, place + stride] {
+            for neighbour in row - 1..=row + 1 {
+                if values[neighbour] == WEAK {
+                    values[neighbour] = STRONG;
+                    reached.push(neighbour);
+                }
+            }
+        }
+    }
+    for value in values {
+        *value &= STRONG;
+    }
+}

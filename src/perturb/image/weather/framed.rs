@@ -1,0 +1,100 @@
+//! A plane of whole numbers in a frame one pixel wide, for what is made of the 3 × 3
+//! neighbourhood of each pixel.
+
+use crate::perturb::image::filter::border::Border;
+use crate::perturb::wide;
+
+/// The 3 × 3 values about a pixel, row after row.
+pub type Neighbourhood = [[i32; 3]; 3];
+
+/// `height` × `width` values and the frame about them.
+pub struct Framed {
+    /// Rows without the frame.
+    pub height: usize,
+    /// Columns without the frame.
+    pub width: usize,
+    /// Rows of `width` + 2 values, with the frame.
+    pub values: Vec<i32>,
+}
+
+impl Framed {
+    /// All zero.
+    pub fn zeros(height: usize, width: usize) -> Self {
+        Self {
+            height,
+            width,
+            values: vec![0; (height + 2) * (width + 2)],
+        }
+    }
+
+    /// The values of a row with the frame's at both ends; row 0 is the frame's.
+    #[inline(always)]
+    fn framed_row(&self, row: usize) -> &[i32] {
+        &self.values[row * (self.width + 2)..][..self.width + 2]
+    }
+
+    /// The rows without the frame.
+    #[inline(always)]
+    pub fn rows(&self) -> impl Iterator<Item = &[i32]> {
+        (1..=self.height).map(|row| &self.framed_row(row)[1..=self.width])
+    }
+
+    /// The same, to be changed.
+    #[inline(always)]
+    pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut [i32]> {
+        let width = self.width;
+        let rows = self.values.chunks_exact_mut(width + 2);
+        let inside = rows.skip(1).take(self.height);
+        inside.map(move |row| &mut row[1..=width])
+    }
+
+    /// Fills the frame with what lies beyond the edge.
+    pub fn frame(&mut self, border: Border) {
+        let (height, width, stride) = (self.height, self.width, self.width + 2);
+        let end = |length: usize| 1 + border.index(length as isize, length);
+        let start = |length: usize| 1 + border.index(-1, length);
+        for row in self.values.chunks_exact_mut(stride) {
+            (row[0], row[width + 1]) = (row[start(width)], row[end(width)]);
+        }
+        for (to, from) in [(0, start(height)), (height + 1, end(height))] {
+            self.values.copy_within(from * stride..(from + 1) * stride, to * stride);
+        }
+    }
+
+    /// The plane of what `value` makes of each neighbourhood, in a frame of zeros.
+    pub fn neighbourhoods(&self, value: impl Fn(Neighbourhood) -> i32) -> Self {
+        let mut plane = Self::zeros(self.height, self.width);
+        plane.combine(
+            self,
+            #[inline(always)]
+            |_, around| value(around),
+        );
+        plane
+    }
+
+    /// Changes each value to what `value` makes of it and of the neighbourhood of its
+    /// place in `other`, which is of the same size.
+    ///
+    /// `value` must be `#[inline(always)]`.
+    pub fn combine(&mut self, other: &Self, value: impl Fn(i32, Neighbourhood) -> i32) {
+        wide(
+            #[inline(always)]
+            || {
+                for (row, values) in self.rows_mut().enumerate() {
+                    let around = [0, 1, 2].map(|below| other.framed_row(row + below));
+                    let shifted = |right: usize| {
+                        let [above, here, below] = around.map(|row| &row[right..][..values.len()]);
+                        above.iter().zip(here).zip(below)
+                    };
+                    let columns = shifted(0).zip(shifted(1)).zip(shifted(2));
+                    for (target, ((left, here), right)) in values.iter_mut().zip(columns) {
+                        let ((a, d), g) = left;
+                        let ((b, e), h) = here;
+                        let ((c, f), i) = right;
+                        *target = value(*target, [[*a, *b, *c], [*d, *e, *f], [*g, *h, *i]]);
+                    }
+                }
+            },
+        );
+    }
+}
