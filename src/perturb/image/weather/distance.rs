@@ -18,64 +18,97 @@ const FAR: i32 = i32::MAX / 2;
 /// The distance of each pixel from the nearest that is 1 in `marked`, at most `limit`,
 /// which is also the distance where nothing is marked.
 pub fn distances(marked: &Framed, limit: i32) -> Framed {
-    let (height, width) = (marked.height, marked.width);
     // A frame two pixels wide.
-    let stride = width + 4;
-    let mut swept = vec![FAR; (height + 4) * stride];
-    for (row, marks) in swept.chunks_exact_mut(stride).skip(2).zip(marked.rows()) {
-        for (distance, mark) in row[2..].iter_mut().zip(marks) {
-            *distance = if *mark == 1 { 0 } else { FAR };
-        }
-    }
+    let stride = marked.width + 4;
+    let mut swept = vec![FAR; (marked.height + 4) * stride];
+    let mut distances = Framed::zeros(marked.height, marked.width);
     wide(
         #[inline(always)]
         || {
-            for y in 2..height + 2 {
-                let (above, rest) = swept.split_at_mut(y * stride);
-                let (second, first) = above[(y - 2) * stride..].split_at(stride);
-                let row = &mut rest[..stride];
-                step_rows(row, first, second);
-                let mut reached = FAR;
-                for distance in &mut row[2..width + 2] {
-                    reached = (*distance).min(reached + SIDE);
-                    *distance = reached;
+            let rows = swept.chunks_exact_mut(stride).skip(2);
+            for (row, marks) in rows.zip(marked.rows()) {
+                for (distance, mark) in row[2..].iter_mut().zip(marks) {
+                    *distance = if *mark == 1 { 0 } else { FAR };
                 }
             }
-            for y in (2..height + 2).rev() {
-                let (rest, below) = swept.split_at_mut((y + 1) * stride);
-                let (first, second) = below[..2 * stride].split_at(stride);
-                let row = &mut rest[y * stride..];
-                step_rows(row, first, second);
-                let mut reached = FAR;
-                for distance in row[2..width + 2].iter_mut().rev() {
-                    reached = (*distance).min(reached + SIDE);
-                    *distance = reached;
+            sweep(&mut swept, stride);
+            let rows = swept.chunks_exact(stride).skip(2);
+            for (target, row) in distances.rows_mut().zip(rows) {
+                for (target, distance) in target.iter_mut().zip(&row[2..]) {
+                    *target = (*distance).min(limit);
                 }
             }
         },
     );
-    let mut distances = Framed::zeros(height, width);
-    let rows = swept.chunks_exact(stride).skip(2);
-    for (target, row) in distances.rows_mut().zip(rows) {
-        for (target, distance) in target.iter_mut().zip(&row[2..]) {
-            *target = (*distance).min(limit);
-        }
-    }
     distances
 }
 
-/// Lets a row be reached from the `first` and the `second` row beside it.
+/// Goes down the rows, and to the right in each, then up and to the left.
 #[inline(always)]
-fn step_rows(row: &mut [i32], first: &[i32], second: &[i32]) {
-    let width = row.len() - 4;
-    let sides = first[..width].iter().zip(&first[4..]);
-    let diagonals = first[1..=width].iter().zip(&first[3..]);
-    let knights = second[1..=width].iter().zip(&second[3..]);
-    let straight = first[2..].iter();
-    let neighbours = sides.zip(diagonals).zip(knights).zip(straight);
-    for (distance, (((side, diagonal), knight), straight)) in row[2..width + 2].iter_mut().zip(neighbours) {
-        let far = (*side.0).min(*side.1).min(*knight.0).min(*knight.1) + KNIGHT;
-        let near = (*diagonal.0).min(*diagonal.1) + DIAGONAL;
-        *distance = (*distance).min(far).min(near).min(straight + SIDE);
+fn sweep(swept: &mut [i32], stride: usize) {
+    let (first, last) = (2, swept.len() / stride - 2);
+    for y in first..last {
+        let (above, here) = swept.split_at_mut(y * stride);
+        let (second, next) = above[(y - 2) * stride..].split_at(stride);
+        let row = &mut here[..stride];
+        reach(row, next, second);
+        along(row[2..stride - 2].iter_mut());
     }
+    for y in (first..last).rev() {
+        let (here, below) = swept.split_at_mut((y + 1) * stride);
+        let (next, second) = below[..2 * stride].split_at(stride);
+        let row = &mut here[y * stride..];
+        reach(row, next, second);
+        along(row[2..stride - 2].iter_mut().rev());
+    }
+}
+
+/// Lets each value be reached from the one before.
+#[inline(always)]
+fn along<'a>(values: impl Iterator<Item = &'a mut i32>) {
+    let mut reached = FAR;
+    for distance in values {
+        reached = (*distance).min(reached + SIDE);
+        *distance = reached;
+    }
+}
+
+/// Lets a row be reached from the row next to it and the second from it.
+#[inline(always)]
+fn reach(row: &mut [i32], next: &[i32], second: &[i32]) {
+    let width = row.len() - 4;
+    let (blocks, rest) = row[2..width + 2].as_chunks_mut::<16>();
+    let start = reach_blocks(0, blocks, next, second);
+    let (blocks, _) = rest.as_chunks_mut::<1>();
+    reach_blocks(start, blocks, next, second);
+}
+
+/// The same for blocks from `start` on; where the next would begin.
+#[inline(always)]
+fn reach_blocks<const N: usize>(
+    mut start: usize,
+    blocks: &mut [[i32; N]],
+    next: &[i32],
+    second: &[i32],
+) -> usize {
+    for block in blocks {
+        let steps = [
+            (&next[start + 2..], SIDE),
+            (&next[start + 1..], DIAGONAL),
+            (&next[start + 3..], DIAGONAL),
+            (&next[start..], KNIGHT),
+            (&next[start + 4..], KNIGHT),
+            (&second[start + 1..], KNIGHT),
+            (&second[start + 3..], KNIGHT),
+        ];
+        let mut reached = *block;
+        for (from, length) in steps {
+            for (distance, from) in reached.iter_mut().zip(&from[..N]) {
+                *distance = (*distance).min(from + length);
+            }
+        }
+        *block = reached;
+        start += N;
+    }
+    start
 }

@@ -4,6 +4,7 @@
 
 use super::framed::{Framed, Neighbourhood};
 use crate::perturb::image::filter::border::Border;
+use crate::perturb::wide;
 
 /// 1 at the edges of `levels` (0 to 255), 0 elsewhere. Beyond the picture, its last
 /// values go on.
@@ -29,11 +30,8 @@ pub fn edges(mut levels: Framed, low: i32, high: i32) -> Framed {
         |direction, around| {
             let ridge = is_ridge(direction, around);
             let magnitude = around[1][1];
-            match (ridge & (magnitude > low), magnitude > high) {
-                (false, _) => NONE,
-                (true, false) => WEAK,
-                (true, true) => STRONG,
-            }
+            let kind = if magnitude > high { STRONG } else { WEAK };
+            if ridge & (magnitude > low) { kind } else { NONE }
         },
     );
     follow(&mut ridges);
@@ -81,13 +79,28 @@ fn is_ridge(direction: i32, [[a, b, c], [d, e, f], [g, h, i]]: Neighbourhood) ->
         | ((direction == RISING) & rising)
 }
 
+/// The places of strong ridges: few, so that a look at many values at once comes first.
+#[inline(always)]
+fn strong(values: &[i32]) -> Vec<usize> {
+    const LANES: usize = 16;
+    let mut places = Vec::new();
+    for (chunk, values) in values.chunks(LANES).enumerate() {
+        if values.iter().fold(false, |any, &value| any | (value == STRONG)) {
+            let found = (0..values.len()).filter(|&place| values[place] == STRONG);
+            places.extend(found.map(|place| chunk * LANES + place));
+        }
+    }
+    places
+}
+
 /// Makes weak ridges strong that touch a strong one, and removes the others.
 fn follow(ridges: &mut Framed) {
     let stride = ridges.width + 2;
     let values = &mut ridges.values;
-    let mut reached: Vec<usize> = (0..values.len())
-        .filter(|&place| values[place] == STRONG)
-        .collect();
+    let mut reached = wide(
+        #[inline(always)]
+        || strong(values),
+    );
     while let Some(place) = reached.pop() {
         for row in [place - stride, place, place + stride] {
             for neighbour in row - 1..=row + 1 {

@@ -2,7 +2,8 @@
 
 use ndarray::ArrayViewMutD;
 
-use super::plasma::{Plasma, range};
+use super::extremes::range;
+use super::plasma::Plasma;
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
 use crate::perturb::image::{Planes, channels, refuse, with_planes};
 use crate::perturb::{Depth, Perturbation, PerturbationError, wide};

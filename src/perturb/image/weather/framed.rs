@@ -82,19 +82,42 @@ impl Framed {
             || {
                 for (row, values) in self.rows_mut().enumerate() {
                     let around = [0, 1, 2].map(|below| other.framed_row(row + below));
-                    let shifted = |right: usize| {
-                        let [above, here, below] = around.map(|row| &row[right..][..values.len()]);
-                        above.iter().zip(here).zip(below)
-                    };
-                    let columns = shifted(0).zip(shifted(1)).zip(shifted(2));
-                    for (target, ((left, here), right)) in values.iter_mut().zip(columns) {
-                        let ((a, d), g) = left;
-                        let ((b, e), h) = here;
-                        let ((c, f), i) = right;
-                        *target = value(*target, [[*a, *b, *c], [*d, *e, *f], [*g, *h, *i]]);
-                    }
+                    let (blocks, rest) = values.as_chunks_mut::<16>();
+                    let start = combine_blocks(0, blocks, around, &value);
+                    let (blocks, _) = rest.as_chunks_mut::<1>();
+                    combine_blocks(start, blocks, around, &value);
                 }
             },
         );
     }
+}
+
+/// Changes the blocks of a row from `start` on; where the next would begin.
+///
+/// All neighbours of a block are read before anything is decided, so that the decisions
+/// are made on vectors and not one by one.
+#[inline(always)]
+fn combine_blocks<const N: usize>(
+    mut start: usize,
+    blocks: &mut [[i32; N]],
+    around: [&[i32]; 3],
+    value: &impl Fn(i32, Neighbourhood) -> i32,
+) -> usize {
+    let [above, here, below] = around;
+    for block in blocks {
+        let read = |row: &[i32], right: usize| -> [i32; N] {
+            let mut values = [0; N];
+            values.copy_from_slice(&row[start + right..][..N]);
+            values
+        };
+        let (a, b, c) = (read(above, 0), read(above, 1), read(above, 2));
+        let (d, e, f) = (read(here, 0), read(here, 1), read(here, 2));
+        let (g, h, i) = (read(below, 0), read(below, 1), read(below, 2));
+        for (n, target) in block.iter_mut().enumerate() {
+            let around = [[a[n], b[n], c[n]], [d[n], e[n], f[n]], [g[n], h[n], i[n]]];
+            *target = value(*target, around);
+        }
+        start += N;
+    }
+    start
 }

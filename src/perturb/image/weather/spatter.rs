@@ -5,6 +5,7 @@ use ndarray::ArrayViewMutD;
 use super::distance::{PIXEL, distances};
 use super::edges::edges;
 use super::equalise::equalise;
+use super::extremes::range;
 use super::framed::Framed;
 use super::layer::Layer;
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
@@ -199,13 +200,23 @@ fn blur(height: usize, width: usize, plane: &mut [f32], sigma: f64) {
 /// How much of each pixel is covered by mud.
 fn mud_drops(height: usize, width: usize, mut noise: Vec<f32>, threshold: f32, sigma: f64) -> Vec<f32> {
     const RIM: f32 = 0.8;
-    for value in &mut noise {
-        *value = f32::from(u8::from(*value > threshold));
-    }
+    wide(
+        #[inline(always)]
+        || {
+            for value in &mut noise {
+                *value = if *value > threshold { 1.0 } else { 0.0 };
+            }
+        },
+    );
     blur(height, width, &mut noise, sigma);
-    for value in &mut noise {
-        *value = if *value < RIM { 0.0 } else { *value };
-    }
+    wide(
+        #[inline(always)]
+        || {
+            for value in &mut noise {
+                *value = if *value < RIM { 0.0 } else { *value };
+            }
+        },
+    );
     noise
 }
 
@@ -226,17 +237,21 @@ fn water_drops(height: usize, width: usize, mut noise: Vec<f32>, threshold: f32,
         },
     );
     let shade = shade(levels);
-    let mut most = 0.0_f32;
-    for (drops, shade) in noise.chunks_exact_mut(width).zip(shade.rows()) {
-        for (drop, shade) in drops.iter_mut().zip(shade) {
-            *drop *= *shade as f32;
-            most = most.max(*drop);
-        }
-    }
-    let scale = if most > 0.0 { strength / most } else { 0.0 };
-    for drop in &mut noise {
-        *drop *= scale;
-    }
+    wide(
+        #[inline(always)]
+        || {
+            for (drops, shade) in noise.chunks_exact_mut(width).zip(shade.rows()) {
+                for (drop, shade) in drops.iter_mut().zip(shade) {
+                    *drop *= *shade as f32;
+                }
+            }
+            let (_, most) = range(&noise);
+            let scale = if most > 0.0 { strength / most } else { 0.0 };
+            for drop in &mut noise {
+                *drop *= scale;
+            }
+        },
+    );
     noise
 }
 
