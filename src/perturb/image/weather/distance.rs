@@ -5,12 +5,12 @@ use super::framed::Framed;
 use crate::perturb::wide;
 
 /// One pixel, in the units of the distances.
-pub const PIXEL: i32 = 1 << 16;
+pub const PIXEL: i32 = 10_000;
 
-// A step to the side, along a diagonal (1.4 pixels) and along a knight's move (2.1969).
+// A step to the side, along a diagonal (1.4 pixels) and by a knight's move (2.1969).
 const SIDE: i32 = PIXEL;
-const DIAGONAL: i32 = 91_750;
-const KNIGHT: i32 = 143_976;
+const DIAGONAL: i32 = 14_000;
+const KNIGHT: i32 = 21_969;
 
 /// Farther than anything within a picture.
 const FAR: i32 = i32::MAX / 2;
@@ -111,4 +111,63 @@ fn reach_blocks<const N: usize>(
         start += N;
     }
     start
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::perturb::image::weather::framed::testing::{framed, values};
+
+    /// `cv2.distanceTransform(…, cv2.DIST_L2, 5)` of OpenCV 4.11.
+    #[test]
+    fn it_is_the_transform_of_opencv() {
+        let mut marks = [0; 35];
+        marks[9] = 1;
+        let expected = [
+            21_969, 14_000, 10_000, 14_000, 21_969, 31_969, 41_969, //
+            20_000, 10_000, 0, 10_000, 20_000, 30_000, 40_000, //
+            21_969, 14_000, 10_000, 14_000, 21_969, 31_969, 41_969, //
+            28_000, 21_969, 20_000, 21_969, 28_000, 35_969, 43_938, //
+            35_969, 31_969, 30_000, 31_969, 35_969, 42_000, 49_969,
+        ];
+        assert_eq!(values(&distances(&framed(7, &marks), 100 * PIXEL)), expected);
+    }
+
+    #[test]
+    fn nothing_is_farther_than_the_limit() {
+        let found = distances(&framed(5, &[0; 10]), 3 * PIXEL);
+        assert_eq!(values(&found), [3 * PIXEL; 10]);
+    }
+
+    /// The shortest way over a free plane: as many knight's moves as there can be, then
+    /// sides or diagonals.
+    fn way(dy: usize, dx: usize) -> i32 {
+        let (short, long) = (dy.min(dx) as i32, dy.max(dx) as i32);
+        if long >= 2 * short {
+            short * KNIGHT + (long - 2 * short) * SIDE
+        } else {
+            (long - short) * KNIGHT + (2 * short - long) * DIAGONAL
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_the_way_to_the_nearest_mark(
+            (width, marks) in (1_usize..40).prop_flat_map(|width| {
+                (Just(width), proptest::collection::vec(0..12_i32, 6 * width))
+            }),
+        ) {
+            let marks: Vec<i32> = marks.into_iter().map(|mark| i32::from(mark == 0)).collect();
+            let found = values(&distances(&framed(width, &marks), 20 * PIXEL));
+            for (place, found) in found.into_iter().enumerate() {
+                let ways = (0..marks.len()).filter(|&mark| marks[mark] == 1).map(|mark| {
+                    let rows = (place / width).abs_diff(mark / width);
+                    way(rows, (place % width).abs_diff(mark % width))
+                });
+                prop_assert_eq!(found, ways.min().unwrap_or(i32::MAX).min(20 * PIXEL));
+            }
+        }
+    }
 }

@@ -115,3 +115,79 @@ fn follow(ridges: &mut Framed) {
         *value &= STRONG;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::perturb::image::weather::framed::testing::{framed, values};
+
+    fn found(width: usize, levels: &[i32]) -> Vec<i32> {
+        values(&edges(framed(width, levels), 50, 150))
+    }
+
+    #[test]
+    fn a_step_has_its_edge_on_its_near_side() {
+        let levels = [0, 0, 0, 255, 255, 255].repeat(5);
+        assert_eq!(found(6, &levels), [0, 0, 1, 0, 0, 0].repeat(5));
+        // Across the width of a block of vectors too.
+        let step = |width: usize| (0..width).map(move |x| if x < 17 { 0 } else { 255 });
+        let expected: Vec<i32> = (0..40).map(|x| i32::from(x == 16)).collect();
+        assert_eq!(found(40, &step(40).collect::<Vec<_>>().repeat(3)), expected.repeat(3));
+    }
+
+    #[test]
+    fn what_is_even_or_faint_has_none() {
+        assert_eq!(found(6, &[200; 30]), [0; 30]);
+        // |dx| = 4 × 12 is not above the low threshold, 4 × 20 not above the high one.
+        for step in [12, 20] {
+            assert_eq!(found(6, &[0, 0, 0, step, step, step].repeat(5)), [0; 30]);
+        }
+    }
+
+    /// `cv2.Canny(levels, 50, 150)` of OpenCV 4.11: a faint edge that goes on in a
+    /// stronger one is an edge.
+    #[test]
+    fn a_faint_edge_is_followed_from_a_strong_one() {
+        let levels = [
+            [0, 0, 0, 20, 20, 20].repeat(4),
+            [0, 0, 0, 60, 60, 60].repeat(5),
+        ]
+        .concat();
+        let expected = [
+            [0, 0, 1, 0, 0, 0],
+            [0, 0, 1, 0, 0, 0],
+            [0, 0, 1, 0, 0, 0],
+            [0, 0, 0, 1, 1, 1],
+            [0, 0, 0, 1, 0, 0],
+            [0, 0, 1, 0, 0, 0],
+            [0, 0, 1, 0, 0, 0],
+            [0, 0, 1, 0, 0, 0],
+            [0, 0, 1, 0, 0, 0],
+        ];
+        assert_eq!(found(6, &levels), expected.as_flattened());
+    }
+
+    /// The same of a disk and a corner, which have edges in every direction.
+    #[test]
+    fn edges_of_every_direction_are_those_of_opencv() {
+        let mut levels = Vec::new();
+        for y in 0..8_i32 {
+            for x in 0..8 {
+                let disk = (y - 3) * (y - 3) + (x - 4) * (x - 4) < 7;
+                let level = if disk { 200 } else { 0 };
+                levels.push(if x + y > 11 { 70 } else { level });
+            }
+        }
+        let expected = [
+            [0, 0, 0, 0, 1, 0, 0, 0],
+            [0, 0, 1, 1, 0, 1, 1, 0],
+            [0, 0, 1, 0, 0, 0, 1, 0],
+            [0, 1, 0, 0, 0, 0, 1, 0],
+            [0, 0, 1, 0, 0, 0, 1, 0],
+            [0, 0, 1, 1, 1, 1, 1, 1],
+            [0, 0, 0, 0, 0, 0, 0, 0],
+            [0, 0, 0, 0, 0, 0, 0, 0],
+        ];
+        assert_eq!(found(8, &levels), expected.as_flattened());
+    }
+}

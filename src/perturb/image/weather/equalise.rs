@@ -36,3 +36,28 @@ pub fn equalise(levels: &mut Framed) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::perturb::image::weather::framed::testing::{framed, values};
+
+    fn equalised(levels: &[i32]) -> Vec<i32> {
+        let mut plane = framed(levels.len(), levels);
+        equalise(&mut plane);
+        values(&plane)
+    }
+
+    #[test]
+    fn levels_become_the_share_that_is_not_brighter() {
+        // Of the two pixels above the darkest, one and both: 127.5, to the even, and 255.
+        assert_eq!(equalised(&[9, 9, 12, 200]), [0, 0, 128, 255]);
+        // Of five, two, three and five.
+        assert_eq!(equalised(&[3, 1, 3, 7, 9, 9]), [102, 0, 102, 153, 255, 255]);
+    }
+
+    #[test]
+    fn one_level_stays_as_it_is() {
+        assert_eq!(equalised(&[20; 7]), [20; 7]);
+    }
+}

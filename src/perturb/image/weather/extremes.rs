@@ -22,3 +22,23 @@ pub fn range(values: &[f32]) -> (f32, f32) {
         highest.into_iter().fold(f32::NEG_INFINITY, f32::max),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_extremes_are_found_wherever_they_are() {
+        for length in 1..40 {
+            for place in 0..length {
+                let mut values = vec![0.5; length];
+                values[place] = 2.0;
+                values[(place + 1) % length] = -1.0;
+                let highest = if length == 1 { -1.0 } else { 2.0 };
+                assert_eq!(range(&values), (-1.0, highest));
+            }
+        }
+        assert_eq!(range(&[f32::NAN, 3.0, f32::NAN]), (3.0, 3.0));
+        assert_eq!(range(&[]), (f32::INFINITY, f32::NEG_INFINITY));
+    }
+}

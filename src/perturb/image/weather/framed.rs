@@ -121,3 +121,60 @@ fn combine_blocks<const N: usize>(
     }
     start
 }
+
+#[cfg(test)]
+pub mod testing {
+    use super::Framed;
+
+    /// A plane of these values.
+    pub fn framed(width: usize, values: &[i32]) -> Framed {
+        let mut plane = Framed::zeros(values.len() / width, width);
+        for (target, row) in plane.rows_mut().zip(values.chunks_exact(width)) {
+            target.copy_from_slice(row);
+        }
+        plane
+    }
+
+    /// The values of a plane.
+    pub fn values(plane: &Framed) -> Vec<i32> {
+        plane.rows().flatten().copied().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{framed, values};
+    use super::*;
+
+    #[test]
+    fn the_frame_is_what_lies_beyond_the_edge() {
+        let mut plane = framed(3, &[1, 2, 3, 4, 5, 6]);
+        plane.frame(Border::Mirror);
+        let expected = [5, 4, 5, 6, 5, 2, 1, 2, 3, 2, 5, 4, 5, 6, 5, 2, 1, 2, 3, 2];
+        assert_eq!(plane.values, expected);
+        plane.frame(Border::Nearest);
+        let expected = [1, 1, 2, 3, 3, 1, 1, 2, 3, 3, 4, 4, 5, 6, 6, 4, 4, 5, 6, 6];
+        assert_eq!(plane.values, expected);
+    }
+
+    /// At any width: blocks and what is left after them.
+    #[test]
+    fn each_value_sees_its_neighbours() {
+        for width in 1..40 {
+            let numbers: Vec<i32> = (0..3 * width as i32).collect();
+            let mut plane = framed(width, &numbers);
+            plane.frame(Border::Nearest);
+            let lefts = plane.neighbourhoods(
+                #[inline(always)]
+                |[[a, ..], _, _]| a,
+            );
+            let mut expected = Vec::new();
+            for row in [0, 0, 1] {
+                let row = &numbers[row * width..][..width];
+                expected.push(row[0]);
+                expected.extend(&row[..width - 1]);
+            }
+            assert_eq!(values(&lefts), expected);
+        }
+    }
+}

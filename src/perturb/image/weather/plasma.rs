@@ -120,3 +120,78 @@ fn stretch(heights: &mut [f32]) {
         *height = (*height - lowest) * scale;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn stream() -> Stream {
+        Stream::new(7, "plasma", 0, "0")
+    }
+
+    /// The algorithm on the map itself, point by point, in double precision.
+    fn directly(size: usize, decay: f64) -> Vec<f64> {
+        let mut stream = stream();
+        let mut map = vec![0.0; size * size];
+        let (mut step, mut wibble) = (size, 100.0_f64);
+        while step > 1 {
+            let (half, squares) = (step / 2, size / step);
+            let mut words = vec![0; 2 * squares * squares];
+            stream.fill(&mut words);
+            let wibble_of = |bits: u32| {
+                wibble * wibble * ((f64::from(bits) + 0.5) / 1_048_576.0 - 1.0)
+            };
+            let at = |y: usize, x: usize| y % size * size + x % size;
+            let places = || (0..squares * squares).map(|n| (n, n / squares * step, n % squares * step));
+            for (n, y, x) in places() {
+                let corners = [(0, 0), (0, step), (step, 0), (step, step)];
+                let sum: f64 = corners.iter().map(|(dy, dx)| map[at(y + dy, x + dx)]).sum();
+                map[at(y + half, x + half)] = sum / 4.0 + wibble_of(words[n] >> 11);
+            }
+            for (n, y, x) in places() {
+                let (first, second) = (words[n], words[squares * squares + n]);
+                let back = size - half;
+                let ends = [(0, 0), (0, step), (half, half), (back, half)];
+                let sum: f64 = ends.iter().map(|(dy, dx)| map[at(y + dy, x + dx)]).sum();
+                map[at(y, x + half)] = sum / 4.0 + wibble_of(second >> 11);
+                let ends = [(0, 0), (step, 0), (half, half), (half, back)];
+                let sum: f64 = ends.iter().map(|(dy, dx)| map[at(y + dy, x + dx)]).sum();
+                let bits = (first % 2_048) * 1_024 + second % 1_024;
+                map[at(y + half, x)] = sum / 4.0 + wibble_of(bits);
+            }
+            step = half;
+            wibble /= decay;
+        }
+        let lowest = map.iter().copied().fold(f64::INFINITY, f64::min);
+        let highest = map.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        map.into_iter().map(|height| (height - lowest) / (highest - lowest)).collect()
+    }
+
+    #[test]
+    fn one_point_is_flat() {
+        assert_eq!(Plasma::new(1, 2.0, &mut stream()).row(0), [0.0]);
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_the_diamond_square_algorithm(level in 1..7_u32, decay in 1.0_f32..4.0) {
+            let size = 1 << level;
+            let expected = directly(size, f64::from(decay));
+            let mut stream = stream();
+            let plasma = Plasma::new(size, decay, &mut stream);
+            for (row, expected) in expected.chunks(size).enumerate() {
+                prop_assert_eq!(plasma.row(row).len(), size);
+                for (found, expected) in plasma.row(row).iter().zip(expected) {
+                    prop_assert!((f64::from(*found) - expected).abs() < 1e-5);
+                }
+            }
+            // Two words for each three points but one.
+            let mut words = vec![0; 2 * (size * size - 1) / 3 + 2];
+            super::tests::stream().fill(&mut words);
+            let (_, next) = words.split_at(words.len() - 2);
+            prop_assert_eq!(stream.word(), u64::from(next[0]) | u64::from(next[1]) << 32);
+        }
+    }
+}
