@@ -132,7 +132,10 @@ mod tests {
             28_000, 21_969, 20_000, 21_969, 28_000, 35_969, 43_938, //
             35_969, 31_969, 30_000, 31_969, 35_969, 42_000, 49_969,
         ];
-        assert_eq!(values(&distances(&framed(7, &marks), 100 * PIXEL)), expected);
+        assert_eq!(
+            values(&distances(&framed(7, &marks), 100 * PIXEL)),
+            expected
+        );
     }
 
     #[test]

@@ -31,7 +31,11 @@ pub fn edges(mut levels: Framed, low: i32, high: i32) -> Framed {
             let ridge = is_ridge(direction, around);
             let magnitude = around[1][1];
             let kind = if magnitude > high { STRONG } else { WEAK };
-            if ridge & (magnitude > low) { kind } else { NONE }
+            if ridge & (magnitude > low) {
+                kind
+            } else {
+                NONE
+            }
         },
     );
     follow(&mut ridges);
@@ -85,7 +89,10 @@ fn strong(values: &[i32]) -> Vec<usize> {
     const LANES: usize = 16;
     let mut places = Vec::new();
     for (chunk, values) in values.chunks(LANES).enumerate() {
-        if values.iter().fold(false, |any, &value| any | (value == STRONG)) {
+        if values
+            .iter()
+            .fold(false, |any, &value| any | (value == STRONG))
+        {
             let found = (0..values.len()).filter(|&place| values[place] == STRONG);
             places.extend(found.map(|place| chunk * LANES + place));
         }
@@ -102,8 +109,8 @@ fn follow(ridges: &mut Framed) {
         || strong(values),
     );
     while let Some(place) = reached.pop() {
-        for row in [place - stride, place, place + stride] {
-            for neighbour in row - 1..=row + 1 {
+        for above in [place - stride, place, place + stride] {
+            for neighbour in [above - 1, above, above + 1] {
                 if values[neighbour] == WEAK {
                     values[neighbour] = STRONG;
                     reached.push(neighbour);
@@ -132,7 +139,10 @@ mod tests {
         // Across the width of a block of vectors too.
         let step = |width: usize| (0..width).map(move |x| if x < 17 { 0 } else { 255 });
         let expected: Vec<i32> = (0..40).map(|x| i32::from(x == 16)).collect();
-        assert_eq!(found(40, &step(40).collect::<Vec<_>>().repeat(3)), expected.repeat(3));
+        assert_eq!(
+            found(40, &step(40).collect::<Vec<_>>().repeat(3)),
+            expected.repeat(3)
+        );
     }
 
     #[test]

@@ -14,7 +14,8 @@ pub fn equalise(levels: &mut Framed) {
             counts[place % 4][level as usize % LEVELS] += 1;
         }
     }
-    let counts: [u32; LEVELS] = std::array::from_fn(|level| counts.iter().map(|counts| counts[level]).sum());
+    let counts: [u32; LEVELS] =
+        std::array::from_fn(|level| counts.iter().map(|counts| counts[level]).sum());
     let total: u32 = counts.iter().sum();
     let Some(darkest) = counts.iter().position(|&count| count > 0) else {
         return;

@@ -86,7 +86,13 @@ impl Perturbation for Fog {
         }
     }
 
-    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, stream: &mut Stream) {
+    fn apply(
+        &self,
+        example: ArrayViewMutD<'_, f32>,
+        parameters: &Parameters,
+        _: Depth,
+        stream: &mut Stream,
+    ) {
         let amount = parameters.get("amount") as f32;
         let decay = parameters.get("wibble_decay") as f32;
         let map = parameters.get("map") as usize;
@@ -116,6 +122,99 @@ fn cover(mut planes: Planes<'_>, plasma: &Plasma, amount: f32) {
             for (value, height) in values.iter_mut().zip(plasma.row(row)) {
                 *value = (*value + amount * height) * scale;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array, Axis};
+
+    use super::*;
+    use crate::perturb::testing::{assert_rows, parameters, perturbed};
+
+    #[test]
+    fn the_severities_are_the_published_ones() {
+        let rows: [&[f64]; 5] = [
+            &[1.5, 2.0, 256.0],
+            &[2.0, 2.0, 256.0],
+            &[2.5, 1.7, 256.0],
+            &[2.5, 1.5, 256.0],
+            &[3.0, 1.4, 256.0],
+        ];
+        assert_rows(&FOG, Scale::ImagenetC, rows);
+        let rows: [&[f64]; 5] = [
+            &[0.2, 3.0, 32.0],
+            &[0.5, 3.0, 32.0],
+            &[0.75, 2.5, 32.0],
+            &[1.0, 2.0, 32.0],
+            &[1.5, 1.75, 32.0],
+        ];
+        assert_rows(&FOG, Scale::Cifar10C, rows);
+    }
+
+    fn with(amount: f64, map: f64, value: f32, shape: [usize; 3]) -> ndarray::ArrayD<f32> {
+        let image = Array::from_elem(shape, value).into_dyn();
+        let parameters = parameters(&[("amount", amount), ("wibble_decay", 2.0), ("map", map)]);
+        perturbed(&Fog, &image, &parameters, "0")
+    }
+
+    /// m (m + c p) / (m + c) with 0 <= p <= 1, both of which a map of 32 has.
+    #[test]
+    fn an_even_image_lies_between_dimmed_and_itself() {
+        for value in [0.25_f32, 1.0] {
+            let found = with(1.5, 32.0, value, [3, 32, 32]);
+            let lowest = found.iter().copied().fold(f32::INFINITY, f32::min);
+            let highest = found.iter().copied().fold(0.0, f32::max);
+            assert!((lowest - value * value / (value + 1.5)).abs() < 1e-6);
+            assert!((highest - value).abs() < 1e-6);
+        }
+        assert!(
+            with(1.5, 32.0, 0.0, [3, 32, 32])
+                .iter()
+                .all(|&value| value == 0.0)
+        );
+        assert!(
+            with(0.0, 32.0, 0.5, [3, 32, 32])
+                .iter()
+                .all(|&value| value == 0.5)
+        );
+    }
+
+    #[test]
+    fn all_channels_stand_in_the_same_fog() {
+        let found = with(1.5, 32.0, 0.5, [5, 20, 30]);
+        for channel in found.outer_iter() {
+            assert_eq!(channel, found.index_axis(Axis(0), 0));
+        }
+    }
+
+    #[test]
+    fn a_map_holds_the_image() {
+        // Raised to 64 for either image, and to 32 from 17.
+        assert_eq!(
+            with(1.0, 8.0, 0.5, [1, 40, 2]),
+            with(1.0, 64.0, 0.5, [1, 40, 2])
+        );
+        assert_eq!(
+            with(1.0, 8.0, 0.5, [1, 2, 40]),
+            with(1.0, 64.0, 0.5, [1, 2, 40])
+        );
+        assert_eq!(
+            with(1.0, 17.0, 0.5, [1, 9, 9]),
+            with(1.0, 32.0, 0.5, [1, 9, 9])
+        );
+    }
+
+    /// (found (m + c) / m - m) / c is the plasma, whatever the amount.
+    #[test]
+    fn severities_share_their_plasma() {
+        let plasma = |amount: f64| {
+            let c = amount as f32;
+            with(amount, 64.0, 0.5, [1, 64, 64]).mapv(|value| (value * (0.5 + c) / 0.5 - 0.5) / c)
+        };
+        for (one, other) in plasma(1.5).iter().zip(&plasma(3.0)) {
+            assert!((one - other).abs() < 1e-5);
         }
     }
 }

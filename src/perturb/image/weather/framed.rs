@@ -57,7 +57,8 @@ impl Framed {
             (row[0], row[width + 1]) = (row[start(width)], row[end(width)]);
         }
         for (to, from) in [(0, start(height)), (height + 1, end(height))] {
-            self.values.copy_within(from * stride..(from + 1) * stride, to * stride);
+            self.values
+                .copy_within(from * stride..(from + 1) * stride, to * stride);
         }
     }
 

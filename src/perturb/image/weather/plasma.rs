@@ -140,11 +140,11 @@ mod tests {
             let (half, squares) = (step / 2, size / step);
             let mut words = vec![0; 2 * squares * squares];
             stream.fill(&mut words);
-            let wibble_of = |bits: u32| {
-                wibble * wibble * ((f64::from(bits) + 0.5) / 1_048_576.0 - 1.0)
-            };
+            let wibble_of =
+                |bits: u32| wibble * wibble * ((f64::from(bits) + 0.5) / 1_048_576.0 - 1.0);
             let at = |y: usize, x: usize| y % size * size + x % size;
-            let places = || (0..squares * squares).map(|n| (n, n / squares * step, n % squares * step));
+            let places =
+                || (0..squares * squares).map(|n| (n, n / squares * step, n % squares * step));
             for (n, y, x) in places() {
                 let corners = [(0, 0), (0, step), (step, 0), (step, step)];
                 let sum: f64 = corners.iter().map(|(dy, dx)| map[at(y + dy, x + dx)]).sum();
@@ -166,7 +166,9 @@ mod tests {
         }
         let lowest = map.iter().copied().fold(f64::INFINITY, f64::min);
         let highest = map.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        map.into_iter().map(|height| (height - lowest) / (highest - lowest)).collect()
+        map.into_iter()
+            .map(|height| (height - lowest) / (highest - lowest))
+            .collect()
     }
 
     #[test]

@@ -127,7 +127,13 @@ impl Perturbation for Snow {
         }
     }
 
-    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, depth: Depth, stream: &mut Stream) {
+    fn apply(
+        &self,
+        example: ArrayViewMutD<'_, f32>,
+        parameters: &Parameters,
+        depth: Depth,
+        stream: &mut Stream,
+    ) {
         let image_weight = parameters.get("image_weight") as f32;
         with_planes(example, |planes| {
             let flakes = flakes(planes.height, planes.width, parameters, depth, stream);
@@ -140,7 +146,13 @@ impl Perturbation for Snow {
 }
 
 /// The layer of flakes over an image of `height` and `width`.
-fn flakes(height: usize, width: usize, parameters: &Parameters, depth: Depth, stream: &mut Stream) -> Vec<f32> {
+fn flakes(
+    height: usize,
+    width: usize,
+    parameters: &Parameters,
+    depth: Depth,
+    stream: &mut Stream,
+) -> Vec<f32> {
     let mut word = [0];
     stream.fill(&mut word);
     let angle = -135.0 + 90.0 * uniform(word[0]);
@@ -163,7 +175,11 @@ fn flakes(height: usize, width: usize, parameters: &Parameters, depth: Depth, st
             for value in &mut flakes {
                 let flake = if *value < threshold { 0.0 } else { *value };
                 let flake = flake.clamp(0.0, 1.0);
-                *value = if eight_bit { (flake * 255.0).floor() / 255.0 } else { flake };
+                *value = if eight_bit {
+                    (flake * 255.0).floor() / 255.0
+                } else {
+                    flake
+                };
             }
         },
     );
@@ -190,7 +206,7 @@ fn flakes(height: usize, width: usize, parameters: &Parameters, depth: Depth, st
 #[inline(always)]
 fn fall(planes: Planes<'_>, flakes: &[f32], image_weight: f32) {
     let both = flakes.iter().zip(flakes.iter().rev());
-    let mut paler = |value: &mut f32, luma: f32, (flake, turned): (&f32, &f32)| {
+    let paler = |value: &mut f32, luma: f32, (flake, turned): (&f32, &f32)| {
         let pale = (luma * 1.5 + 0.5).max(*value);
         *value = image_weight * *value + (1.0 - image_weight) * pale + flake + turned;
     };
@@ -207,6 +223,137 @@ fn fall(planes: Planes<'_>, flakes: &[f32], image_weight: f32) {
         let luma = 0.299 * *red + 0.587 * *green + 0.114 * *blue;
         for value in [red, green, blue] {
             paler(value, luma, both);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array, ArrayD};
+
+    use super::*;
+    use crate::perturb::testing::{assert_rows, parameters, perturbed, ramp, stream};
+
+    #[test]
+    fn the_severities_are_the_published_ones() {
+        let rows: [&[f64]; 5] = [
+            &[0.1, 0.3, 3.0, 0.5, 10.0, 4.0, 0.8],
+            &[0.2, 0.3, 2.0, 0.5, 12.0, 4.0, 0.7],
+            &[0.55, 0.3, 4.0, 0.9, 12.0, 8.0, 0.7],
+            &[0.55, 0.3, 4.5, 0.85, 12.0, 8.0, 0.65],
+            &[0.55, 0.3, 2.5, 0.85, 12.0, 12.0, 0.55],
+        ];
+        assert_rows(&SNOW, Scale::ImagenetC, rows);
+        let rows: [&[f64]; 5] = [
+            &[0.1, 0.2, 1.0, 0.6, 8.0, 3.0, 0.95],
+            &[0.1, 0.2, 1.0, 0.5, 10.0, 4.0, 0.9],
+            &[0.15, 0.3, 1.75, 0.55, 10.0, 4.0, 0.9],
+            &[0.25, 0.3, 2.25, 0.6, 12.0, 6.0, 0.85],
+            &[0.3, 0.3, 1.25, 0.65, 14.0, 12.0, 0.8],
+        ];
+        assert_rows(&SNOW, Scale::Cifar10C, rows);
+    }
+
+    /// Even noise of the value `mean`, of which all or nothing is snow.
+    fn even(mean: f64, image_weight: f64) -> Parameters {
+        parameters(&[
+            ("mean", mean),
+            ("std", 0.0),
+            ("zoom", 2.0),
+            ("threshold", 0.5),
+            ("blur_radius", 5.0),
+            ("blur_sigma", 2.0),
+            ("image_weight", image_weight),
+        ])
+    }
+
+    fn pixel(parameters: &Parameters, depth: Depth, pixel: [f32; 3]) -> [f32; 3] {
+        let mut image = Array::from_shape_fn([3, 9, 9], |(c, _, _)| pixel[c]).into_dyn();
+        Snow.apply(image.view_mut(), parameters, depth, &mut stream(&Snow, "0"));
+        [0, 1, 2].map(|c| image[[c, 4, 4]])
+    }
+
+    #[test]
+    fn without_flakes_the_image_becomes_paler() {
+        let close = |found: [f32; 3], expected: [f32; 3]| {
+            let pairs = found.into_iter().zip(expected);
+            assert!(
+                pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-6),
+                "{found:?} {expected:?}"
+            );
+        };
+        let air = even(0.4, 0.75);
+        close(pixel(&air, Depth::EightBit, [0.0; 3]), [0.125; 3]);
+        // Luma 0.299, so that what is paler is 0.9485: below red, above the others.
+        close(
+            pixel(&air, Depth::EightBit, [1.0, 0.0, 0.0]),
+            [1.0, 0.237125, 0.237125],
+        );
+        close(
+            pixel(&even(0.4, 1.0), Depth::EightBit, [0.2, 0.5, 0.9]),
+            [0.2, 0.5, 0.9],
+        );
+    }
+
+    /// 0.7 is the level 178 and a half: truncated in 8-bit data, kept in others. Noise
+    /// beyond 1 is clipped.
+    #[test]
+    fn flakes_are_added_twice() {
+        for (mean, depth, flake) in [
+            (0.7, Depth::EightBit, 178.0 / 255.0),
+            (0.7, Depth::Continuous, 0.7),
+            (1.7, Depth::EightBit, 1.0),
+        ] {
+            for value in pixel(&even(mean, 1.0), depth, [0.25; 3]) {
+                assert!((value - 0.25 - 2.0 * flake).abs() < 1e-6, "{value}");
+            }
+        }
+    }
+
+    fn flakes(severity: f64) -> ArrayD<f32> {
+        let mut parameters = SNOW.at_severity(Scale::ImagenetC, severity).unwrap();
+        parameters.0[6].1 = 1.0;
+        perturbed(&Snow, &Array::zeros([64, 65]).into_dyn(), &parameters, "0")
+    }
+
+    #[test]
+    fn the_snow_is_the_same_upside_down() {
+        let (found, _) = flakes(2.0).into_raw_vec_and_offset();
+        for (one, other) in found.iter().zip(found.iter().rev()) {
+            assert_eq!(one, other);
+        }
+    }
+
+    /// The trails go down more than aside: neighbours in a column are more alike.
+    #[test]
+    fn snow_falls() {
+        for severity in 1..=5 {
+            let found = flakes(f64::from(severity));
+            let (mut along, mut aside) = (0.0, 0.0);
+            for y in 0..60 {
+                for x in 0..60 {
+                    along += (found[[y, x]] - found[[y + 3, x]]).abs();
+                    aside += (found[[y, x]] - found[[y, x + 3]]).abs();
+                }
+            }
+            assert!(aside > along, "{severity}: {along} {aside}");
+        }
+    }
+
+    #[test]
+    fn snow_never_darkens() {
+        let image = ramp(&[3, 40, 50]);
+        for severity in 1..=5 {
+            let parameters = SNOW
+                .at_severity(Scale::ImagenetC, f64::from(severity))
+                .unwrap();
+            let found = perturbed(&Snow, &image, &parameters, "0");
+            assert!(
+                found
+                    .iter()
+                    .zip(&image)
+                    .all(|(after, before)| after >= &(before - 1e-6))
+            );
         }
     }
 }

@@ -111,7 +111,11 @@ const WATER: [f32; 4] = colour([175, 238, 238]);
 const MUD: [f32; 4] = colour([63, 42, 20]);
 
 const fn colour([red, green, blue]: [u16; 3]) -> [f32; 4] {
-    let [red, green, blue] = [red as f32 / 255.0, green as f32 / 255.0, blue as f32 / 255.0];
+    let [red, green, blue] = [
+        red as f32 / 255.0,
+        green as f32 / 255.0,
+        blue as f32 / 255.0,
+    ];
     [red, green, blue, 0.299 * red + 0.587 * green + 0.114 * blue]
 }
 
@@ -147,7 +151,13 @@ impl Perturbation for Spatter {
         }
     }
 
-    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, stream: &mut Stream) {
+    fn apply(
+        &self,
+        example: ArrayViewMutD<'_, f32>,
+        parameters: &Parameters,
+        _: Depth,
+        stream: &mut Stream,
+    ) {
         with_planes(example, |mut planes| {
             let (height, width) = (planes.height, planes.width);
             let layer = Layer::new(height, width, stream);
@@ -167,7 +177,10 @@ impl Perturbation for Spatter {
                 (MUD, mud_drops(height, width, noise, threshold, rim_sigma))
             } else {
                 let strength = parameters.get("strength") as f32;
-                (WATER, water_drops(height, width, noise, threshold, strength))
+                (
+                    WATER,
+                    water_drops(height, width, noise, threshold, strength),
+                )
             };
             let [red, green, blue, luma] = colour;
             let one = planes.values.len() == drops.len();
@@ -198,7 +211,13 @@ fn blur(height: usize, width: usize, plane: &mut [f32], sigma: f64) {
 }
 
 /// How much of each pixel is covered by mud.
-fn mud_drops(height: usize, width: usize, mut noise: Vec<f32>, threshold: f32, sigma: f64) -> Vec<f32> {
+fn mud_drops(
+    height: usize,
+    width: usize,
+    mut noise: Vec<f32>,
+    threshold: f32,
+    sigma: f64,
+) -> Vec<f32> {
     const RIM: f32 = 0.8;
     wide(
         #[inline(always)]
@@ -221,7 +240,13 @@ fn mud_drops(height: usize, width: usize, mut noise: Vec<f32>, threshold: f32, s
 }
 
 /// How much of water's colour is added to each pixel.
-fn water_drops(height: usize, width: usize, mut noise: Vec<f32>, threshold: f32, strength: f32) -> Vec<f32> {
+fn water_drops(
+    height: usize,
+    width: usize,
+    mut noise: Vec<f32>,
+    threshold: f32,
+    strength: f32,
+) -> Vec<f32> {
     let mut levels = Framed::zeros(height, width);
     wide(
         #[inline(always)]
@@ -275,4 +300,113 @@ fn shade(levels: Framed) -> Framed {
         #[inline(always)]
         |around| (around.as_flattened().iter().sum::<i32>() + 4) / 9,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::ArrayD;
+
+    use super::*;
+    use crate::perturb::testing::{assert_rows, parameters, perturbed, ramp};
+
+    #[test]
+    fn the_severities_are_the_published_ones() {
+        let rows: [&[f64]; 5] = [
+            &[0.65, 0.3, 4.0, 0.69, 0.0, 0.6, 1.5],
+            &[0.65, 0.3, 3.0, 0.68, 0.0, 0.6, 1.5],
+            &[0.65, 0.3, 2.0, 0.68, 0.0, 0.5, 1.5],
+            &[0.65, 0.3, 1.0, 0.65, 1.0, 0.5, 1.5],
+            &[0.67, 0.4, 1.0, 0.65, 1.0, 0.5, 1.5],
+        ];
+        assert_rows(&SPATTER, Scale::ImagenetC, rows);
+        let rows: [&[f64]; 5] = [
+            &[0.62, 0.1, 0.7, 0.7, 0.0, 0.5, 0.6],
+            &[0.65, 0.1, 0.8, 0.7, 0.0, 0.5, 0.6],
+            &[0.65, 0.3, 1.0, 0.69, 0.0, 0.5, 0.6],
+            &[0.65, 0.1, 0.7, 0.69, 1.0, 0.5, 0.6],
+            &[0.65, 0.1, 0.5, 0.68, 1.0, 0.5, 0.6],
+        ];
+        assert_rows(&SPATTER, Scale::Cifar10C, rows);
+    }
+
+    /// Even noise of the value `mean`: a drop over all of the image, or none.
+    fn even(mean: f64, mud: f64, image: &ArrayD<f32>) -> ArrayD<f32> {
+        let parameters = parameters(&[
+            ("mean", mean),
+            ("std", 0.0),
+            ("blur_sigma", 2.0),
+            ("threshold", 0.5),
+            ("mud", mud),
+            ("strength", 0.6),
+            ("rim_sigma", 1.5),
+        ]);
+        perturbed(&Spatter, image, &parameters, "0")
+    }
+
+    #[test]
+    fn where_no_drop_is_nothing_changes() {
+        let image = ramp(&[3, 20, 30]);
+        for mud in [0.0, 1.0] {
+            assert_eq!(even(0.4, mud, &image), image);
+        }
+    }
+
+    #[test]
+    fn mud_hides_and_water_adds() {
+        let image = ramp(&[3, 20, 30]);
+        let (mud, water) = (even(0.8, 1.0, &image), even(0.8, 0.0, &image));
+        for ((c, y, x), before) in image
+            .clone()
+            .into_dimensionality::<ndarray::Ix3>()
+            .unwrap()
+            .indexed_iter()
+        {
+            let brown = [63.0, 42.0, 20.0][c] / 255.0;
+            assert!((mud[[c, y, x]] - brown).abs() < 1e-6);
+            let turquoise = [175.0, 238.0, 238.0][c] / 255.0;
+            assert!((water[[c, y, x]] - before - 0.6 * turquoise).abs() < 1e-6);
+        }
+    }
+
+    /// Everywhere the colour, at most `strength` of it, and that somewhere.
+    #[test]
+    fn water_is_as_strong_as_asked() {
+        for severity in 1..=3 {
+            let parameters = SPATTER
+                .at_severity(Scale::ImagenetC, f64::from(severity))
+                .unwrap();
+            let strength = parameters.get("strength") as f32;
+            let black = ArrayD::zeros(vec![3, 96, 80]);
+            let found = perturbed(&Spatter, &black, &parameters, "0");
+            let found = found.into_dimensionality::<ndarray::Ix3>().unwrap();
+            let parts = found
+                .index_axis(ndarray::Axis(0), 0)
+                .mapv(|red| red * 255.0 / 175.0);
+            let most = parts.iter().copied().fold(0.0, f32::max);
+            assert!((most - strength).abs() < 1e-5, "{severity}: {most}");
+            for c in 1..3 {
+                for (value, part) in found.index_axis(ndarray::Axis(0), c).iter().zip(&parts) {
+                    assert!((value - part * 238.0 / 255.0).abs() < 1e-5);
+                }
+            }
+        }
+    }
+
+    /// Mud covers nothing, or at least the 0.8 of a pixel; both happen.
+    #[test]
+    fn mud_has_rims() {
+        for scale in Scale::ALL {
+            for severity in 4..=5 {
+                let parameters = SPATTER.at_severity(scale, f64::from(severity)).unwrap();
+                let white = ArrayD::ones(vec![96, 80]);
+                let found = perturbed(&Spatter, &white, &parameters, "0");
+                let luma = MUD[3];
+                let covered = found.mapv(|value| (1.0 - value) / (1.0 - luma));
+                let muddy = |part: &&f32| **part >= 0.799;
+                assert!(covered.iter().all(|part| *part == 0.0 || muddy(&part)));
+                let count = covered.iter().filter(muddy).count();
+                assert!((1..covered.len()).contains(&count), "{severity}: {count}");
+            }
+        }
+    }
 }

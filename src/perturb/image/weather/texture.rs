@@ -57,7 +57,7 @@ const RECIPES: [Recipe; TEXTURES] = [
     Recipe {
         mean: [78.0, 149.0, 166.0],
         deviation: [27.0, 16.0, 15.0],
-        ice: (4.5, 1.4),
+        ice: (2.0, 1.35),
         crystals: 6_000,
         length: (60.0, 8.0),
         breadth: 0.03,
@@ -105,13 +105,13 @@ const RECIPES: [Recipe; TEXTURES] = [
     Recipe {
         mean: [112.0, 123.0, 135.0],
         deviation: [44.0, 43.0, 42.0],
-        ice: (2.0, 1.5),
+        ice: (2.5, 1.4),
         crystals: 900,
         length: (110.0, 20.0),
-        breadth: 0.012,
+        breadth: 0.02,
         light: (-0.3, 1.0),
         ferns: 1.0,
-        opacity: 0.6,
+        opacity: 0.5,
     },
 ];
 
@@ -152,7 +152,7 @@ fn draw(index: usize) -> Texture {
 /// A stem, and barbs on both its sides, shorter towards its point.
 fn fern(canvas: &mut Canvas, stem: &Needle, stream: &mut Stream) {
     const LATTICE: f32 = std::f32::consts::FRAC_PI_3;
-    const SPACING: f32 = 3.5;
+    const SPACING: f32 = 5.0;
     let barbs = (stem.length / SPACING) as usize;
     for barb in 1..barbs {
         let along = barb as f32 * SPACING;
@@ -165,7 +165,7 @@ fn fern(canvas: &mut Canvas, stem: &Needle, stream: &mut Stream) {
                 from: stem.at(along),
                 angle: stem.angle + turn,
                 length,
-                breadth: (0.03 * length).max(0.4),
+                breadth: (0.05 * length).max(0.6),
                 light: stem.light + 0.4 * (vigour - 0.5),
                 ..*stem
             });
@@ -215,7 +215,11 @@ impl Canvas {
         let (cosine, sine) = (libm::cosf(needle.angle), libm::sinf(needle.angle));
         // Steps of one pixel along the nearer axis, and strips across it along the other.
         let steep = sine.abs() > cosine.abs();
-        let (major, minor) = if steep { (sine, cosine) } else { (cosine, sine) };
+        let (major, minor) = if steep {
+            (sine, cosine)
+        } else {
+            (cosine, sine)
+        };
         let [x, y] = needle.from;
         let (start, side) = if steep { (y, x) } else { (x, y) };
         let steps = (needle.length * major.abs()) as i32;
@@ -227,9 +231,14 @@ impl Canvas {
             let reach = half / major.abs() + 1.0;
             for across in (centre - reach) as i32..=(centre + reach) as i32 {
                 let off = (across as f32 - centre) * major.abs();
-                let cover = (half + 0.5 - off.abs()).clamp(0.0, 1.0).min(2.0 * half) * needle.opacity;
+                let cover =
+                    (half + 0.5 - off.abs()).clamp(0.0, 1.0).min(2.0 * half) * needle.opacity;
                 let level = needle.light + FLANK * (off / half).clamp(-1.0, 1.0);
-                let (x, y) = if steep { (across, along) } else { (along, across) };
+                let (x, y) = if steep {
+                    (across, along)
+                } else {
+                    (along, across)
+                };
                 let wrap = |place: i32| place.rem_euclid(SIDE as i32) as usize;
                 let pixel = &mut self.levels[wrap(y) * SIDE + wrap(x)];
                 *pixel += cover * (level - *pixel);
@@ -259,4 +268,97 @@ fn colour(levels: &[f32], recipe: &Recipe) -> Texture {
     });
     let luma = luma.collect();
     Texture([red, green, blue, luma])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn levels(plane: &[u8]) -> Vec<f64> {
+        plane.iter().map(|&level| f64::from(level)).collect()
+    }
+
+    fn mean(values: impl Iterator<Item = f64>) -> f64 {
+        values.sum::<f64>() / (SIDE * SIDE) as f64
+    }
+
+    /// Means and deviations of red, green and blue in the five photographs of
+    /// imagecorruptions 1.1.2, from `numpy.mean` and `numpy.std`.
+    #[test]
+    fn brightness_and_contrast_are_those_of_photographs() {
+        let photographs = [
+            ([78.0, 149.0, 166.0], [27.0, 16.0, 15.0]),
+            ([201.0, 205.0, 214.0], [21.0, 22.0, 23.0]),
+            ([201.0, 205.0, 214.0], [21.0, 22.0, 23.0]),
+            ([138.0, 153.0, 165.0], [28.0, 28.0, 30.0]),
+            ([112.0, 123.0, 135.0], [44.0, 43.0, 42.0]),
+        ];
+        for (index, (means, deviations)) in photographs.into_iter().enumerate() {
+            for (channel, (expected, deviation)) in means.into_iter().zip(deviations).enumerate() {
+                let levels = levels(&texture(index).0[channel]);
+                let found = mean(levels.iter().copied());
+                assert!((found - expected).abs() < 1.5, "{index} {channel}: {found}");
+                let found = mean(levels.iter().map(|level| (level - found).powi(2))).sqrt();
+                assert!(
+                    (found - deviation).abs() < 1.5,
+                    "{index} {channel}: {found}"
+                );
+            }
+        }
+    }
+
+    /// The mean square of the difference of pixels that are 1, 4 and 16 apart, in
+    /// variances: in the photographs (green, along rows and columns) it is 0.27 to 0.44,
+    /// 0.6 to 1.0, and 0.77 to 1.17.
+    #[test]
+    fn structure_has_the_sizes_that_it_has_in_photographs() {
+        for index in 0..TEXTURES {
+            let levels = levels(&texture(index).0[1]);
+            let centre = mean(levels.iter().copied());
+            let variance = mean(levels.iter().map(|level| (level - centre).powi(2)));
+            let apart = |distance: usize| {
+                let pairs = (0..SIDE * SIDE).map(|place| {
+                    let (y, x) = (place / SIDE, place % SIDE);
+                    let right = levels[y * SIDE + (x + distance) % SIDE];
+                    let below = levels[(y + distance) % SIDE * SIDE + x];
+                    let difference = |other: f64| (levels[place] - other).powi(2);
+                    0.5 * (difference(right) + difference(below))
+                });
+                mean(pairs) / variance
+            };
+            let [near, middle, far] = [1, 4, 16].map(apart);
+            assert!((0.2..0.6).contains(&near), "{index}: {near}");
+            assert!((0.45..1.3).contains(&middle), "{index}: {middle}");
+            assert!((0.6..1.5).contains(&far), "{index}: {far}");
+        }
+    }
+
+    /// No seam shows: over it, pixels differ as they do elsewhere.
+    #[test]
+    fn a_texture_can_be_tiled() {
+        for index in 0..TEXTURES {
+            let levels = levels(&texture(index).0[1]);
+            let across = |from: usize, to: usize| -> f64 {
+                let rows =
+                    (0..SIDE).map(|y| (levels[y * SIDE + from] - levels[y * SIDE + to]).abs());
+                let columns =
+                    (0..SIDE).map(|x| (levels[from * SIDE + x] - levels[to * SIDE + x]).abs());
+                rows.chain(columns).sum()
+            };
+            let elsewhere = (0..SIDE - 1)
+                .map(|line| across(line, line + 1))
+                .fold(0.0, f64::max);
+            assert!(across(SIDE - 1, 0) <= elsewhere, "{index}");
+        }
+    }
+
+    #[test]
+    fn the_luma_is_that_of_the_colours() {
+        let Texture([red, green, blue, luma]) = texture(0);
+        for (((red, green), blue), luma) in red.iter().zip(green).zip(blue).zip(luma) {
+            let expected =
+                0.299 * f64::from(*red) + 0.587 * f64::from(*green) + 0.114 * f64::from(*blue);
+            assert!((f64::from(*luma) - expected).abs() <= 0.5);
+        }
+    }
 }
