@@ -11,14 +11,13 @@ pub mod image;
 pub mod noise;
 #[cfg(test)]
 mod testing;
-mod wide;
 
 use ndarray::ArrayViewMutD;
 
 use crate::catalogue::{Parameters, PerturbationKind};
 use crate::seed::Stream;
 
-pub use wide::wide;
+pub use crate::wide::wide;
 
 /// What the values of an example can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The widest vectors that the processor has, chosen when the program runs: builds
 //! for any processor of a family then run at full speed on each.
 
-use pulp::Arch;
+use pulp::{Arch, NullaryFnOnce};
 
 /// Runs `work` compiled anew for the vectors of this processor.
 ///
@@ -22,6 +22,19 @@ use pulp::Arch;
 /// assert_eq!(values, [0.5, 1.0]);
 /// ```
 #[inline(always)]
-pub fn wide<R>(work: impl FnOnce() -> R) -> R {
-    Arch::new().dispatch(work)
+pub fn wide<R>(work: impl FnMut() -> R) -> R {
+    Arch::new().dispatch(Work(work))
+}
+
+/// `FnMut`, although it is called once: a closure that could be called again is not
+/// inlined, whatever its attribute says, where it is called as an `FnOnce`.
+struct Work<F>(F);
+
+impl<R, F: FnMut() -> R> NullaryFnOnce for Work<F> {
+    type Output = R;
+
+    #[inline(always)]
+    fn call(mut self) -> R {
+        (self.0)()
+    }
 }
