@@ -96,7 +96,7 @@ impl Perturbation for Fog {
         let amount = parameters.get("amount") as f32;
         let decay = parameters.get("wibble_decay") as f32;
         let map = parameters.get("map") as usize;
-        with_planes(example, |planes| {
+        with_planes(example, |mut planes| {
             if planes.values.is_empty() {
                 return;
             }
@@ -104,7 +104,7 @@ impl Perturbation for Fog {
             let plasma = Plasma::new(size, decay, stream);
             wide(
                 #[inline(always)]
-                || cover(planes, &plasma, amount),
+                || cover(&mut planes, &plasma, amount),
             );
         });
     }
@@ -112,7 +112,7 @@ impl Perturbation for Fog {
 
 /// Lays fog of the thickness `amount * plasma` over the image.
 #[inline(always)]
-fn cover(mut planes: Planes<'_>, plasma: &Plasma, amount: f32) {
+fn cover(planes: &mut Planes<'_>, plasma: &Plasma, amount: f32) {
     let (_, brightest) = range(planes.values);
     let sum = brightest + amount;
     let scale = if sum > 0.0 { brightest / sum } else { 1.0 };

@@ -1,7 +1,7 @@
 //! A layer of independent normal values over an image, one random word a pixel.
 
-use crate::perturb::draw;
-use crate::seed::{Stream, uniform};
+use crate::perturb::{draw, wide};
+use crate::seed::Stream;
 
 /// The random words of a layer, row after row.
 pub struct Layer {
@@ -18,10 +18,15 @@ impl Layer {
     }
 
     /// Fills `row` with the values of the layer's row `y` from column `x` on.
-    pub fn row(&self, y: usize, x: usize, mean: f64, std: f64, row: &mut [f32]) {
+    pub fn row(&self, y: usize, x: usize, mean: f32, std: f32, row: &mut [f32]) {
         let words = &self.words[y * self.width + x..][..row.len()];
-        for (value, &word) in row.iter_mut().zip(words) {
-            *value = (mean + std * draw::normal(uniform(word))) as f32;
-        }
+        wide(
+            #[inline(always)]
+            || {
+                for (value, &word) in row.iter_mut().zip(words) {
+                    *value = mean + std * draw::normal_f32(word);
+                }
+            },
+        );
     }
 }

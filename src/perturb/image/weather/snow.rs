@@ -135,11 +135,11 @@ impl Perturbation for Snow {
         stream: &mut Stream,
     ) {
         let image_weight = parameters.get("image_weight") as f32;
-        with_planes(example, |planes| {
+        with_planes(example, |mut planes| {
             let flakes = flakes(planes.height, planes.width, parameters, depth, stream);
             wide(
                 #[inline(always)]
-                || fall(planes, &flakes, image_weight),
+                || fall(&mut planes, &flakes, image_weight),
             );
         });
     }
@@ -160,7 +160,8 @@ fn flakes(
     if height * width == 0 {
         return Vec::new();
     }
-    let [mean, std, zoom] = ["mean", "std", "zoom"].map(|name| parameters.get(name));
+    let [mean, std] = ["mean", "std"].map(|name| parameters.get(name) as f32);
+    let zoom = parameters.get("zoom");
     let [rows, columns] = [height, width].map(|length| Enlarged::new(length, zoom));
     let mut middle = vec![0.0; rows.count * columns.count];
     for (y, row) in middle.chunks_exact_mut(columns.count).enumerate() {
@@ -204,7 +205,7 @@ fn flakes(
 
 /// Makes the image paler and adds the flakes and their turned copy.
 #[inline(always)]
-fn fall(planes: Planes<'_>, flakes: &[f32], image_weight: f32) {
+fn fall(planes: &mut Planes<'_>, flakes: &[f32], image_weight: f32) {
     let both = flakes.iter().zip(flakes.iter().rev());
     let paler = |value: &mut f32, luma: f32, (flake, turned): (&f32, &f32)| {
         let pale = (luma * 1.5 + 0.5).max(*value);

@@ -164,7 +164,7 @@ impl Perturbation for Spatter {
             if planes.values.is_empty() {
                 return;
             }
-            let [mean, std] = ["mean", "std"].map(|name| parameters.get(name));
+            let [mean, std] = ["mean", "std"].map(|name| parameters.get(name) as f32);
             let mut noise = vec![0.0; height * width];
             for (y, row) in noise.chunks_exact_mut(width).enumerate() {
                 layer.row(y, 0, mean, std, row);
