@@ -83,44 +83,64 @@ fn is_ridge(direction: i32, [[a, b, c], [d, e, f], [g, h, i]]: Neighbourhood) ->
         | ((direction == RISING) & rising)
 }
 
-/// The places of strong ridges: few, so that a look at many values at once comes first.
-#[inline(always)]
-fn strong(values: &[i32]) -> Vec<usize> {
-    const LANES: usize = 16;
-    let mut places = Vec::new();
-    for (chunk, values) in values.chunks(LANES).enumerate() {
-        if values
-            .iter()
-            .fold(false, |any, &value| any | (value == STRONG))
-        {
-            let found = (0..values.len()).filter(|&place| values[place] == STRONG);
-            places.extend(found.map(|place| chunk * LANES + place));
-        }
-    }
-    places
-}
-
 /// Makes weak ridges strong that touch a strong one, and removes the others.
 fn follow(ridges: &mut Framed) {
     let stride = ridges.width + 2;
+    let around = |place: usize| {
+        let rows = [place - stride, place, place + stride];
+        rows.into_iter().flat_map(|row| [row - 1, row, row + 1])
+    };
     let values = &mut ridges.values;
-    let mut reached = wide(
+    let weak = wide(
         #[inline(always)]
-        || strong(values),
+        || places(values, WEAK),
     );
-    while let Some(place) = reached.pop() {
-        for above in [place - stride, place, place + stride] {
-            for neighbour in [above - 1, above, above + 1] {
-                if values[neighbour] == WEAK {
-                    values[neighbour] = STRONG;
-                    reached.push(neighbour);
+    let mut reached = Vec::new();
+    for place in weak {
+        if values[place] == WEAK && around(place).any(|other| values[other] == STRONG) {
+            values[place] = STRONG;
+            reached.push(place);
+        }
+        while let Some(place) = reached.pop() {
+            for other in around(place) {
+                if values[other] == WEAK {
+                    values[other] = STRONG;
+                    reached.push(other);
                 }
             }
         }
     }
-    for value in values {
-        *value &= STRONG;
+    wide(
+        #[inline(always)]
+        || {
+            for value in values.iter_mut() {
+                *value &= STRONG;
+            }
+        },
+    );
+}
+
+/// Where `values` are `sought`, which few are: many are looked at together first.
+#[inline(always)]
+fn places(values: &[i32], sought: i32) -> Vec<usize> {
+    const LANES: usize = 32;
+    let mut places = Vec::new();
+    let mut look = |start: usize, values: &[i32]| {
+        for (place, value) in values.iter().enumerate() {
+            if *value == sought {
+                places.push(start + place);
+            }
+        }
+    };
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    for (chunk, values) in chunks.iter().enumerate() {
+        let found: i32 = values.iter().map(|&value| i32::from(value == sought)).sum();
+        if found > 0 {
+            look(chunk * LANES, values);
+        }
     }
+    look(values.len() - rest.len(), rest);
+    places
 }
 
 #[cfg(test)]
