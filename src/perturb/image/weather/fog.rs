@@ -68,7 +68,14 @@ pub static FOG: PerturbationKind = PerturbationKind {
 
 /// (x + c p) m / (m + c) with c = `amount`, p the plasma at the pixel, the same in
 /// all channels, and m the largest value of the image.
+///
+/// The plasma's map is a torus, which an image of more than 4,096 pixels a side goes
+/// through again; the reference makes ever larger maps. How many words are drawn
+/// depends on the size of the map alone.
 pub struct Fog;
+
+/// The largest map.
+const LARGEST: usize = 4_096;
 
 impl Perturbation for Fog {
     fn kind(&self) -> &'static PerturbationKind {
@@ -100,7 +107,8 @@ impl Perturbation for Fog {
             if planes.values.is_empty() {
                 return;
             }
-            let size = map.max(planes.height).max(planes.width).next_power_of_two();
+            let size = map.max(planes.height).max(planes.width).min(LARGEST);
+            let size = size.next_power_of_two();
             let plasma = Plasma::new(size, decay, stream);
             wide(
                 #[inline(always)]
@@ -119,8 +127,11 @@ fn cover(planes: &mut Planes<'_>, plasma: &Plasma, amount: f32) {
     let width = planes.width;
     for plane in planes.each() {
         for (row, values) in plane.chunks_exact_mut(width).enumerate() {
-            for (value, height) in values.iter_mut().zip(plasma.row(row)) {
-                *value = (*value + amount * height) * scale;
+            let heights = plasma.row(row % plasma.size);
+            for values in values.chunks_mut(plasma.size) {
+                for (value, height) in values.iter_mut().zip(heights) {
+                    *value = (*value + amount * height) * scale;
+                }
             }
         }
     }
@@ -204,6 +215,14 @@ mod tests {
             with(1.0, 17.0, 0.5, [1, 9, 9]),
             with(1.0, 32.0, 0.5, [1, 9, 9])
         );
+    }
+
+    #[test]
+    fn the_largest_map_is_gone_through_again() {
+        let found = with(1.0, 1.0, 0.5, [1, 1, 5_000]);
+        let (again, _) = found.as_slice().unwrap().split_at(5_000 - 4_096);
+        assert_eq!(again, &found.as_slice().unwrap()[4_096..]);
+        assert_ne!(again[0], again[1]);
     }
 
     /// (found (m + c) / m - m) / c is the plasma, whatever the amount.

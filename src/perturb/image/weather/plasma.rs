@@ -8,7 +8,7 @@ use crate::seed::Stream;
 /// A square map of heights in [0, 1], of which the lowest is 0 and the highest 1.
 pub struct Plasma {
     /// Points of a side.
-    size: usize,
+    pub size: usize,
     /// Rows of `size` + 1 heights: the last is the first again.
     heights: Vec<f32>,
 }

@@ -133,6 +133,10 @@ const fn colour([red, green, blue]: [u16; 3]) -> [f32; 4] {
 /// Water's noise is 8-bit for any data, as edges and equalisation are defined on levels;
 /// noise above 1, which the reference lets wrap around to 0, stays at the highest level.
 /// One word is drawn for each pixel.
+///
+/// The published tables have one number that is the strength of water or the sigma of
+/// mud's rims; these are two parameters here, and each row carries the neighbours' value
+/// of the one that it does not use, so that there is something between water and mud.
 pub struct Spatter;
 
 impl Perturbation for Spatter {
