@@ -253,13 +253,12 @@ fn colour(levels: &[f32], recipe: &Recipe) -> Texture {
     let mean = levels.iter().map(|&level| f64::from(level)).sum::<f64>() / count;
     let square = |&level: &f32| (f64::from(level) - mean) * (f64::from(level) - mean);
     let deviation = (levels.iter().map(square).sum::<f64>() / count).sqrt();
-    let channel = |mean: f32, spread: f32, level: f32| mean + spread * level;
     let standard: Vec<f32> = levels
         .iter()
         .map(|&level| ((f64::from(level) - mean) / deviation) as f32)
         .collect();
     let plane = |mean: f32, spread: f32| {
-        let level = |&level: &f32| channel(mean, spread, level).round() as u8;
+        let level = |&level: &f32| (mean + spread * level).round() as u8;
         standard.iter().map(level).collect::<Vec<u8>>()
     };
     let [red, green, blue] = [0, 1, 2].map(|c| plane(recipe.mean[c], recipe.deviation[c]));
