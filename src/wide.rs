@@ -7,10 +7,13 @@ use pulp::{Arch, NullaryFnOnce};
 ///
 /// What is vectorised is what the compiler vectorises by itself in a plain loop over
 /// slices. The closure, and every function that the loop calls, must be
-/// `#[inline(always)]`, else they stay compiled for the oldest processor. The result
-/// is the same to the last bit on every processor: the compiler neither reorders
-/// floating-point sums nor fuses products into them. (`mul_add` does fuse, and is a
-/// slow call where the processor cannot: do not use it.)
+/// `#[inline(always)]`, else they stay compiled for the oldest processor. What the
+/// loop reads besides its slices is best copied to locals within the closure: behind a
+/// reference it could be among the values that are written, which then are one by one.
+///
+/// The result is the same to the last bit on every processor: the compiler neither
+/// reorders floating-point sums nor fuses products into them. (`mul_add` does fuse, and
+/// is a slow call where the processor cannot: do not use it.)
 ///
 /// ```
 /// use steadfast::perturb::wide;

@@ -155,9 +155,10 @@ pub fn poissons(rates: &mut [f64], words: &[u32]) {
 
 /// Between which counts the draw of a rate from `SMALL` on lies.
 ///
-/// Cornish and Fisher's expansion to its fourth term, with the bound on what it leaves
-/// out of Giles (2016), "Algorithm 955: Approximation of the inverse Poisson cumulative
-/// distribution function".
+/// Cornish and Fisher's expansion to the order of 1/rate. The bound on what it leaves
+/// out has the form that Giles (2016) uses in "Algorithm 955: Approximation of the
+/// inverse Poisson cumulative distribution function"; the largest remainder found, at
+/// any step of the distribution, is 0.78 of it.
 #[inline(always)]
 fn bounds_of_large(word: u32, rate: f64) -> (f64, f64) {
     let z = f64::from(normal_f32(word));

@@ -9,6 +9,7 @@ pub mod speckle;
 #[cfg(test)]
 mod tests {
     use ndarray::{Array, ArrayD, Axis, Slice};
+    use proptest::prelude::*;
 
     use super::gaussian::GaussianNoise;
     use super::impulse::ImpulseNoise;
@@ -116,6 +117,25 @@ mod tests {
             let parameters = severity(noise, 5.0);
             let noisy = perturbed(noise, &example, &parameters, "0");
             assert_eq!(noisy[20], perturbed(noise, &other, &parameters, "0")[20]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_stay_numbers_beside_what_is_none(
+            rows in 0..3_usize,
+            columns in 0..700_usize,
+            value in prop_oneof![Just(0.0_f32), Just(1.0), Just(0.2), -1.0_f32..2.0],
+            step in 1.0..5.0,
+        ) {
+            let mut example = Array::from_elem([rows, columns], value).into_dyn();
+            if let Some(first) = example.first_mut() {
+                *first = f32::NAN;
+            }
+            for noise in ALL {
+                let noisy = perturbed(noise, &example, &severity(noise, step), "0");
+                prop_assert!(noisy.iter().skip(1).all(|value| value.is_finite()));
+            }
         }
     }
 }
