@@ -1,6 +1,6 @@
 //! What a perturbation is, and the built-in ones: `identity`, `noise` (inputs of
-//! any shape), `image`. What uniforms are turned into is `draw`; `wide` runs a loop
-//! on the processor's widest vectors.
+//! any shape), `image`. What uniforms are turned into is `draw`; `levels` are those of
+//! 8 bits; `wide` runs a loop on the processor's widest vectors.
 //!
 //! A perturbation is a pure function of (example, parameters, stream). Batches,
 //! ranges of the data and column selection are the engine's.
@@ -8,6 +8,7 @@
 pub mod draw;
 pub mod identity;
 pub mod image;
+pub mod levels;
 pub mod noise;
 #[cfg(test)]
 mod testing;

@@ -1,6 +1,6 @@
 //! Perturbations that know what an image is: `[channels, height, width]`, or
-//! `[height, width]`, which is one channel. The shifts that deployments see are in
-//! `geometry` and `camera`.
+//! `[height, width]`, which is one channel. The corruptions of ImageNet-C are in `blur`,
+//! `weather` and `digital`, the shifts that deployments see in `geometry` and `camera`.
 
 pub mod blur;
 pub mod brightness;
@@ -9,6 +9,7 @@ pub mod contrast;
 mod filter;
 pub mod geometry;
 mod resample;
+pub mod weather;
 
 use ndarray::{ArrayViewMut3, ArrayViewMutD, Axis, Ix3};
 
