@@ -1,8 +1,10 @@
 //! Perturbations that know what an image is: `[channels, height, width]`, or
 //! `[height, width]`, which is one channel.
 
-pub mod brightness;
-pub mod contrast;
+pub mod digital;
+
+// Until what registers the kinds names them where they are.
+pub use digital::{brightness, contrast};
 
 use ndarray::{ArrayViewMut3, ArrayViewMutD, Axis, Ix3};
 
