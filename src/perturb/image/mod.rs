@@ -1,7 +1,10 @@
 //! Perturbations that know what an image is: `[channels, height, width]`, or
 //! `[height, width]`, which is one channel.
 
+pub mod blur;
 pub mod digital;
+mod filter;
+mod levels;
 
 // Until what registers the kinds names them where they are.
 pub use digital::{brightness, contrast};
