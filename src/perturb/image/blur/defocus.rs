@@ -38,11 +38,23 @@ pub static DEFOCUS_BLUR: PerturbationKind = PerturbationKind {
     severities: &[
         SeverityTable {
             scale: Scale::ImagenetC,
-            rows: [&[3.0, 0.1], &[4.0, 0.5], &[6.0, 0.5], &[8.0, 0.5], &[10.0, 0.5]],
+            rows: [
+                &[3.0, 0.1],
+                &[4.0, 0.5],
+                &[6.0, 0.5],
+                &[8.0, 0.5],
+                &[10.0, 0.5],
+            ],
         },
         SeverityTable {
             scale: Scale::Cifar10C,
-            rows: [&[0.3, 0.4], &[0.4, 0.5], &[0.5, 0.6], &[1.0, 0.2], &[1.5, 0.1]],
+            rows: [
+                &[0.3, 0.4],
+                &[0.4, 0.5],
+                &[0.5, 0.6],
+                &[1.0, 0.2],
+                &[1.5, 0.1],
+            ],
         },
     ],
 };
@@ -67,10 +79,18 @@ impl Perturbation for DefocusBlur {
         any_image(&DEFOCUS_BLUR, shape)
     }
 
-    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, _: &mut Stream) {
+    fn apply(
+        &self,
+        example: ArrayViewMutD<'_, f32>,
+        parameters: &Parameters,
+        _: Depth,
+        _: &mut Stream,
+    ) {
         let disk = Disk::new(parameters.get("radius"));
         let filter = Quadrant::new(&disk.softened(parameters.get("alias_blur")));
-        with_planes(example, |mut planes| filter.filter(&mut planes, Border::Mirror));
+        with_planes(example, |mut planes| {
+            filter.filter(&mut planes, Border::Mirror)
+        });
     }
 }
 
@@ -85,7 +105,11 @@ struct Disk {
 
 impl Disk {
     fn new(radius: f64) -> Self {
-        let (half, blur) = if radius <= 8.0 { (8, 1) } else { (radius as u32, 2) };
+        let (half, blur) = if radius <= 8.0 {
+            (8, 1)
+        } else {
+            (radius as u32, 2)
+        };
         let is_member = |x: u32, y: u32| f64::from(x * x + y * y) <= radius * radius;
         // Each point but those on the axes stands for its mirror images too.
         let copies = |x: u32| if x == 0 { 1.0 } else { 2.0 };
@@ -96,7 +120,9 @@ impl Disk {
             .sum();
         let weight = |x: u32, y: u32| if is_member(x, y) { 1.0 / members } else { 0.0 };
         Self {
-            weights: (0..=half).map(|y| (0..=half).map(|x| weight(x, y)).collect()).collect(),
+            weights: (0..=half)
+                .map(|y| (0..=half).map(|x| weight(x, y)).collect())
+                .collect(),
             blur,
         }
     }
@@ -113,7 +139,9 @@ impl Disk {
         let last = self.weights.len() - 1;
         let index = |place: isize| Border::Mirror.index(place, last + 1);
         let soften = |weight: &dyn Fn(usize) -> f64, at: usize| -> f64 {
-            let shares = reach.clone().map(|i| bell(i) / total * weight(index(at as isize + i)));
+            let shares = reach
+                .clone()
+                .map(|i| bell(i) / total * weight(index(at as isize + i)));
             shares.sum()
         };
         let along = |weights: &[Vec<f64>]| -> Vec<Vec<f64>> {

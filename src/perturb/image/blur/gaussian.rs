@@ -53,9 +53,17 @@ impl Perturbation for GaussianBlur {
         any_image(&GAUSSIAN_BLUR, shape)
     }
 
-    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, _: &mut Stream) {
+    fn apply(
+        &self,
+        example: ArrayViewMutD<'_, f32>,
+        parameters: &Parameters,
+        _: Depth,
+        _: &mut Stream,
+    ) {
         let gaussian = Gaussian::new(parameters.get("sigma"), TRUNCATE);
-        with_planes(example, |mut planes| gaussian.filter(&mut planes, Border::Nearest));
+        with_planes(example, |mut planes| {
+            gaussian.filter(&mut planes, Border::Nearest)
+        });
     }
 }
 

@@ -146,7 +146,13 @@ fn sources(
 /// Where each pixel of the row that begins at `start` finds the neighbour that its word
 /// stands for: the upper half says the row, the lower the column.
 #[inline(always)]
-fn fill_neighbours(neighbours: &mut [u32], words: &[u32], start: usize, max_delta: usize, width: usize) {
+fn fill_neighbours(
+    neighbours: &mut [u32],
+    words: &[u32],
+    start: usize,
+    max_delta: usize,
+    width: usize,
+) {
     let (choices, width) = (2 * max_delta as u32, width as u32);
     // Unsigned, and wrapped about zero on the way.
     let first = (start as u32).wrapping_sub(max_delta as u32 * (width + 1));

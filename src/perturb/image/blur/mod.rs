@@ -17,6 +17,10 @@ use crate::perturb::PerturbationError;
 fn any_image(kind: &PerturbationKind, shape: &[usize]) -> Result<(), PerturbationError> {
     match channels(shape) {
         Some(_) => Ok(()),
-        None => Err(refuse(kind, "images, [channels, height, width] or [height, width]", shape)),
+        None => Err(refuse(
+            kind,
+            "images, [channels, height, width] or [height, width]",
+            shape,
+        )),
     }
 }

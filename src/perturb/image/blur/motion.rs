@@ -37,11 +37,23 @@ pub static MOTION_BLUR: PerturbationKind = PerturbationKind {
     severities: &[
         SeverityTable {
             scale: Scale::ImagenetC,
-            rows: [&[10.0, 3.0], &[15.0, 5.0], &[15.0, 8.0], &[15.0, 12.0], &[20.0, 15.0]],
+            rows: [
+                &[10.0, 3.0],
+                &[15.0, 5.0],
+                &[15.0, 8.0],
+                &[15.0, 12.0],
+                &[20.0, 15.0],
+            ],
         },
         SeverityTable {
             scale: Scale::Cifar10C,
-            rows: [&[6.0, 1.0], &[6.0, 1.5], &[6.0, 2.0], &[8.0, 2.0], &[9.0, 2.5]],
+            rows: [
+                &[6.0, 1.0],
+                &[6.0, 1.5],
+                &[6.0, 2.0],
+                &[8.0, 2.0],
+                &[9.0, 2.5],
+            ],
         },
     ],
 };

@@ -36,11 +36,23 @@ pub static ZOOM_BLUR: PerturbationKind = PerturbationKind {
     severities: &[
         SeverityTable {
             scale: Scale::ImagenetC,
-            rows: [&[1.11, 0.01], &[1.16, 0.01], &[1.21, 0.02], &[1.26, 0.02], &[1.31, 0.03]],
+            rows: [
+                &[1.11, 0.01],
+                &[1.16, 0.01],
+                &[1.21, 0.02],
+                &[1.26, 0.02],
+                &[1.31, 0.03],
+            ],
         },
         SeverityTable {
             scale: Scale::Cifar10C,
-            rows: [&[1.06, 0.01], &[1.11, 0.01], &[1.16, 0.01], &[1.21, 0.01], &[1.26, 0.01]],
+            rows: [
+                &[1.06, 0.01],
+                &[1.11, 0.01],
+                &[1.16, 0.01],
+                &[1.21, 0.01],
+                &[1.26, 0.01],
+            ],
         },
     ],
 };
@@ -62,7 +74,13 @@ impl Perturbation for ZoomBlur {
         any_image(&ZOOM_BLUR, shape)
     }
 
-    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, _: &mut Stream) {
+    fn apply(
+        &self,
+        example: ArrayViewMutD<'_, f32>,
+        parameters: &Parameters,
+        _: Depth,
+        _: &mut Stream,
+    ) {
         let factors = factors(parameters.get("end"), parameters.get("step"));
         with_planes(example, |mut planes| {
             let (height, width) = (planes.height, planes.width);
@@ -161,7 +179,12 @@ fn blur<const N: usize>(planes: &mut [&mut [f32]], width: usize, enlargements: &
             wide(
                 #[inline(always)]
                 || {
-                    mix(between.as_flattened_mut(), first.as_flattened(), second.as_flattened(), place.share);
+                    mix(
+                        between.as_flattened_mut(),
+                        first.as_flattened(),
+                        second.as_flattened(),
+                        place.share,
+                    );
                     add_stretched(&mut sums, &between, columns);
                 },
             );

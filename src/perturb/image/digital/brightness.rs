@@ -86,10 +86,15 @@ fn shift_colours([red, green, blue]: [&mut [f32]; 3], shift: f64) {
                 let value = f64::from(f32::NEG_INFINITY.max(*red).max(*green).max(*blue));
                 let shifted = (value + shift).clamp(0.0, 1.0);
                 let scale = shifted / value;
-                for part in [red, green, blue] {
-                    let scaled = f64::from(*part) * scale;
-                    *part = if value > 0.0 { scaled } else { shifted } as f32;
-                }
+                let part = |part: f32| {
+                    let scaled = f64::from(part) * scale;
+                    if value > 0.0 {
+                        scaled as f32
+                    } else {
+                        shifted as f32
+                    }
+                };
+                (*red, *green, *blue) = (part(*red), part(*green), part(*blue));
             }
         },
     );

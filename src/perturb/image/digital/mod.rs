@@ -8,6 +8,10 @@
 
 pub mod brightness;
 pub mod contrast;
+mod cosines;
+pub mod elastic_transform;
+mod jpeg;
+pub mod jpeg_compression;
 pub mod pixelate;
 pub mod saturate;
 

@@ -37,7 +37,9 @@ impl Quadrant {
             counting.map(|(y, change)| (y, change as f32)).collect()
         });
         Self {
-            changes: changes.skip_while(|changes: &Vec<_>| changes.is_empty()).collect(),
+            changes: changes
+                .skip_while(|changes: &Vec<_>| changes.is_empty())
+                .collect(),
         }
     }
 
@@ -46,7 +48,13 @@ impl Quadrant {
         let Some(reach) = self.changes.len().checked_sub(1) else {
             return;
         };
-        let reach_along_columns = self.changes.iter().flatten().map(|&(y, _)| y).max().unwrap_or(0);
+        let reach_along_columns = self
+            .changes
+            .iter()
+            .flatten()
+            .map(|&(y, _)| y)
+            .max()
+            .unwrap_or(0);
         let (height, width) = (planes.height, planes.width);
         let stride = (width + 2 * reach).next_multiple_of(16);
         let mut source = vec![0.0; height * stride];
