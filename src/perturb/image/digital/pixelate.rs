@@ -167,9 +167,9 @@ fn sum_along_of<const MOST: usize>(row: &[Pixel], boxes: &[Range<usize>], sums: 
     for (sum, pixels) in sums.iter_mut().zip(boxes) {
         if let Some(window) = row[pixels.start..].first_chunk::<MOST>() {
             let mut total = window[0];
-            for at in 1..MOST {
-                let within = pixels.start + at < pixels.end;
-                add(&mut total, if within { &window[at] } else { &none });
+            for (at, pixel) in (pixels.start + 1..).zip(&window[1..]) {
+                let within = at < pixels.end;
+                add(&mut total, if within { pixel } else { &none });
             }
             *sum = total;
         }

@@ -2,6 +2,7 @@
 //! back, by the conversion of JFIF.
 
 use super::cosine::{self, Divisors, SIDE};
+use super::nearest;
 use super::tables::Tables;
 
 /// A plane of levels from 0 to 255, continued to whole blocks by its last column and row.
@@ -52,7 +53,8 @@ impl Plane {
 /// The level of a value on the unit scale; what is no number is black.
 #[inline(always)]
 fn level(value: f32) -> i32 {
-    (value * 255.0 + 0.5).max(0.0).min(255.0) as i32
+    let value = if value > 0.0 { value } else { 0.0 };
+    nearest(255.0 * value.min(1.0))
 }
 
 /// Fills up a row from `width` on with the value before.
@@ -177,7 +179,7 @@ fn halve(one: &[i16], other: &[i16], row: &mut [i16]) {
 fn double(plane: &Plane, y: usize, sums: &mut [i16], row: &mut [i16]) {
     let near = y / 2;
     let Plane { height, width, .. } = *plane;
-    let far = if y % 2 == 0 {
+    let far = if y.is_multiple_of(2) {
         near.saturating_sub(1)
     } else {
         (near + 1).min(height - 1)

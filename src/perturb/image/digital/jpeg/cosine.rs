@@ -4,6 +4,8 @@
 //!
 //! Two blocks side by side are transformed at once, lane by lane.
 
+use super::nearest;
+
 /// Pixels along a block.
 pub const SIDE: usize = 8;
 
@@ -102,8 +104,8 @@ fn quantise(blocks: &mut Blocks<i32>, divisors: &Divisors) {
         .zip(divisors.inverses.as_flattened());
     for (value, (step, inverse)) in blocks.as_flattened_mut().iter_mut().zip(divisors) {
         let size = (value.abs() + 4 * step) as f32;
-        // The half keeps whole quotients from falling short by rounding.
-        let steps = ((size + 0.5) * inverse) as i32;
+        // Rounded down: the quotient is no whole number, for the half that is added to it.
+        let steps = nearest((size + 0.5) * inverse - 0.5);
         *value = if *value < 0 { -steps } else { steps } * step;
     }
 }
