@@ -7,6 +7,7 @@
 
 use std::f64::consts::PI;
 
+use crate::perturb::image::Planes;
 use crate::perturb::wide;
 
 /// The terms that are kept. Of a kernel that is cut off after three deviations, and
@@ -17,25 +18,29 @@ const TERMS: usize = 32;
 /// Values that are summed at a time, in registers.
 const BLOCK: usize = 32;
 
-/// Smooths `values`, rows of `width`, along both axes by the symmetrical kernel whose
-/// weights from its centre outwards are `weights`.
-pub fn smooth(values: &mut [f32], width: usize, weights: &[f32]) {
-    let height = values.len() / width.max(1);
-    if height == 0 {
+/// Smooths each plane along both axes by the symmetrical kernel whose weights from its
+/// centre outwards are `weights`.
+pub fn smooth(planes: &mut Planes<'_>, weights: &[f32]) {
+    let (height, width) = (planes.height, planes.width);
+    if height * width == 0 {
         return;
     }
-    let (down, along) = (Series::new(height, weights), Series::new(width, weights));
+    let along = Series::new(width, weights);
+    let other = (height != width).then(|| Series::new(height, weights));
+    let down = other.as_ref().unwrap_or(&along);
     let mut of_rows = vec![0.0; height * TERMS];
     let mut of_both = vec![0.0; TERMS * TERMS];
-    wide(
-        #[inline(always)]
-        || {
-            product(values, width, &along.cosines, TERMS, &mut of_rows);
-            product(&down.factors, height, &of_rows, TERMS, &mut of_both);
-            product(&down.cosines, TERMS, &of_both, TERMS, &mut of_rows);
-            product(&of_rows, TERMS, &along.factors, width, values);
-        },
-    );
+    for values in planes.each() {
+        wide(
+            #[inline(always)]
+            || {
+                product(values, width, &along.cosines, TERMS, &mut of_rows);
+                product(&down.factors, height, &of_rows, TERMS, &mut of_both);
+                product(&down.cosines, TERMS, &of_both, TERMS, &mut of_rows);
+                product(&of_rows, TERMS, &along.factors, width, values);
+            },
+        );
+    }
 }
 
 /// The series along an axis of n values.
@@ -54,25 +59,26 @@ impl Series {
         let table: Vec<f64> = (0..period)
             .map(|j| libm::cos(PI * j as f64 / (2 * length) as f64))
             .collect();
+        // Both sides of the kernel, wrapped round the period of the mirrored axis.
+        let mut kernel = vec![0.0; 2 * length];
+        for (distance, weight) in weights.iter().enumerate() {
+            let sides = if distance == 0 { 1.0 } else { 2.0 };
+            kernel[distance % (2 * length)] += sides * f64::from(*weight);
+        }
         let mut cosines = vec![0.0; length * TERMS];
         let mut factors = vec![0.0; length * TERMS];
         for (term, factors) in factors.chunks_exact_mut(length).enumerate().take(length) {
             let each = |first: usize| {
                 let step = 2 * term % period;
                 let next = move |&j: &usize| {
-                    Some(if j + step < period {
-                        j + step
-                    } else {
-                        j + step - period
-                    })
+                    let j = j + step;
+                    Some(if j < period { j } else { j - period })
                 };
                 std::iter::successors(Some(first % period), next).map(|j| table[j])
             };
-            let products = weights
-                .iter()
-                .zip(each(0))
-                .map(|(&weight, cosine)| f64::from(weight) * cosine);
-            let factor = (2.0 * products.sum::<f64>() - f64::from(weights[0])) / length as f64;
+            let products = kernel.iter().zip(each(0));
+            let factor: f64 = products.map(|(weight, cosine)| weight * cosine).sum();
+            let factor = factor / length as f64;
             let factor = if term == 0 { factor } else { 2.0 * factor };
             for (x, (value, cosine)) in factors.iter_mut().zip(each(term)).enumerate() {
                 cosines[x * TERMS + term] = cosine as f32;
@@ -141,7 +147,6 @@ fn sums<const R: usize, const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::perturb::image::Planes;
     use crate::perturb::image::filter::border::Border;
     use crate::perturb::image::filter::gaussian::Gaussian;
     use crate::seed::{Stream, uniform};
@@ -163,13 +168,18 @@ mod tests {
             let mut series: Vec<f32> = noise.collect();
             let mut sums = series.clone();
             let gaussian = Gaussian::new(sigma, 3.0);
-            smooth(&mut series, width, gaussian.weights());
-            let mut planes = Planes {
-                height,
-                width,
-                values: &mut sums,
-            };
-            gaussian.filter(&mut planes, Border::Reflect);
+            for (smoothed, by_series) in [(&mut series, true), (&mut sums, false)] {
+                let mut planes = Planes {
+                    height,
+                    width,
+                    values: smoothed,
+                };
+                if by_series {
+                    smooth(&mut planes, gaussian.weights());
+                } else {
+                    gaussian.filter(&mut planes, Border::Reflect);
+                }
+            }
             let lost = series.iter().zip(&sums);
             let lost: f64 = lost.map(|(a, b)| f64::from(a - b).powi(2)).sum();
             let bound = 0.006_f64.powi(2) / 3.0;
@@ -180,7 +190,12 @@ mod tests {
     #[test]
     fn what_is_even_stays_even() {
         let mut values = [0.25; 5 * 7];
-        smooth(&mut values, 7, Gaussian::new(30.0, 3.0).weights());
+        let mut planes = Planes {
+            height: 5,
+            width: 7,
+            values: &mut values,
+        };
+        smooth(&mut planes, Gaussian::new(30.0, 3.0).weights());
         assert!(
             values.iter().all(|value| (value - 0.25).abs() < 1e-6),
             "{values:?}"

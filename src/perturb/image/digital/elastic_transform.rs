@@ -202,9 +202,7 @@ fn displacements(
         values: &mut values,
     };
     if 2 * weights.len() > height.max(width) {
-        for field in fields.each() {
-            cosines::smooth(field, width, weights);
-        }
+        cosines::smooth(&mut fields, weights);
     } else {
         gaussian.filter(&mut fields, Border::Reflect);
     }
