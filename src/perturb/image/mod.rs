@@ -4,7 +4,6 @@
 pub mod blur;
 pub mod digital;
 mod filter;
-mod levels;
 
 // Until what registers the kinds names them where they are.
 pub use digital::{brightness, contrast};

@@ -67,7 +67,7 @@ pub static DEFOCUS_BLUR: PerturbationKind = PerturbationKind {
 /// and 1 in all. It is then blurred by 3 × 3 (from a `radius` above 8: 5 × 5) points
 /// of a Gaussian. That blur mirrors the grid about its outermost points, as the
 /// reference's does: where the disk comes up to them, the weights sum to a little more
-/// than 1, and the image becomes brighter (by 1.3 % for the radius 8, 2.1 % for 10).
+/// than 1, and the image becomes brighter (by 1.3 % for the radius 8, 1.1 % for 10).
 pub struct DefocusBlur;
 
 impl Perturbation for DefocusBlur {
@@ -86,70 +86,251 @@ impl Perturbation for DefocusBlur {
         _: Depth,
         _: &mut Stream,
     ) {
-        let disk = Disk::new(parameters.get("radius"));
-        let filter = Quadrant::new(&disk.softened(parameters.get("alias_blur")));
+        let (radius, alias_blur) = (parameters.get("radius"), parameters.get("alias_blur"));
+        let filter = Quadrant::new(&softened_disk(radius, alias_blur));
         with_planes(example, |mut planes| {
             filter.filter(&mut planes, Border::Mirror)
         });
     }
 }
 
-/// Weights on a square grid, of which the quarter with both coordinates at least zero
-/// stands for all.
-struct Disk {
-    /// By y, then x.
-    weights: Vec<Vec<f64>>,
-    /// How far its blur reaches to each side.
-    blur: isize,
+/// The weights `[y][x]` of the softened disk at x and y from zero on; they are the same
+/// at -x and at -y.
+fn softened_disk(radius: f64, alias_blur: f64) -> Vec<Vec<f64>> {
+    let (grid, blur) = if radius <= 8.0 {
+        (8, 1)
+    } else {
+        (radius as usize, 2)
+    };
+    // Where the grid goes on, it is empty, and remains so.
+    let last = grid.min(radius as usize + 2 * blur);
+    let bell = softening(alias_blur, blur);
+    let softened = |row: &[f64], place: usize| -> f64 {
+        let reach = -(blur as isize)..=blur as isize;
+        let index = |i: isize| Border::Mirror.index(place as isize + i, last + 1);
+        reach.map(|i| bell[i.unsigned_abs()] * row[index(i)]).sum()
+    };
+    // Along the rows, and by columns: twice, so that rows are rows again.
+    let turned = |rows: &[Vec<f64>]| -> Vec<Vec<f64>> {
+        let column = |x| rows.iter().map(|row| softened(row, x)).collect();
+        (0..=last).map(column).collect()
+    };
+    turned(&turned(&disk(radius, last)))
 }
 
-impl Disk {
-    fn new(radius: f64) -> Self {
-        let (half, blur) = if radius <= 8.0 {
-            (8, 1)
+/// The disk before it is softened, up to `last` along both axes: its points have one
+/// weight, and their weights sum to 1.
+fn disk(radius: f64, last: usize) -> Vec<Vec<f64>> {
+    let is_member = |x: usize, y: usize| (x * x + y * y) as f64 <= radius * radius;
+    // Points off an axis stand for their mirror images too.
+    let copies = |x: usize| if x == 0 { 1 } else { 2 };
+    let row = |y: usize| (0..=last).filter(move |&x| is_member(x, y));
+    let members: usize = (0..=last)
+        .map(|y| copies(y) * row(y).map(copies).sum::<usize>())
+        .sum();
+    let weight = |x, y| {
+        if is_member(x, y) {
+            1.0 / members as f64
         } else {
-            (radius as u32, 2)
+            0.0
+        }
+    };
+    (0..=last)
+        .map(|y| (0..=last).map(|x| weight(x, y)).collect())
+        .collect()
+}
+
+/// The Gaussian of `sigma` at the distances 0, …, `reach`, whose 2 `reach` + 1 points
+/// sum to 1.
+fn softening(sigma: f64, reach: usize) -> Vec<f64> {
+    let bell = |i: usize| match i {
+        0 => 1.0,
+        _ => libm::exp(-((i * i) as f64) / (2.0 * sigma * sigma)),
+    };
+    let total = 1.0 + 2.0 * (1..=reach).map(bell).sum::<f64>();
+    (0..=reach).map(|i| bell(i) / total).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::ArrayD;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::perturb::testing::{assert_rows, parameters, perturbed, ramp};
+
+    fn with(radius: f64, alias_blur: f64, image: &ArrayD<f32>) -> ArrayD<f32> {
+        let amount = parameters(&[("radius", radius), ("alias_blur", alias_blur)]);
+        perturbed(&DefocusBlur, image, &amount, "0")
+    }
+
+    /// The kernel of the reference on its whole grid, step by step.
+    fn kernel(radius: f64, alias_blur: f64) -> Vec<Vec<f64>> {
+        let (grid, reach) = if radius <= 8.0 {
+            (8_i32, 1_i32)
+        } else {
+            (radius as i32, 2)
         };
-        let is_member = |x: u32, y: u32| f64::from(x * x + y * y) <= radius * radius;
-        // Each point but those on the axes stands for its mirror images too.
-        let copies = |x: u32| if x == 0 { 1.0 } else { 2.0 };
-        let points = (0..=half).flat_map(|y| (0..=half).map(move |x| (x, y)));
-        let members: f64 = points
-            .filter(|&(x, y)| is_member(x, y))
-            .map(|(x, y)| copies(x) * copies(y))
-            .sum();
-        let weight = |x: u32, y: u32| if is_member(x, y) { 1.0 / members } else { 0.0 };
-        Self {
-            weights: (0..=half)
-                .map(|y| (0..=half).map(|x| weight(x, y)).collect())
-                .collect(),
-            blur,
+        let side = 2 * grid as usize + 1;
+        let disk: Vec<Vec<f64>> = (-grid..=grid)
+            .map(|y| {
+                let row = (-grid..=grid).map(|x| f64::from(x * x + y * y) <= radius * radius);
+                row.map(|member| f64::from(u8::from(member))).collect()
+            })
+            .collect();
+        let members: f64 = disk.iter().flatten().sum();
+        let mirrored = |place: i32| {
+            let place = if place < 0 { -place } else { place };
+            let last = side as i32 - 1;
+            (if place > last {
+                2 * last - place
+            } else {
+                place
+            }) as usize
+        };
+        let bell = |i: i32| (-f64::from(i * i) / (2.0 * alias_blur * alias_blur)).exp();
+        let total: f64 = (-reach..=reach).map(bell).sum();
+        let at = |y: i32, x: i32| {
+            let mut sum = 0.0;
+            for i in -reach..=reach {
+                for j in -reach..=reach {
+                    sum += bell(i) * bell(j) * disk[mirrored(y + i)][mirrored(x + j)];
+                }
+            }
+            sum / (total * total * members)
+        };
+        let side = side as i32;
+        (0..side)
+            .map(|y| (0..side).map(|x| at(y, x)).collect())
+            .collect()
+    }
+
+    #[test]
+    fn the_severities_are_the_published_ones() {
+        assert_rows(
+            &DEFOCUS_BLUR,
+            Scale::ImagenetC,
+            [
+                &[3.0, 0.1],
+                &[4.0, 0.5],
+                &[6.0, 0.5],
+                &[8.0, 0.5],
+                &[10.0, 0.5],
+            ],
+        );
+        assert_rows(
+            &DEFOCUS_BLUR,
+            Scale::Cifar10C,
+            [
+                &[0.3, 0.4],
+                &[0.4, 0.5],
+                &[0.5, 0.6],
+                &[1.0, 0.2],
+                &[1.5, 0.1],
+            ],
+        );
+    }
+
+    /// Gauss's circle problem: how many whole points a disk has.
+    #[test]
+    fn a_disk_has_as_many_members_as_whole_points() {
+        for (radius, members) in [
+            (0.5, 1),
+            (1.0, 5),
+            (1.5, 9),
+            (3.0, 29),
+            (4.0, 49),
+            (6.0, 113),
+            (8.0, 197),
+            (10.0, 317),
+        ] {
+            let mut impulse = ArrayD::zeros(vec![25, 25]);
+            impulse[[12, 12]] = 1.0;
+            let blurred = with(radius, 0.0, &impulse);
+            let found: Vec<f32> = blurred
+                .iter()
+                .copied()
+                .filter(|&value| value > 1e-6)
+                .collect();
+            assert_eq!(found.len(), members, "{radius}");
+            for weight in found {
+                assert!(
+                    (weight * members as f32 - 1.0).abs() < 1e-5,
+                    "{radius}: {weight}"
+                );
+            }
         }
     }
 
-    /// The weights after the blur by a Gaussian of `sigma`.
-    fn softened(&self, sigma: f64) -> Vec<Vec<f64>> {
-        let bell = |i: isize| match i {
-            0 => 1.0,
-            _ => libm::exp(-((i * i) as f64) / (2.0 * sigma * sigma)),
-        };
-        let reach = -self.blur..=self.blur;
-        let total: f64 = reach.clone().map(bell).sum();
-        // From the mirror image at the axis to the mirror image at the edge.
-        let last = self.weights.len() - 1;
-        let index = |place: isize| Border::Mirror.index(place, last + 1);
-        let soften = |weight: &dyn Fn(usize) -> f64, at: usize| -> f64 {
-            let shares = reach
-                .clone()
-                .map(|i| bell(i) / total * weight(index(at as isize + i)));
-            shares.sum()
-        };
-        let along = |weights: &[Vec<f64>]| -> Vec<Vec<f64>> {
-            // Columns of the result are rows of what was given: two turns are none.
-            (0..=last)
-                .map(|x| weights.iter().map(|row| soften(&|x| row[x], x)).collect())
-                .collect()
-        };
-        along(&along(&self.weights))
+    #[test]
+    fn an_impulse_becomes_the_kernel() {
+        for (radius, alias_blur) in [
+            (0.3, 0.4),
+            (1.0, 0.2),
+            (3.0, 0.1),
+            (4.0, 0.5),
+            (8.0, 0.5),
+            (10.0, 0.5),
+        ] {
+            let mut impulse = ArrayD::zeros(vec![25, 25]);
+            impulse[[12, 12]] = 1.0;
+            let blurred = with(radius, alias_blur, &impulse);
+            let kernel = kernel(radius, alias_blur);
+            let margin = 12 - kernel.len() / 2;
+            for (y, row) in kernel.iter().enumerate() {
+                for (x, weight) in row.iter().enumerate() {
+                    let found = f64::from(blurred[[margin + y, margin + x]]);
+                    assert!((found - weight).abs() < 1e-7, "{radius} {y} {x}");
+                }
+            }
+        }
+    }
+
+    /// Where the disk does not come up to its grid, a constant image stays.
+    #[test]
+    fn what_is_even_stays_even_or_grows_brighter_by_what_the_kernel_sums_to() {
+        let even = ArrayD::from_elem(vec![30, 20], 0.5_f32);
+        for (radius, sum) in [(3.0, 1.0), (6.0, 1.0), (8.0, 1.012_975), (10.0, 1.010_786)] {
+            for value in &with(radius, 0.5, &even) {
+                assert!(
+                    (f64::from(*value) - 0.5 * sum).abs() < 1e-6,
+                    "{radius}: {value}"
+                );
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_the_correlation_with_the_kernel(
+            (height, width) in (1_usize..12, 1_usize..80),
+            radius in 0.0..12.0,
+            alias_blur in 0.05..1.0,
+        ) {
+            let image = ramp(&[height, width]);
+            let blurred = with(radius, alias_blur, &image);
+            let kernel = kernel(radius, alias_blur);
+            let half = kernel.len() as isize / 2;
+            let mirrored = |mut place: isize, length: usize| {
+                let last = length as isize - 1;
+                while last > 0 && !(0..=last).contains(&place) {
+                    place = if place < 0 { -place } else { 2 * last - place };
+                }
+                if last == 0 { 0 } else { place as usize }
+            };
+            for y in 0..height {
+                for x in [0, width / 2, width - 1] {
+                    let mut sum = 0.0;
+                    for (down, row) in (-half..).zip(&kernel) {
+                        for (right, weight) in (-half..).zip(row) {
+                            let y = mirrored(y as isize + down, height);
+                            let x = mirrored(x as isize + right, width);
+                            sum += weight * f64::from(image[[y, x]]);
+                        }
+                    }
+                    prop_assert!((f64::from(blurred[[y, x]]) - sum).abs() < 1e-5);
+                }
+            }
+        }
     }
 }

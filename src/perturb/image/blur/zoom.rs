@@ -61,8 +61,8 @@ pub static ZOOM_BLUR: PerturbationKind = PerturbationKind {
 /// below `end`.
 ///
 /// An enlargement by z takes the middle ⌈height / z⌉ rows and ⌈width / z⌉ columns to
-/// ⌊z times as many⌉ by linear interpolation, the first pixel onto the first and the
-/// last onto the last, and cuts out its middle.
+/// z times as many, rounded, and cuts out the middle of those. It interpolates
+/// linearly, between the first pixel, which stays the first, and the last.
 pub struct ZoomBlur;
 
 impl Perturbation for ZoomBlur {
@@ -209,9 +209,146 @@ fn mix(between: &mut [f32], first: &[f32], second: &[f32], share: f32) {
 #[inline(always)]
 fn add_stretched<const N: usize>(sums: &mut [[f32; N]], row: &[[f32; N]], columns: &[Place]) {
     for (sum, place) in sums.iter_mut().zip(columns) {
+        // On copies: the compiler makes vectors of what no store can change meanwhile.
         let (first, second) = (row[place.first as usize], row[place.second as usize]);
+        let (share, mut total) = (place.share, *sum);
         for lane in 0..N {
-            sum[lane] += first[lane] + place.share * (second[lane] - first[lane]);
+            total[lane] += first[lane] + share * (second[lane] - first[lane]);
+        }
+        *sum = total;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::ArrayD;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::perturb::testing::{assert_rows, parameters, perturbed, ramp};
+
+    fn with(end: f64, step: f64, image: &ArrayD<f32>) -> ArrayD<f32> {
+        perturbed(
+            &ZoomBlur,
+            image,
+            &parameters(&[("end", end), ("step", step)]),
+            "0",
+        )
+    }
+
+    #[test]
+    fn the_severities_are_the_published_ones() {
+        assert_rows(
+            &ZOOM_BLUR,
+            Scale::ImagenetC,
+            [
+                &[1.11, 0.01],
+                &[1.16, 0.01],
+                &[1.21, 0.02],
+                &[1.26, 0.02],
+                &[1.31, 0.03],
+            ],
+        );
+        assert_rows(
+            &ZOOM_BLUR,
+            Scale::Cifar10C,
+            [
+                &[1.06, 0.01],
+                &[1.11, 0.01],
+                &[1.16, 0.01],
+                &[1.21, 0.01],
+                &[1.26, 0.01],
+            ],
+        );
+    }
+
+    /// As many as `numpy.arange` has, which rounding gives one more now and then.
+    #[test]
+    fn the_factors_are_those_of_numpy() {
+        for (scale, counts) in [
+            (Scale::ImagenetC, [12, 16, 11, 13, 11]),
+            (Scale::Cifar10C, [7, 12, 16, 21, 26]),
+        ] {
+            for (severity, count) in (1..).zip(counts) {
+                let amount = ZOOM_BLUR.at_severity(scale, f64::from(severity)).unwrap();
+                let found = factors(amount.get("end"), amount.get("step"));
+                assert_eq!(
+                    (found.len(), found[0]),
+                    (count, 1.0),
+                    "{scale:?} {severity}"
+                );
+                assert!(found.windows(2).all(|pair| pair[0] < pair[1]));
+            }
+        }
+        assert_eq!(factors(1.0, 0.01), [0.0; 0]);
+    }
+
+    /// `scipy.ndimage.zoom` (order 1) of the middle of 0, 1, 2, …, cut to its middle, averaged with
+    /// the row itself as the kind does for the one factor beside 1.
+    #[test]
+    fn an_enlargement_is_that_of_scipy() {
+        for (length, factor, expected) in [
+            (
+                9,
+                1.25,
+                &[
+                    0.000000, 0.777778, 1.555556, 2.333333, 3.111111, 3.888889, 4.666667, 5.444444,
+                    6.222222,
+                ][..],
+            ),
+            (
+                10,
+                1.5,
+                &[
+                    1.000000, 1.666667, 2.333333, 3.000000, 3.666667, 4.333333, 5.000000, 5.666667,
+                    6.333333, 7.000000,
+                ][..],
+            ),
+            (
+                9,
+                2.0,
+                &[
+                    2.000000, 2.444444, 2.888889, 3.333333, 3.777778, 4.222222, 4.666667, 5.111111,
+                    5.555556,
+                ][..],
+            ),
+        ] {
+            let row = ArrayD::from_shape_fn(vec![1, length], |place| place[1] as f32);
+            let blurred = with(factor + 1e-6, factor - 1.0, &row);
+            for (x, expected) in expected.iter().enumerate() {
+                let enlarged = 3.0 * f64::from(blurred[[0, x]]) - 2.0 * x as f64;
+                assert!(
+                    (enlarged - expected).abs() < 1e-5,
+                    "{length} {factor} {x}: {enlarged}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_factor_the_image_stays() {
+        assert_eq!(with(1.0, 0.01, &ramp(&[3, 9, 8])), ramp(&[3, 9, 8]));
+    }
+
+    proptest! {
+        /// However many planes are blurred side by side.
+        #[test]
+        fn each_channel_is_blurred_by_itself(channels in 1_usize..10, (height, width) in (1_usize..9, 1_usize..9)) {
+            let image = ramp(&[channels, height, width]);
+            let blurred = with(1.5, 0.1, &image);
+            for (channel, blurred) in image.outer_iter().zip(blurred.outer_iter()) {
+                prop_assert_eq!(with(1.5, 0.1, &channel.to_owned()), blurred.to_owned());
+            }
+        }
+
+        /// Rows and columns are treated alike, in images that are not square too.
+        #[test]
+        fn a_turned_image_is_blurred_as_it_is((height, width) in (1_usize..40, 1_usize..40), end in 1.0..2.5) {
+            let image = ramp(&[height, width]);
+            let turned = with(end, 0.1, &image.clone().reversed_axes()).reversed_axes();
+            for (one, other) in with(end, 0.1, &image).iter().zip(&turned) {
+                prop_assert!((one - other).abs() < 1e-5);
+            }
         }
     }
 }

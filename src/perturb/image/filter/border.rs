@@ -14,11 +14,15 @@ pub enum Border {
 impl Border {
     /// Where the value at `position` comes from in a row of `length` values; zero
     /// where the row has none.
+    #[inline]
     pub fn index(self, position: isize, length: usize) -> usize {
-        let Some(last) = length.checked_sub(1) else {
+        let (length, last) = (length as isize, length as isize - 1);
+        if (0..length).contains(&position) {
+            return position as usize;
+        }
+        if length == 0 {
             return 0;
-        };
-        let (length, last) = (length as isize, last as isize);
+        }
         let index = match self {
             Self::Nearest => position.clamp(0, last),
             Self::Reflect => {

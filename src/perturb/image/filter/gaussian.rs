@@ -1,9 +1,8 @@
 //! The Gaussian filter, as `scipy.ndimage.gaussian_filter` and scikit-image define it.
 
 use super::border::Border;
-use super::taps::{Blocks, Pair, SymmetricalTaps, Tap};
+use super::taps::{Pair, SymmetricalTaps, Tap, fill};
 use crate::perturb::image::Planes;
-use crate::perturb::wide;
 
 /// A Gaussian of standard deviation `sigma` pixels, cut off after
 /// ⌊`truncate` × `sigma` + 1/2⌋ pixels: exp(-i² / 2σ²), made to sum to 1.
@@ -55,21 +54,14 @@ impl Gaussian {
                     centre: self.centre(start(y)),
                     pairs: &along_columns,
                 };
-                let filtered = &mut row[radius..radius + width];
-                wide(
-                    #[inline(always)]
-                    || column.fill(filtered),
-                );
+                fill(&mut row[radius..radius + width], &column);
                 border.fill_ends(&mut row, radius, width);
                 let row = SymmetricalTaps {
                     source: &row,
                     centre: self.centre(radius),
                     pairs: &along_rows,
                 };
-                wide(
-                    #[inline(always)]
-                    || row.fill(target),
-                );
+                fill(target, &row);
             }
         }
     }

@@ -1,7 +1,9 @@
 //! The filter of any weights that are symmetrical about both axes.
 
+use pulp::{Arch, Simd, WithSimd};
+
 use super::border::Border;
-use super::taps::{Blocks, Pair, SymmetricalTaps, Tap};
+use super::taps::{Pair, SymmetricalTaps, Tap, fill, vectors};
 use crate::perturb::image::Planes;
 use crate::perturb::wide;
 
@@ -56,6 +58,7 @@ impl Quadrant {
             .max()
             .unwrap_or(0);
         let (height, width) = (planes.height, planes.width);
+        // Whole vectors, of which the last values mean nothing.
         let stride = (width + 2 * reach).next_multiple_of(16);
         let mut source = vec![0.0; height * stride];
         let mut folded = vec![0.0; (reach_along_columns + 1) * stride];
@@ -76,64 +79,89 @@ impl Quadrant {
         for plane in planes.each() {
             let rows = plane.chunks_exact(width);
             for (row, extended) in rows.zip(source.chunks_exact_mut(stride)) {
-                border.extend(row, reach, extended);
+                border.extend(row, reach, &mut extended[..width + 2 * reach]);
             }
             let row = |y: isize| &source[border.index(y, height) * stride..][..stride];
             for (y, target) in plane.chunks_exact_mut(width).enumerate() {
                 let y = y as isize;
-                wide(
-                    #[inline(always)]
-                    || {
-                        folded[..stride].copy_from_slice(row(y));
-                        for (folded, distance) in folded.chunks_exact_mut(stride).skip(1).zip(1..) {
-                            fold(folded, row(y - distance), row(y + distance));
-                        }
-                        self.accumulate(&mut sums, &folded, stride);
-                        let along_row = SymmetricalTaps {
-                            source: &sums,
-                            centre,
-                            pairs: &pairs,
-                        };
-                        along_row.fill(target);
-                    },
-                );
-            }
-        }
-    }
-
-    /// Fills `sums` with the H of every x, rows of `stride` values, from the F of every
-    /// y, `folded`.
-    #[inline(always)]
-    fn accumulate(&self, sums: &mut [f32], folded: &[f32], stride: usize) {
-        let mut start = 0;
-        while stride - start >= 64 {
-            self.accumulate_block::<64>(&mut sums[start..], &folded[start..], stride);
-            start += 64;
-        }
-        while stride - start >= 16 {
-            self.accumulate_block::<16>(&mut sums[start..], &folded[start..], stride);
-            start += 16;
-        }
-    }
-
-    #[inline(always)]
-    fn accumulate_block<const N: usize>(&self, sums: &mut [f32], folded: &[f32], stride: usize) {
-        let mut sum = [0.0_f32; N];
-        for (changes, sums) in self.changes.iter().zip(sums.chunks_mut(stride)) {
-            for &(y, change) in changes {
-                for (sum, value) in sum.iter_mut().zip(&folded[y * stride..][..N]) {
-                    *sum += change * value;
+                folded[..stride].copy_from_slice(row(y));
+                for (folded, distance) in folded.chunks_exact_mut(stride).skip(1).zip(1..) {
+                    fold(folded, row(y - distance), row(y + distance));
                 }
+                Arch::new().dispatch(Accumulate {
+                    sums: &mut sums,
+                    changes: &self.changes,
+                    folded: &folded,
+                    stride,
+                });
+                let along_row = SymmetricalTaps {
+                    source: &sums,
+                    centre,
+                    pairs: &pairs,
+                };
+                fill(target, &along_row);
             }
-            sums[..N].copy_from_slice(&sum);
         }
     }
 }
 
-/// The sum of two rows.
-#[inline(always)]
-fn fold(sum: &mut [f32], above: &[f32], below: &[f32]) {
-    for ((sum, above), below) in sum.iter_mut().zip(above).zip(below) {
-        *sum = above + below;
+/// Fills `sums` with the H of every x, rows of `stride` values, from the F of every y,
+/// `folded`.
+struct Accumulate<'a> {
+    sums: &'a mut [f32],
+    changes: &'a [Vec<(usize, f32)>],
+    folded: &'a [f32],
+    stride: usize,
+}
+
+impl WithSimd for Accumulate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let start = self.blocks::<S, 8>(simd, 0);
+        let start = self.blocks::<S, 4>(simd, start);
+        self.blocks::<S, 1>(simd, start);
     }
+}
+
+impl Accumulate<'_> {
+    #[inline(always)]
+    fn blocks<S: Simd, const K: usize>(&mut self, simd: S, mut start: usize) -> usize {
+        let size = K * S::F32_LANES;
+        while self.stride - start >= size {
+            let mut totals = [simd.splat_f32s(0.0); K];
+            for (changes, sums) in self
+                .changes
+                .iter()
+                .zip(self.sums.chunks_exact_mut(self.stride))
+            {
+                for &(y, change) in changes {
+                    let change = simd.splat_f32s(change);
+                    let values = vectors::<S, K>(self.folded, y * self.stride + start);
+                    for k in 0..K {
+                        totals[k] = simd.add_f32s(totals[k], simd.mul_f32s(change, values[k]));
+                    }
+                }
+                let sums = S::as_mut_simd_f32s(&mut sums[start..start + size]).0;
+                for (sum, total) in sums.iter_mut().zip(totals) {
+                    *sum = total;
+                }
+            }
+            start += size;
+        }
+        start
+    }
+}
+
+/// The sum of two rows.
+fn fold(sum: &mut [f32], above: &[f32], below: &[f32]) {
+    wide(
+        #[inline(always)]
+        || {
+            for ((sum, above), below) in sum.iter_mut().zip(above).zip(below) {
+                *sum = above + below;
+            }
+        },
+    );
 }

@@ -1,38 +1,70 @@
 //! Sums of shifted rows, each by its weight: the loop that the filters spend their
-//! time in.
+//! time in, written in vectors so that the sums stay in registers.
 //!
-//! Everything here is `#[inline(always)]` for [`wide`](crate::perturb::wide).
+//! Products are not fused into sums: the results are the same for vectors of any width.
 
-/// A row that is computed in blocks whose sums stay in registers.
+use pulp::{Arch, Scalar, Simd, WithSimd};
+
+/// A row whose values can be computed at any place, for several vectors at once.
 pub trait Blocks {
-    /// The `N` values from `start` on.
-    fn block<const N: usize>(&self, start: usize) -> [f32; N];
+    /// The values from `start` on.
+    fn block<S: Simd, const K: usize>(&self, simd: S, start: usize) -> [S::f32s; K];
+}
 
-    /// Computes the whole of `row`.
+/// Computes the whole of `row`.
+pub fn fill(row: &mut [f32], blocks: &impl Blocks) {
+    Arch::new().dispatch(Fill { row, blocks });
+}
+
+struct Fill<'a, B> {
+    row: &'a mut [f32],
+    blocks: &'a B,
+}
+
+impl<B: Blocks> WithSimd for Fill<'_, B> {
+    type Output = ();
+
     #[inline(always)]
-    fn fill(&self, row: &mut [f32]) {
-        let length = row.len();
-        let mut start = 0;
-        while length - start >= 64 {
-            row[start..start + 64].copy_from_slice(&self.block::<64>(start));
-            start += 64;
-        }
-        while length - start >= 16 {
-            row[start..start + 16].copy_from_slice(&self.block::<16>(start));
-            start += 16;
-        }
-        if start == length {
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (row, blocks) = (self.row, self.blocks);
+        let start = fill_by::<S, 8>(simd, row, 0, blocks);
+        let start = fill_by::<S, 4>(simd, row, start, blocks);
+        let start = fill_by::<S, 1>(simd, row, start, blocks);
+        if start == row.len() {
             return;
         }
-        // The last values by a block that ends with them, or one by one.
-        if let Some(start) = length.checked_sub(16) {
-            row[start..].copy_from_slice(&self.block::<16>(start));
-            return;
-        }
-        for start in start..length {
-            row[start] = self.block::<1>(start)[0];
+        // What is left by a vector that ends with it, or value by value.
+        if let Some(start) = row.len().checked_sub(S::F32_LANES) {
+            fill_by::<S, 1>(simd, row, start, blocks);
+        } else {
+            fill_by::<Scalar, 1>(Scalar::new(), row, start, blocks);
         }
     }
+}
+
+/// Computes as many blocks from `start` on as `row` has room for; where the next begins.
+#[inline(always)]
+fn fill_by<S: Simd, const K: usize>(
+    simd: S,
+    row: &mut [f32],
+    start: usize,
+    blocks: &impl Blocks,
+) -> usize {
+    let mut place = start;
+    for chunk in row[start..].chunks_exact_mut(K * S::F32_LANES) {
+        let block = blocks.block::<S, K>(simd, place);
+        for (target, vector) in S::as_mut_simd_f32s(chunk).0.iter_mut().zip(block) {
+            *target = vector;
+        }
+        place += K * S::F32_LANES;
+    }
+    place
+}
+
+/// The `K` vectors of `source` from `start` on.
+#[inline(always)]
+pub fn vectors<S: Simd, const K: usize>(source: &[f32], start: usize) -> &[S::f32s] {
+    &S::as_simd_f32s(&source[start..][..K * S::F32_LANES]).0[..K]
 }
 
 /// One neighbour: the values that begin at `offset` of the source, by `weight`.
@@ -63,12 +95,13 @@ pub struct Taps<'a> {
 
 impl Blocks for Taps<'_> {
     #[inline(always)]
-    fn block<const N: usize>(&self, start: usize) -> [f32; N] {
-        let mut sums = [0.0; N];
+    fn block<S: Simd, const K: usize>(&self, simd: S, start: usize) -> [S::f32s; K] {
+        let mut sums = [simd.splat_f32s(0.0); K];
         for tap in self.taps {
-            let values = &self.source[start + tap.offset..][..N];
-            for (sum, value) in sums.iter_mut().zip(values) {
-                *sum += tap.weight * value;
+            let weight = simd.splat_f32s(tap.weight);
+            let values = vectors::<S, K>(self.source, start + tap.offset);
+            for k in 0..K {
+                sums[k] = simd.add_f32s(sums[k], simd.mul_f32s(weight, values[k]));
             }
         }
         sums
@@ -87,18 +120,20 @@ pub struct SymmetricalTaps<'a> {
 
 impl Blocks for SymmetricalTaps<'_> {
     #[inline(always)]
-    fn block<const N: usize>(&self, start: usize) -> [f32; N] {
-        let mut sums = [0.0; N];
-        let centre = &self.source[start + self.centre.offset..][..N];
-        for (sum, value) in sums.iter_mut().zip(centre) {
-            *sum = self.centre.weight * value;
+    fn block<S: Simd, const K: usize>(&self, simd: S, start: usize) -> [S::f32s; K] {
+        let weight = simd.splat_f32s(self.centre.weight);
+        let values = vectors::<S, K>(self.source, start + self.centre.offset);
+        let mut sums = [simd.splat_f32s(0.0); K];
+        for k in 0..K {
+            sums[k] = simd.mul_f32s(weight, values[k]);
         }
         for pair in self.pairs {
-            let [one, other] = pair
-                .offsets
-                .map(|offset| &self.source[start + offset..][..N]);
-            for ((sum, one), other) in sums.iter_mut().zip(one).zip(other) {
-                *sum += pair.weight * (one + other);
+            let weight = simd.splat_f32s(pair.weight);
+            let one = vectors::<S, K>(self.source, start + pair.offsets[0]);
+            let other = vectors::<S, K>(self.source, start + pair.offsets[1]);
+            for k in 0..K {
+                let both = simd.add_f32s(one[k], other[k]);
+                sums[k] = simd.add_f32s(sums[k], simd.mul_f32s(weight, both));
             }
         }
         sums
