@@ -45,13 +45,7 @@ impl Perturbation for GaussianNoise {
         Ok(())
     }
 
-    fn apply(
-        &self,
-        example: ArrayViewMutD<'_, f32>,
-        parameters: &Parameters,
-        _: Depth,
-        stream: &mut Stream,
-    ) {
+    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, stream: &mut Stream) {
         let std = parameters.get("std");
         draw::each_value(example, stream, |value, u| {
             (f64::from(value) + std * draw::normal(u)) as f32

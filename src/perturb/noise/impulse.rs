@@ -47,13 +47,7 @@ impl Perturbation for ImpulseNoise {
         Ok(())
     }
 
-    fn apply(
-        &self,
-        example: ArrayViewMutD<'_, f32>,
-        parameters: &Parameters,
-        _: Depth,
-        stream: &mut Stream,
-    ) {
+    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, stream: &mut Stream) {
         let half = parameters.get("amount") / 2.0;
         draw::each_value(example, stream, |value, u| {
             if u < half {

@@ -13,8 +13,8 @@ mod tests {
     use super::impulse::ImpulseNoise;
     use super::shot::ShotNoise;
     use crate::catalogue::{Parameters, Scale};
-    use crate::perturb::testing::{perturbed, ramp, stream};
     use crate::perturb::{Depth, Perturbation};
+    use crate::perturb::testing::{perturbed, ramp, stream};
 
     const ALL: [&dyn Perturbation; 3] = [&GaussianNoise, &ShotNoise, &ImpulseNoise];
 
@@ -69,12 +69,7 @@ mod tests {
             assert!(!view.is_standard_layout() && copy.len() == 8 * 3 * 5);
 
             let noisy = perturbed(noise, &copy, &parameters, "0");
-            noise.apply(
-                view.view_mut(),
-                &parameters,
-                Depth::Continuous,
-                &mut stream(noise, "0"),
-            );
+            noise.apply(view.view_mut(), &parameters, Depth::Continuous, &mut stream(noise, "0"));
             assert_eq!(view, noisy);
 
             let row = copy.into_shape_with_order([120].as_slice()).unwrap();
@@ -94,12 +89,7 @@ mod tests {
             for step in [1.0, 2.5, 5.0] {
                 let mut example = ramp(&[3, 2, 5]);
                 let mut stream = stream(noise, "0");
-                noise.apply(
-                    example.view_mut(),
-                    &severity(noise, step),
-                    Depth::Continuous,
-                    &mut stream,
-                );
+                noise.apply(example.view_mut(), &severity(noise, step), Depth::Continuous, &mut stream);
                 assert_eq!(stream.word(), expected, "{}", noise.kind().name);
             }
         }

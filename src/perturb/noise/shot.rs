@@ -46,13 +46,7 @@ impl Perturbation for ShotNoise {
         Ok(())
     }
 
-    fn apply(
-        &self,
-        example: ArrayViewMutD<'_, f32>,
-        parameters: &Parameters,
-        _: Depth,
-        stream: &mut Stream,
-    ) {
+    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, stream: &mut Stream) {
         let photons = parameters.get("photons");
         draw::each_value(example, stream, |value, u| {
             (draw::poisson(u, f64::from(value) * photons) / photons) as f32
