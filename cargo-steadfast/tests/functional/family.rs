@@ -13,7 +13,7 @@ const ERROR: &str = "[[metric]]\nkind = \"mean_corruption_error\"\nmargin = 0.1\
 
 const AREA: &str = "[[metric]]\nkind = \"area_under_severity_curve\"\n\n";
 
-const RELATIVE: &str = "[[metric]]\nkind = \"relative_mean_corruption_error\"\nmargin = 0.1\n\
+const RELATIVE: &str = "[[metric]]\nkind = \"relative_mean_corruption_error\"\nmargin = 0.05\n\
                         reference = { \"custom::dim\" = 0.5, \"custom::blur\" = 0.25, identity = 0.05 }\n\n";
 
 fn family(gate: &str, metrics: &str) -> Repository {
@@ -21,19 +21,19 @@ fn family(gate: &str, metrics: &str) -> Repository {
         "[[perturbation]]\nkind = \"identity\"\n\n[[perturbation]]\nkind = \"custom::dim\"\n{FIVE}\
          [[perturbation]]\nkind = \"custom::blur\"\n{FIVE}{metrics}"
     );
-    let repository = Repository::table(N, 0, &format!("margin = 0.02\n{gate}"), &more);
+    let repository = Repository::table(N, 0, &format!("margin = 0.01\n{gate}"), &more);
     repository.write("robustness-specs/suite.toml", "[family]\ncapacity = 40\n");
     // A tenth is wrong in each cell.
     repository.wrong(N, &vec![(0..50).collect(); CELLS]);
     repository
 }
 
-/// Three in a hundred rows more are wrong in each cell with a perturbation, other rows
-/// in each.
+/// Eight rows more are wrong in each cell with a perturbation, other rows in each: too
+/// few for a test of the cell.
 fn harm_everywhere(repository: &Repository) {
     let cells: Vec<Vec<usize>> = (0..CELLS)
         .map(|cell| {
-            let more = (0..15).map(|row| 50 + (row * 29 + cell * 17) % 450);
+            let more = (0..8).map(|row| 50 + (row * 29 + cell * 17) % 450);
             let more = more.filter(|_| cell > 0);
             (0..50).chain(more).collect()
         })
@@ -68,10 +68,10 @@ fn the_family_fails_as_one_number_where_no_cell_does() {
         let verdict = repository.verdict(&format!("table::{cell}"));
         assert_ne!(verdict, "regressed", "{cell}");
     }
-    // 0.03 more: / 0.5 and / 0.25, and in the relative form / 0.45 and / 0.2.
-    is_near(&metric(&repository, 0), 0.39);
-    is_near(&metric(&repository, 1), 0.87);
-    is_near(&metric(&repository, 2), (0.03 / 0.45 + 0.03 / 0.2) / 2.0);
+    // 0.016 more: / 0.5 and / 0.25, and in the relative form / 0.45 and / 0.2.
+    is_near(&metric(&repository, 0), 0.348);
+    is_near(&metric(&repository, 1), 0.884);
+    is_near(&metric(&repository, 2), (0.016 / 0.45 + 0.016 / 0.2) / 2.0);
     for (index, verdict) in ["degraded", "regressed", "regressed"].iter().enumerate() {
         assert_eq!(metric(&repository, index)["verdict"], *verdict, "{index}");
     }
@@ -86,9 +86,9 @@ fn the_family_fails_as_one_number_where_no_cell_does() {
     );
     let message = ran.stdout;
     for told in [
-        "table::pooled: area_under_severity_curve fell 0.9000 → 0.8700 (margin 0.02)",
-        "curves   custom::dim: area 0.9000 → 0.8700, error 0.2000 → 0.2600; accuracy 0.870 0.870",
-        "         custom::blur: area 0.9000 → 0.8700, error 0.4000 → 0.5200; accuracy 0.870 0.870",
+        "table::pooled: area_under_severity_curve fell 0.9000 → 0.8840 (margin 0.01)",
+        "curves   custom::dim: area 0.9000 → 0.8840, error 0.2000 → 0.2320; accuracy 0.884 0.884",
+        "         custom::blur: area 0.9000 → 0.8840, error 0.4000 → 0.4640; accuracy 0.884 0.884",
     ] {
         assert!(message.contains(told), "{told}\n{message}");
     }
@@ -122,7 +122,7 @@ fn where_only_the_family_is_judged_the_cells_are_shown() {
     for told in [
         "Severity curves of table (accuracy, baseline → now",
         "| perturbation | 1 | 2 | 3 | 4 | 5 | area |",
-        "| custom::dim | 0.9000 → 0.8700 |",
+        "| custom::dim | 0.9000 → 0.8840 |",
     ] {
         assert!(report.stdout.contains(told), "{told}\n{}", report.all());
     }
