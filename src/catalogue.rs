@@ -188,6 +188,10 @@ pub enum Family {
     },
 }
 
+/// The perturbation that leaves an example as it is: errors under it are those without
+/// one.
+pub const CLEAN: &str = "identity";
+
 /// A model whose published errors others are measured by.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reference {
@@ -200,7 +204,7 @@ pub struct Reference {
     /// What the severities are of that its errors were found at.
     pub scale: Scale,
     /// Its mean error over the severities 1 to 5 of each perturbation, by the name of
-    /// the kind; `identity`: its error without one.
+    /// the kind; of [`CLEAN`], its error without one.
     pub errors: &'static [(&'static str, f64)],
 }
 

@@ -169,6 +169,10 @@ pub fn headline(case: &Case, judgement: &Judgement) -> String {
             };
             format!("cannot tell about {}{change}{drop}", metric.name)
         }
+        // Silence means nothing where nothing is asked.
+        (Verdict::NoRegression, None) if case.metrics().iter().all(|spec| spec.test.is_none()) => {
+            "not judged: its metrics are only reported".to_owned()
+        }
         (verdict, _) => verdict.words().to_owned(),
     }
 }

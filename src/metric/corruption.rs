@@ -1,10 +1,10 @@
 //! The mean corruption error and its relative form: errors under a family of
 //! corruptions, over those of a reference model, one number for all of them.
 
-use super::family::{CLEAN, FamilyCell, Linear};
+use super::family::{FamilyCell, Linear};
 use super::probability::mean_of_quanta;
 use super::{Form, Metric, Row, Sizes};
-use crate::catalogue::{Better, Family, MetricKind, Parameters, Reference, Scale};
+use crate::catalogue::{Better, CLEAN, Family, MetricKind, Parameters, Reference, Scale};
 use crate::outcome::ColumnSpec;
 
 /// The severities over which a corruption's errors are summed.

@@ -8,9 +8,6 @@
 
 use crate::catalogue::Scale;
 
-/// The perturbation that leaves an example as it is.
-pub const CLEAN: &str = "identity";
-
 /// One perturbation at one setting, as a metric of all of them sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FamilyCell {

@@ -13,7 +13,9 @@ use super::value::{
     ModelOrigin, ModelSpec, Null, OnInconclusive, PerturbationRef, PerturbationSpec, SeedScope,
     Setting, Spec, Suite, TestSpec,
 };
-use crate::catalogue::{Better, Catalogue, Family, MetricKind, Parameters, Reference, Scale};
+use crate::catalogue::{
+    Better, CLEAN, Catalogue, Family, MetricKind, Parameters, Reference, Scale,
+};
 
 /// Words that a spec may not be called.
 const RESERVED: [&str; 2] = ["suite", "spec"];
@@ -24,9 +26,6 @@ const CAPACITY: u32 = 20;
 /// The alpha of a test in prove mode, which draws on no budget.
 const PROVE_ALPHA: &str = "0.05";
 const POWER: &str = "0.8";
-
-/// The perturbation that is none.
-const CLEAN: &str = "identity";
 
 /// The metrics whose tests take shared draws into account.
 const BY_REPLICATE: [&str; 2] = ["accuracy", "worst_slice_accuracy"];
@@ -789,10 +788,9 @@ impl Parser<'_, '_> {
         kind: &'static MetricKind,
         perturbations: &[PerturbationSpec],
     ) -> Option<MetricSpec> {
-        let family = match kind.family {
-            Some(family) => Some(self.family(section, kind, family, perturbations)),
-            None => None,
-        };
+        let family = kind
+            .family
+            .map(|family| self.family(section, kind, family, perturbations));
         let mut parameters = Vec::new();
         for parameter in kind.parameters {
             let given = section.number(parameter.name).map(Exact::value);

@@ -120,6 +120,7 @@ fn where_only_the_family_is_judged_the_cells_are_shown() {
     );
     let report = repository.steadfast(&["report"]);
     for told in [
+        "| table::custom::dim::severity_1 | no_regression | not judged: its metrics are only reported |",
         "Severity curves of table (accuracy, baseline → now",
         "| perturbation | 1 | 2 | 3 | 4 | 5 | area |",
         "| custom::dim | 0.9000 → 0.8840 |",
@@ -199,4 +200,39 @@ fn alone_and_in_company_it_is_the_same() {
     for key in ["metrics", "columns", "verdict"] {
         assert_eq!(company[key], alone[key], "{key}");
     }
+}
+
+/// The area over two severities is the mean accuracy at them, and is judged as it is.
+#[test]
+fn an_area_of_two_severities_is_their_pooled_accuracy() {
+    let repository = family(
+        "pooled = true\nanchor = \"none\"",
+        &format!("[[metric]]\nkind = \"accuracy\"\n\n{AREA}"),
+    );
+    let spec = repository.read("robustness-specs/table.toml");
+    let (head, _) = spec.split_once("[[perturbation]]").unwrap();
+    let (_, metrics) = spec.split_once("[[metric]]").unwrap();
+    let two =
+        "[[perturbation]]\nkind = \"custom::dim\"\nseverity = [1, 5]\nscale = \"imagenet_c\"\n\n";
+    repository.write(
+        "robustness-specs/table.toml",
+        format!("{head}{two}[[metric]]{metrics}"),
+    );
+    repository.bless_all();
+    harm_everywhere(&repository);
+    repository.test(&[]);
+    let [pooled, area] = [0, 1].map(|index| metric(&repository, index));
+    is_near(&area, pooled["value"].as_f64().unwrap());
+    let limits = |metric: &serde_json::Value| {
+        let evidence = metric["evidence"].as_str().unwrap().to_owned();
+        let alpha = evidence.find(", p = ").unwrap();
+        evidence[..alpha].to_owned()
+    };
+    assert_eq!(limits(&pooled), limits(&area));
+    assert!(
+        limits(&area).contains("at alpha 0.0013"),
+        "{}",
+        limits(&area)
+    );
+    assert_eq!(pooled["verdict"], area["verdict"]);
 }
