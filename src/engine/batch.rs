@@ -241,6 +241,7 @@ mod tests {
                 identity: "impulse_noise@1".to_owned(),
                 parameters: Parameters(vec![("amount".to_owned(), 0.0)]),
                 columns: None,
+                scale: None,
             };
             let plan = Plan {
                 data: &data,
@@ -272,6 +273,7 @@ mod tests {
             identity: "identity@1".to_owned(),
             parameters: Parameters::default(),
             columns: None,
+            scale: None,
         };
         let plan = Plan {
             data: &data,
