@@ -7,6 +7,7 @@ mod compare;
 mod critical;
 mod damage;
 mod grown;
+mod images;
 mod init;
 mod journey;
 mod listing;
