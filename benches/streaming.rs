@@ -46,7 +46,7 @@ margin = 0.02
 kind = "identity"
 
 [[perturbation]]
-kind = "brightness"
+kind = "contrast"
 severity = 3
 "#;
 
@@ -84,7 +84,7 @@ fn main() -> ExitCode {
     let distinct = images.min(DISTINCT);
     println!(
         "{distinct} different images of {} kB; the others are links to them\n\n\
-         | images | opened and hashed, s | images/s | MB/s | identity, images/s | brightness, images/s | peak, MB |\n|---|---|---|---|---|---|---|",
+         | images | opened and hashed, s | images/s | MB/s | identity, images/s | contrast, images/s | peak, MB |\n|---|---|---|---|---|---|---|",
         bytes / distinct / 1000
     );
     for images in [images / 4, images] {

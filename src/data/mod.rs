@@ -6,7 +6,7 @@
 //! images, `folder` what belongs together). Which arrays or columns to read is the
 //! spec's to say; what is done with the examples is the engine's.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ndarray::{ArrayD, Axis, CowArray, IxDyn};
 use serde_json::Value;
