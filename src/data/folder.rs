@@ -27,7 +27,7 @@ pub(super) struct Images {
     rows: Vec<Row>,
     shape: Shape,
     /// What each level stands for.
-    levels: [f32; 256],
+    levels: Box<[f32; 256]>,
 }
 
 /// An image as it was when the data set was opened.
@@ -87,7 +87,9 @@ pub(super) fn open(bytes: &[u8], request: &Request) -> Result<(Images, Columns, 
         folder,
         rows,
         shape,
-        levels: std::array::from_fn(|level| table::level(level as u8, request.range)),
+        levels: Box::new(std::array::from_fn(|level| {
+            table::level(level as u8, request.range)
+        })),
     };
     let columns = Columns {
         labels: classes,

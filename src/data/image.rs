@@ -23,6 +23,9 @@ const MOST_PIXELS: usize = 1 << 24;
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 const JPEG: &[u8] = b"\xff\xd8\xff";
 
+type PngReader<'a> = png::Reader<Cursor<&'a [u8]>>;
+type JpegReader<'a> = JpegDecoder<ZCursor<&'a [u8]>>;
+
 /// `[channels, height, width]`; one channel is grey, three are RGB.
 pub(super) type Shape = [usize; 3];
 
@@ -59,7 +62,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Vec<u8>, Shape), ImageFault> {
     }
 }
 
-fn open_png(bytes: &[u8]) -> Result<(png::Reader<Cursor<&[u8]>>, Shape), ImageFault> {
+fn open_png(bytes: &[u8]) -> Result<(PngReader<'_>, Shape), ImageFault> {
     let mut decoder = png::Decoder::new(Cursor::new(bytes));
     decoder.set_transformations(Transformations::EXPAND);
     decoder.set_ignore_text_chunk(true);
@@ -97,7 +100,7 @@ fn open_png(bytes: &[u8]) -> Result<(png::Reader<Cursor<&[u8]>>, Shape), ImageFa
     Ok((reader, [if grey { 1 } else { 3 }, height, width]))
 }
 
-fn open_jpeg(bytes: &[u8]) -> Result<(JpegDecoder<ZCursor<&[u8]>>, Shape), ImageFault> {
+fn open_jpeg(bytes: &[u8]) -> Result<(JpegReader<'_>, Shape), ImageFault> {
     // Strict: what is missing at the end is an error and not grey.
     let options = DecoderOptions::default()
         .set_strict_mode(true)
@@ -127,11 +130,13 @@ fn open_jpeg(bytes: &[u8]) -> Result<(JpegDecoder<ZCursor<&[u8]>>, Shape), Image
     Ok((decoder, [channels, height, width]))
 }
 
-/// Whether a JPEG's last scan is followed by the marker of the end, which the decoder
-/// does without. In between neither marker can occur (ITU-T T.81, B.1.1.2).
+/// Whether the marker of a JPEG's end is there, and no scan begins behind it (that of a
+/// thumbnail's end is before the image): the decoder does without. In between neither
+/// marker can occur (ITU-T T.81, B.1.1.2).
 fn ends(bytes: &[u8]) -> bool {
-    let last = |marker| bytes.windows(2).rposition(|two| two == [0xff, marker]);
-    last(0xd9) > last(0xda)
+    let is = |marker| move |two: &[u8]| two == [0xff, marker];
+    let end = bytes.windows(2).rposition(is(0xd9));
+    end.is_some_and(|end| !bytes[end..].windows(2).any(is(0xda)))
 }
 
 fn check_size(width: usize, height: usize) -> Result<(), ImageFault> {
