@@ -60,10 +60,10 @@ fn photos(ids: &str) -> Repository {
 #[test]
 fn a_folder_of_images_is_gated() {
     let repository = photos("ids = \"file\"\nslice = \"half\"");
-    let spec = repository.read(SPEC_PATH);
-    repository.write(
+    repository.edit(
         SPEC_PATH,
-        format!("{spec}\n[[metric]]\nkind = \"worst_slice_accuracy\"\n"),
+        "expected_calibration_error",
+        "worst_slice_accuracy",
     );
     repository.bless_all();
     let ran = repository.test(&[]);
@@ -106,8 +106,8 @@ fn images_are_the_array_of_their_levels() {
     ] {
         let [images, arrays] =
             ["digits", "arrays"].map(|spec| repository.record(&format!("{spec}::{case}")));
-        assert!(images["outcomes"].is_object(), "{images}");
-        assert_eq!(images["outcomes"], arrays["outcomes"], "{case}");
+        assert!(images["columns"].is_array(), "{images}");
+        assert_eq!(images["columns"], arrays["columns"], "{case}");
         assert_ne!(images["identity"], arrays["identity"], "{case}");
     }
 }
@@ -143,8 +143,23 @@ fn a_damaged_image_fails_the_case_by_name() {
     repository.write(&path, &good);
     let ran = repository.test(&[]);
     assert_eq!(ran.code, 0, "{}", ran.all());
-    // Another image is another data set.
+    // Another image under the same name is another example.
     repository.write(&path, png(&[7; 64]));
+    let ran = repository.test(&[]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert!(
+        ran.stderr
+            .contains("judged on the 499 examples that the baseline has of its 500"),
+        "{}",
+        ran.all()
+    );
+}
+
+#[test]
+fn a_changed_image_makes_the_baseline_stale_where_rows_have_no_ids() {
+    let repository = photos("");
+    repository.bless_all();
+    repository.write(&format!("data/photos/{}", file(17)), png(&[7; 64]));
     let ran = repository.test(&[]);
     assert_eq!(ran.code, 101);
     assert_eq!(repository.verdict("digits::identity"), "stale");
