@@ -121,7 +121,7 @@ fn bare() {
         for batch in rows.chunks(spec.model.batch) {
             let mut inputs = Vec::with_capacity(batch.len() * 1024);
             for &(example, replicate) in batch {
-                let mut image: ArrayD<f32> = data.example(example).to_owned();
+                let mut image: ArrayD<f32> = data.example(example).expect("an array").into_owned();
                 let id = &data.ids()[example];
                 let mut stream = Stream::new(spec.seed, &kind.identity(), replicate as u64, id);
                 algorithm.apply(

@@ -4,7 +4,7 @@
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use ndarray::{ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 use steadfast::data::{self, Dataset};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::file::write_atomically;
@@ -20,15 +20,16 @@ pub struct Arguments {
     /// The ONNX model, relative to this folder
     #[arg(long)]
     model: String,
-    /// The labelled data (.npz), relative to this folder
+    /// The labelled data (.npz, or the .csv that labels a folder of images), relative to
+    /// this folder
     #[arg(long)]
     data: String,
-    /// The array of inputs
-    #[arg(long, default_value = "x")]
-    inputs: String,
-    /// The array of labels
-    #[arg(long, default_value = "y")]
-    labels: String,
+    /// The array of inputs, or the column of image files; x or file where not given
+    #[arg(long)]
+    inputs: Option<String>,
+    /// The array or column of labels; y or label where not given
+    #[arg(long)]
+    labels: Option<String>,
     /// What the model answers with; found out by asking it where not given
     #[arg(long, value_parser = ["logits", "probabilities", "positive_probability"])]
     gives: Option<String>,
@@ -41,6 +42,20 @@ pub struct Arguments {
     /// Write without asking
     #[arg(long)]
     yes: bool,
+}
+
+impl Arguments {
+    /// The names of the inputs and of the labels.
+    fn names(&self) -> (&str, &str) {
+        let (inputs, labels) = match Path::new(&self.data).extension() {
+            Some(extension) if extension.eq_ignore_ascii_case("csv") => ("file", "label"),
+            _ => ("x", "y"),
+        };
+        (
+            self.inputs.as_deref().unwrap_or(inputs),
+            self.labels.as_deref().unwrap_or(labels),
+        )
+    }
 }
 
 /// Runs the command.
@@ -138,6 +153,9 @@ fn name(arguments: &Arguments) -> Result<String, Error> {
     ))
 }
 
+/// Examples a forward pass.
+const BATCH: usize = 64;
+
 /// What the model and the data turned out to be.
 struct Found {
     data: Dataset,
@@ -149,11 +167,12 @@ struct Found {
 
 impl Found {
     fn look(root: &Path, arguments: &Arguments) -> Result<Self, Error> {
+        let (inputs, labels) = arguments.names();
         let request = |range| data::Request {
             path: root.join(&arguments.data),
             shown: arguments.data.clone(),
-            inputs: arguments.inputs.clone(),
-            labels: arguments.labels.clone(),
+            inputs: inputs.to_owned(),
+            labels: labels.to_owned(),
             ids: None,
             cluster: None,
             slice: None,
@@ -167,7 +186,7 @@ impl Found {
                 range = spread(&data::open(&request((
                     f64::from(f32::MIN),
                     f64::from(f32::MAX),
-                )))?);
+                )))?)?;
                 data::open(&request(range))?
             }
             other => other?,
@@ -228,6 +247,7 @@ impl Found {
     }
 
     fn spec(&self, arguments: &Arguments) -> String {
+        let (inputs, labels) = arguments.names();
         let (low, high) = self.range;
         let range = if (low, high) == (0.0, 1.0) {
             String::new()
@@ -255,8 +275,8 @@ impl Found {
             arguments.model,
             self.gives.text(),
             arguments.data,
-            arguments.inputs,
-            arguments.labels,
+            inputs,
+            labels,
             self.margin(),
             self.data.len()
         )
@@ -264,17 +284,40 @@ impl Found {
 }
 
 /// The smallest and largest value of a data set.
-fn spread(data: &Dataset) -> (f64, f64) {
+fn spread(data: &Dataset) -> Result<(f64, f64), Error> {
     let mut spread = (f64::INFINITY, f64::NEG_INFINITY);
-    for &value in data.inputs() {
-        spread.0 = spread.0.min(f64::from(value));
-        spread.1 = spread.1.max(f64::from(value));
+    for example in 0..data.len() {
+        for &value in &data.example(example)? {
+            spread.0 = spread.0.min(f64::from(value));
+            spread.1 = spread.1.max(f64::from(value));
+        }
     }
-    if spread.0 == spread.1 {
+    Ok(if spread.0 == spread.1 {
         (spread.0, spread.0 + 1.0)
     } else {
         spread
+    })
+}
+
+/// The answers to some examples; one alone is asked about twice.
+fn answers(
+    model: &onnx::OnnxModel,
+    data: &Dataset,
+    examples: std::ops::Range<usize>,
+) -> Result<Array2<f32>, Error> {
+    let rows: Vec<_> = examples
+        .map(|example| data.example(example))
+        .collect::<Result<_, _>>()?;
+    let mut views: Vec<_> = rows.iter().map(|row| row.view()).collect();
+    let wanted = views.len();
+    if let [only] = views.as_slice() {
+        views.push(only.clone());
     }
+    let batch = ndarray::stack(Axis(0), &views)
+        .map_err(|error| Error::new(ErrorKind::Unavailable, error))?;
+    let mut answers = model.predict(batch.view())?;
+    answers.slice_axis_inplace(Axis(0), (..wanted.min(answers.nrows())).into());
+    Ok(answers)
 }
 
 /// What the answers are, and how many of at most 1,000 examples are right.
@@ -284,13 +327,13 @@ fn ask(
     arguments: &Arguments,
 ) -> Result<(Gives, f64), Error> {
     let asked = data.len().min(1000);
-    let mut rows: Vec<_> = (0..asked).map(|index| data.example(index)).collect();
-    if let [only] = rows.as_slice() {
-        rows.push(only.clone());
-    }
-    let batch = ndarray::stack(Axis(0), &rows)
+    let batches = (0..asked)
+        .step_by(BATCH)
+        .map(|start| answers(model, data, start..(start + BATCH).min(asked)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let views: Vec<_> = batches.iter().map(|batch| batch.view()).collect();
+    let answers = ndarray::concatenate(Axis(0), &views)
         .map_err(|error| Error::new(ErrorKind::Unavailable, error))?;
-    let answers = model.predict(batch.view())?;
     let gives = match &arguments.gives {
         Some(text) => Gives::from_text(text).unwrap_or(Gives::Logits),
         None => guess(answers.view()),
@@ -406,10 +449,13 @@ fn manifest(root: &Path, steadfast: Option<&str>) -> Result<Option<(String, Stri
 
 /// What computes: optimising these alone builds in a third of the time that
 /// optimising every dependency takes.
-const COMPUTES: [&str; 12] = [
+const COMPUTES: [&str; 17] = [
     "steadfast",
+    "crc32fast",
+    "fdeflate",
     "libm",
     "ndarray",
+    "png",
     "rayon-core",
     "rten",
     "rten-base",
@@ -418,7 +464,9 @@ const COMPUTES: [&str; 12] = [
     "rten-tensor",
     "rten-vecmath",
     "sha2",
+    "simd-adler32",
     "zlib-rs",
+    "zune-jpeg",
 ];
 
 const HARNESS: &str = "//! Every spec of `robustness-specs/` against its baseline.\n\n\

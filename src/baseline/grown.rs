@@ -147,7 +147,7 @@ fn fingerprint(data: &Dataset, example: usize) -> [u8; FINGERPRINT] {
     bytes
 }
 
-/// Label, cluster, slice and input of an example.
+/// Label, cluster, slice and input (of an image, its file) of an example.
 fn add(hasher: &mut Hasher, data: &Dataset, example: usize) {
     hasher.update(&(data.labels()[example] as u64).to_le_bytes());
     // Clusters are numbered as they first appear, which appended data do not change.
@@ -160,10 +160,5 @@ fn add(hasher: &mut Hasher, data: &Dataset, example: usize) {
         hasher.update(&(name.len() as u64).to_le_bytes());
         hasher.update(name.as_bytes());
     }
-    let bytes: Vec<u8> = data
-        .example(example)
-        .iter()
-        .flat_map(|value| value.to_le_bytes())
-        .collect();
-    hasher.update(&bytes);
+    data.hash_input(example, hasher);
 }

@@ -25,8 +25,9 @@ impl From<DataError> for Error {
     }
 }
 
-/// What is wrong with a data set. Rows are counted from zero, and an element is
-/// written as NumPy indexes it: `x[17, 0, 3]` is in row 17.
+/// What is wrong with a data set. Rows of arrays are counted from zero, and an element
+/// is written as NumPy indexes it: `x[17, 0, 3]` is in row 17. Lines of a labels file
+/// are counted from one, as editors do.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// The file is missing, or the system does not give its bytes.
@@ -34,7 +35,10 @@ pub enum Problem {
     Unreadable(std::io::Error),
 
     /// No reader is known for the file's extension.
-    #[error("its name does not end in .npz; save the arrays with numpy.savez")]
+    #[error(
+        "its name ends neither in .npz (arrays, as numpy.savez writes them) nor in .csv (the \
+         labels of a folder of images)"
+    )]
     UnknownFormat,
 
     /// The file is something else than a zip archive.
@@ -202,12 +206,12 @@ pub enum Problem {
 
     /// A label that no class of the model has.
     #[error(
-        "the label `{element}` is {value}, but the model has {classes} classes, numbered from 0; \
+        "the label {place} is {value}, but the model has {classes} classes, numbered from 0; \
          check that this data set belongs to this model"
     )]
     LabelBeyondClasses {
-        /// The element, as NumPy indexes it.
-        element: String,
+        /// Where it is.
+        place: String,
         /// The value.
         value: usize,
         /// The number of classes of the model.
@@ -223,18 +227,16 @@ pub enum Problem {
 
     /// Two examples with one id.
     #[error(
-        "the id \"{id}\" is given to both `{array}[{first}]` and `{array}[{second}]`; \
+        "the id \"{id}\" is given to both {first} and {second}; \
          make ids unique, or leave out data.ids to use the position in the file"
     )]
     DuplicateId {
-        /// The array of ids.
-        array: String,
         /// The id.
         id: String,
-        /// The first row that has it.
-        first: usize,
-        /// The second.
-        second: usize,
+        /// Where it is first.
+        first: String,
+        /// Where it is again.
+        second: String,
     },
 
     /// A limit that cannot be drawn.
@@ -255,4 +257,201 @@ pub enum Problem {
         /// The array.
         array: String,
     },
+
+    /// A labels file without rows.
+    #[error("{0}")]
+    NoRows(&'static str),
+
+    /// The labels file cannot be told into rows.
+    #[error("its rows cannot be read ({0})")]
+    UnreadableRows(String),
+
+    /// A row that is not UTF-8 text.
+    #[error("line {line} is not valid UTF-8 text; save the file as UTF-8")]
+    NotUnicode {
+        /// The line.
+        line: u64,
+    },
+
+    /// No column has the name that the spec asks for.
+    #[error("there is no column `{column}`, which {key} asks for; {there}")]
+    MissingColumn {
+        /// The column.
+        column: String,
+        /// The key of the spec.
+        key: &'static str,
+        /// The columns that there are, and the nearest of them.
+        there: String,
+    },
+
+    /// Two columns have the name that the spec asks for.
+    #[error("two columns are called `{column}`; give each its own name")]
+    DuplicateColumn {
+        /// The name.
+        column: String,
+    },
+
+    /// A row with another number of values than the header.
+    #[error(
+        "the header has {columns} columns, and line {line} has {values}; \
+         put a value that holds a comma or a quote into double quotes"
+    )]
+    RaggedRow {
+        /// The line.
+        line: u64,
+        /// The values of the row.
+        values: u64,
+        /// The names in the header.
+        columns: u64,
+    },
+
+    /// A row without a value that the spec asks for.
+    #[error("line {line} has no value in the column `{column}` ({key}); every row needs one")]
+    EmptyValue {
+        /// The line.
+        line: u64,
+        /// The column.
+        column: String,
+        /// The key of the spec.
+        key: &'static str,
+    },
+
+    /// A label that is no class number.
+    #[error(
+        "the label on line {line} is \"{value}\" (column `{column}`), which is no class number; \
+         number the classes 0, 1, 2 and so on"
+    )]
+    NoClassNumber {
+        /// The line.
+        line: u64,
+        /// The column.
+        column: String,
+        /// The value.
+        value: String,
+    },
+
+    /// An image that cannot be used.
+    #[error("line {line}: the image {image} {fault}")]
+    Image {
+        /// The line of the labels file.
+        line: u64,
+        /// The image, as the labels file writes it.
+        image: String,
+        /// What is wrong with it, and the cure.
+        fault: ImageFault,
+    },
+}
+
+/// What is wrong with one image of a folder, to be read after its name.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageFault {
+    /// Its path is absolute, or leads upwards.
+    #[error(
+        "lies outside the folder of the labels file; write paths relative to that folder, \
+         without `..`"
+    )]
+    OutsideFolder,
+
+    /// There is no such file.
+    #[error(
+        "is not there; paths are relative to the folder of the labels file, and large files may \
+         need `git lfs pull`"
+    )]
+    Missing,
+
+    /// It is a folder or a device.
+    #[error("is no file; name the file of one image")]
+    NoFile,
+
+    /// The system does not give its bytes.
+    #[error("cannot be read: {0}")]
+    Unreadable(std::io::Error),
+
+    /// A file without bytes.
+    #[error("is an empty file; write or fetch it again")]
+    Empty,
+
+    /// A file that is longer than any image that is read.
+    #[error("has {0} bytes, and at most 64 MiB are read; save it smaller")]
+    TooLong(u64),
+
+    /// Neither a PNG nor a JPEG file.
+    #[error("is neither PNG nor JPEG but {found}; {cure}")]
+    Unrecognised {
+        /// What it is.
+        found: &'static str,
+        /// The cure.
+        cure: &'static str,
+    },
+
+    /// A kind of image that is not read.
+    #[error("{found}, and 8-bit grey and RGB are read; {cure}")]
+    Unsupported {
+        /// What it is.
+        found: &'static str,
+        /// The cure.
+        cure: &'static str,
+    },
+
+    /// More pixels than any model takes.
+    #[error(
+        "has {width} × {height} pixels, and at most 4096 × 4096 are read; save it in the size \
+         that the model takes"
+    )]
+    TooManyPixels {
+        /// Pixels.
+        width: usize,
+        /// Pixels.
+        height: usize,
+    },
+
+    /// Its bytes are no whole image.
+    #[error("is truncated or damaged ({0}); write or fetch it again")]
+    Damaged(String),
+
+    /// Another shape than the first image's.
+    #[error(
+        "has {shape}, but {first} has {first_shape}; bring all images to one size and to grey \
+         or RGB"
+    )]
+    DifferentShape {
+        /// Its shape in words.
+        shape: String,
+        /// The first image.
+        first: String,
+        /// The first image's shape in words.
+        first_shape: String,
+    },
+
+    /// The file is another than it was when the data set was opened.
+    #[error("was changed while it was in use; let the files be, and run again")]
+    Changed,
+}
+
+/// A clause that lists the names that `holder` holds, and the one that is nearest to
+/// `wanted`.
+pub(super) fn what_there_is<'a>(
+    holder: &str,
+    names: impl IntoIterator<Item = &'a str>,
+    wanted: &str,
+) -> String {
+    let names: Vec<String> = names
+        .into_iter()
+        .map(|name| name.escape_debug().to_string())
+        .collect();
+    let mut text = format!("{holder} holds `{}`", names.join("`, `"));
+    let nearest = names
+        .iter()
+        .map(|there| {
+            let likeness = strsim::jaro_winkler(&there.to_lowercase(), &wanted.to_lowercase());
+            (likeness, there)
+        })
+        .max_by(|(a, _), (b, _)| a.total_cmp(b));
+    if let Some((likeness, nearest)) = nearest
+        && likeness >= 0.7
+        && names.len() > 1
+    {
+        text.push_str(&format!("; did you mean `{nearest}`?"));
+    }
+    text
 }

@@ -1,20 +1,24 @@
-//! Data sets: labelled examples read from a file, checked once, shared by all
-//! cases.
+//! Data sets: labelled examples, checked once, shared by all cases.
 //!
-//! `npz` and `npy` know how arrays are stored, `table` what they mean. Which
-//! arrays to read is the spec's to say; what is done with the examples is the
-//! engine's.
+//! Either the arrays of one file, which are in memory (`npz` and `npy` know how they
+//! are stored, `table` what they mean), or a folder of images beside a labels file,
+//! which are decoded when they are asked for (`labels` knows the file, `image` the
+//! images, `folder` what belongs together). Which arrays or columns to read is the
+//! spec's to say; what is done with the examples is the engine's.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use ndarray::{ArrayD, ArrayViewD, Axis};
+use ndarray::{ArrayD, Axis, CowArray, IxDyn};
 use serde_json::Value;
 
-use crate::digest::Digest;
+use crate::digest::{Digest, Hasher};
 use crate::seed::Stream;
 
 mod array;
 mod error;
+mod folder;
+mod image;
+mod labels;
 mod npy;
 mod npz;
 mod table;
@@ -23,7 +27,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use error::{DataError, Problem};
+pub use error::{DataError, ImageFault, Problem};
 
 /// Names the random stream of [`Limit`]; another way to draw needs another version.
 const LIMIT_ALGORITHM: &str = "data_limit@1";
@@ -31,22 +35,23 @@ const LIMIT_ALGORITHM: &str = "data_limit@1";
 /// What to read, as a spec asks for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// The file to open.
+    /// The file to open: `.npz`, or the `.csv` that labels the images in its folder.
     pub path: PathBuf,
     /// The file as the spec writes it, for messages.
     pub shown: String,
-    /// The name of the array of inputs: float32, float64 or uint8, `[examples, …]`.
+    /// The name of the array of inputs: float32, float64 or uint8, `[examples, …]`;
+    /// or of the column of image files, relative to the labels file's folder.
     pub inputs: String,
-    /// The name of the array of labels: integers from 0, `[examples]`.
+    /// The name of the array or column of labels: integers from 0, `[examples]`.
     pub labels: String,
-    /// The name of the array of ids: integers or strings, `[examples]`, no two the
-    /// same. `None`: an example's id is its position in the file, from 0.
+    /// The name of the array or column of ids: integers or strings, `[examples]`, no two
+    /// the same. `None`: an example's id is its position in the file, from 0.
     pub ids: Option<String>,
-    /// The name of an array of integers or strings, `[examples]`: rows in which it
-    /// is the same are not independent of each other.
+    /// The name of an array or column of integers or strings, `[examples]`: rows in which
+    /// it is the same are not independent of each other.
     pub cluster: Option<String>,
-    /// The name of an array of integers or strings, `[examples]`: the slice of the
-    /// data that each row is in.
+    /// The name of an array or column of integers or strings, `[examples]`: the slice of
+    /// the data that each row is in.
     pub slice: Option<String>,
     /// The least and the greatest value of an input, both allowed.
     pub range: (f64, f64),
@@ -64,13 +69,14 @@ pub struct Limit {
 }
 
 /// Labelled examples that were checked: every input is a finite float32 within the
-/// range that was asked for, and there is one label, one id and, where asked for,
-/// one cluster for each example, of which there is at least one.
+/// range that was asked for, or an image that is yet to be decoded, and there is one
+/// label, one id and, where asked for, one cluster for each example, of which there is
+/// at least one.
 #[derive(Debug)]
 pub struct Dataset {
     shown: String,
     labels_name: String,
-    inputs: ArrayD<f32>,
+    inputs: Inputs,
     labels: Vec<usize>,
     /// The examples' positions in the file, ascending.
     rows: Vec<usize>,
@@ -82,6 +88,22 @@ pub struct Dataset {
     quantised: bool,
 }
 
+/// Where the inputs are.
+#[derive(Debug)]
+enum Inputs {
+    /// `[examples, …]`, the last axis varying fastest.
+    Array(ArrayD<f32>),
+    Images(folder::Images),
+}
+
+/// What is said of every row of a file, beside its input.
+struct Columns {
+    labels: Vec<usize>,
+    ids: Vec<String>,
+    clusters: Option<Vec<String>>,
+    slices: Option<Vec<String>>,
+}
+
 /// Which slice each example is in.
 #[derive(Debug)]
 struct Slices {
@@ -89,11 +111,14 @@ struct Slices {
     names: Vec<String>,
 }
 
-/// Reads and checks a data set.
+/// Reads and checks a data set: the arrays of an `.npz` file, or the images that a
+/// `.csv` file labels.
 ///
-/// The file is read once, so that the [digest](Dataset::digest) is that of the very
-/// bytes that were decoded. Only the arrays that `request` names are decoded, and
-/// all rows of them are checked, also those that a limit leaves out.
+/// An `.npz` file is read once, so that the [digest](Dataset::digest) is that of the
+/// very bytes that were decoded. Of a folder every image is hashed and its header
+/// checked, in parallel; its pixels are decoded by [`Dataset::example`], from bytes that
+/// still have that hash. Only the arrays or columns that `request` names are read, and
+/// all rows of them are checked and hashed, also those that a limit leaves out.
 ///
 /// # Errors
 ///
@@ -118,85 +143,56 @@ struct Slices {
 /// # Ok::<(), steadfast::data::DataError>(())
 /// ```
 pub fn open(request: &Request) -> Result<Dataset, DataError> {
-    read_file(&request.path)
-        .and_then(|bytes| decode(&bytes, request))
-        .map_err(|problem| DataError {
-            file: request.shown.clone(),
-            problem: Box::new(problem),
-        })
+    read(request).map_err(|problem| DataError {
+        file: request.shown.clone(),
+        problem: Box::new(problem),
+    })
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>, Problem> {
-    match path.extension() {
-        Some(extension) if extension.eq_ignore_ascii_case("npz") => {
-            std::fs::read(path).map_err(Problem::Unreadable)
-        }
-        _ => Err(Problem::UnknownFormat),
-    }
+fn read(request: &Request) -> Result<Dataset, Problem> {
+    let decode = match request.path.extension() {
+        Some(extension) if extension.eq_ignore_ascii_case("npz") => decode_arrays,
+        Some(extension) if extension.eq_ignore_ascii_case("csv") => open_folder,
+        _ => return Err(Problem::UnknownFormat),
+    };
+    let bytes = std::fs::read(&request.path).map_err(Problem::Unreadable)?;
+    decode(&bytes, request)
 }
 
-fn decode(bytes: &[u8], request: &Request) -> Result<Dataset, Problem> {
+/// The data set in the `.npz` file that `bytes` are.
+fn decode_arrays(bytes: &[u8], request: &Request) -> Result<Dataset, Problem> {
     let mut archive = npz::Archive::open(bytes)?;
     let (inputs, quantised) = table::inputs(&mut archive, &request.inputs, request.range)?;
-    let examples = inputs.len_of(Axis(0));
-    let check_length = |array: &str, key: &'static str, rows: usize| match rows == examples {
-        true => Ok(()),
-        false => Err(Problem::DifferentLengths {
-            inputs: request.inputs.clone(),
-            examples,
-            array: array.to_owned(),
-            key,
-            rows,
-        }),
-    };
-
-    let labels = table::labels(&mut archive, &request.labels)?;
-    check_length(&request.labels, table::LABELS.key, labels.len())?;
-    let ids = match &request.ids {
-        None => (0..examples).map(|row| row.to_string()).collect(),
-        Some(name) => {
-            let ids = table::names(&mut archive, name, &table::IDS)?;
-            check_length(name, table::IDS.key, ids.len())?;
-            table::check_unique(&ids, name)?;
-            ids
-        }
-    };
-    let mut group = |array: &Option<String>, role: &array::Role| match array {
-        None => Ok(None),
-        Some(name) => {
-            let groups = table::names(&mut archive, name, role)?;
-            check_length(name, role.key, groups.len())?;
-            Ok(Some(groups))
-        }
-    };
-    let clusters = group(&request.cluster, &table::CLUSTER)?;
-    let slices = group(&request.slice, &table::SLICE)?;
-
-    let rows = match request.limit {
-        None => (0..examples).collect(),
-        Some(limit) => draw(limit, examples)?,
-    };
-    let inputs = match rows.len() == examples {
+    let columns = table::columns(&mut archive, request, inputs.len_of(Axis(0)))?;
+    let rows = rows(request.limit, columns.labels.len())?;
+    let inputs = match rows.len() == columns.labels.len() {
         true => inputs,
         false => inputs.select(Axis(0), &rows),
     };
-    let ids: Vec<String> = pick(&ids, &rows);
-    Ok(Dataset {
-        shown: request.shown.clone(),
-        labels_name: request.labels.clone(),
+    let inputs = (Inputs::Array(inputs), quantised);
+    Ok(Dataset::new(
+        request,
         inputs,
-        labels: pick(&labels, &rows),
-        clusters: clusters.map(|clusters| table::number(&pick(&clusters, &rows)).0),
-        slices: slices.map(|slices| {
-            let (numbers, names) = table::number(&pick(&slices, &rows));
-            Slices { numbers, names }
-        }),
-        digest: Digest::of(bytes),
-        ids_digest: Digest::of_json(&Value::from(ids.clone())),
+        columns,
         rows,
-        ids,
-        quantised,
-    })
+        Digest::of(bytes),
+    ))
+}
+
+/// The data set whose labels file `bytes` are.
+fn open_folder(bytes: &[u8], request: &Request) -> Result<Dataset, Problem> {
+    let (images, columns, digest) = folder::open(bytes, request)?;
+    let rows = rows(request.limit, columns.labels.len())?;
+    let inputs = (Inputs::Images(images.select(&rows)), true);
+    Ok(Dataset::new(request, inputs, columns, rows, digest))
+}
+
+/// The rows that are used, ascending.
+fn rows(limit: Option<Limit>, examples: usize) -> Result<Vec<usize>, Problem> {
+    match limit {
+        None => Ok((0..examples).collect()),
+        Some(limit) => draw(limit, examples),
+    }
 }
 
 /// The rows of a limit, ascending: all subsets of its size are equally likely.
@@ -228,29 +224,92 @@ fn pick<T: Clone>(values: &[T], rows: &[usize]) -> Vec<T> {
 }
 
 impl Dataset {
+    /// The data set of those `rows` of `columns` whose inputs are given, with whether
+    /// they are 8-bit levels.
+    fn new(
+        request: &Request,
+        (inputs, quantised): (Inputs, bool),
+        columns: Columns,
+        rows: Vec<usize>,
+        digest: Digest,
+    ) -> Self {
+        let ids = pick(&columns.ids, &rows);
+        Self {
+            shown: request.shown.clone(),
+            labels_name: request.labels.clone(),
+            inputs,
+            labels: pick(&columns.labels, &rows),
+            clusters: columns
+                .clusters
+                .map(|clusters| table::number(&pick(&clusters, &rows)).0),
+            slices: columns.slices.map(|slices| {
+                let (numbers, names) = table::number(&pick(&slices, &rows));
+                Slices { numbers, names }
+            }),
+            digest,
+            ids_digest: Digest::of_json(&Value::from(ids.clone())),
+            rows,
+            ids,
+            quantised,
+        }
+    }
+
     /// The number of examples, at least one.
     #[expect(clippy::len_without_is_empty, reason = "a data set is never empty")]
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// The shape of one example, without the axis of examples.
+    /// The shape of one example, without the axis of examples; of an image
+    /// `[channels, height, width]`.
     pub fn shape(&self) -> &[usize] {
-        self.inputs.shape().get(1..).unwrap_or_default()
+        match &self.inputs {
+            Inputs::Array(inputs) => inputs.shape().get(1..).unwrap_or_default(),
+            Inputs::Images(images) => images.shape(),
+        }
     }
 
-    /// All inputs, `[examples, …]`, the last axis varying fastest.
-    pub fn inputs(&self) -> ArrayViewD<'_, f32> {
-        self.inputs.view()
-    }
-
-    /// The input of one example, of [this shape](Self::shape).
+    /// The input of one example, of [this shape](Self::shape): a view of an array, or an
+    /// image that is decoded now.
+    ///
+    /// # Errors
+    ///
+    /// A [`DataError`] for an image that cannot be decoded, or whose file is another than
+    /// it was when the data set was opened.
     ///
     /// # Panics
     ///
     /// Where `example` is not below [`len`](Self::len).
-    pub fn example(&self, example: usize) -> ArrayViewD<'_, f32> {
-        self.inputs.index_axis(Axis(0), example)
+    pub fn example(&self, example: usize) -> Result<CowArray<'_, f32, IxDyn>, DataError> {
+        match &self.inputs {
+            Inputs::Array(inputs) => Ok(inputs.index_axis(Axis(0), example).into()),
+            Inputs::Images(images) => match images.decode(example) {
+                Ok(image) => Ok(image.into()),
+                Err(problem) => Err(self.error(problem)),
+            },
+        }
+    }
+
+    /// Adds what the input of one example is known by: its values as little-endian
+    /// float32, or the digest of its image file, which is not read again.
+    ///
+    /// # Panics
+    ///
+    /// Where `example` is not below [`len`](Self::len).
+    pub fn hash_input(&self, example: usize, hasher: &mut Hasher) {
+        match &self.inputs {
+            Inputs::Array(inputs) => {
+                let values = inputs.index_axis(Axis(0), example);
+                let bytes: Vec<u8> = values
+                    .iter()
+                    .flat_map(|value| value.to_le_bytes())
+                    .collect();
+                hasher.update(&bytes);
+            }
+            Inputs::Images(images) => {
+                hasher.update(images.digest(example).to_string().as_bytes());
+            }
+        }
     }
 
     /// Each example's class, from 0.
@@ -258,7 +317,7 @@ impl Dataset {
         &self.labels
     }
 
-    /// Each example's id. Without an array of ids it is the position in the file,
+    /// Each example's id. Where the spec names no ids it is the position in the file,
     /// which a [`Limit`] does not change.
     pub fn ids(&self) -> &[String] {
         &self.ids
@@ -279,7 +338,8 @@ impl Dataset {
         self.slices.as_ref().map_or(&[], |slices| &slices.names)
     }
 
-    /// The SHA-256 of the file.
+    /// The SHA-256 of the file; of a folder that of the digests, as text, of the labels
+    /// file and of every row's image, in the order of the rows.
     pub fn digest(&self) -> &Digest {
         &self.digest
     }
@@ -301,21 +361,26 @@ impl Dataset {
     ///
     /// A [`DataError`] that names the first row whose label is `classes` or more.
     pub fn check_labels(&self, classes: usize) -> Result<(), DataError> {
-        let beyond = self
-            .rows
-            .iter()
-            .zip(&self.labels)
-            .find(|&(_, &label)| label >= classes);
-        match beyond {
-            None => Ok(()),
-            Some((row, &value)) => Err(DataError {
-                file: self.shown.clone(),
-                problem: Box::new(Problem::LabelBeyondClasses {
-                    element: format!("{}[{row}]", self.labels_name),
-                    value,
-                    classes,
-                }),
-            }),
+        let labels = self.labels.iter().enumerate();
+        let Some((example, &value)) = labels.into_iter().find(|&(_, &label)| label >= classes)
+        else {
+            return Ok(());
+        };
+        let place = match &self.inputs {
+            Inputs::Array(_) => format!("`{}[{}]`", self.labels_name, self.rows[example]),
+            Inputs::Images(images) => images.place(example),
+        };
+        Err(self.error(Problem::LabelBeyondClasses {
+            place,
+            value,
+            classes,
+        }))
+    }
+
+    fn error(&self, problem: Problem) -> DataError {
+        DataError {
+            file: self.shown.clone(),
+            problem: Box::new(problem),
         }
     }
 }

@@ -12,6 +12,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::Problem;
 use super::array::{Array, Role};
+use super::error::what_there_is;
 use super::npy::{Header, damaged};
 
 /// The bytes that one byte of DEFLATE can stand for at most: four matches of 258
@@ -122,30 +123,15 @@ impl<'a> Archive<'a> {
 
     /// A clause that lists the arrays, and the one whose name is nearest to `name`.
     fn what_there_is(&self, name: &str) -> String {
-        let names: Vec<String> = self
-            .zip
-            .file_names_raw()
-            .map(|member| {
-                let member = String::from_utf8_lossy(member);
-                let stem = member.strip_suffix(".npy").unwrap_or(&member);
-                stem.escape_debug().to_string()
-            })
-            .collect();
-        let Some(nearest) = names
-            .iter()
-            .map(|there| {
-                let likeness = strsim::jaro_winkler(&there.to_lowercase(), &name.to_lowercase());
-                (likeness, there)
-            })
-            .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        else {
-            return "the file holds no array".to_owned();
-        };
-        let mut text = format!("the file holds `{}`", names.join("`, `"));
-        if nearest.0 >= 0.7 && names.len() > 1 {
-            text.push_str(&format!("; did you mean `{}`?", nearest.1));
+        let names = self.zip.file_names_raw().map(|member| {
+            let member = String::from_utf8_lossy(member);
+            member.strip_suffix(".npy").unwrap_or(&member).to_owned()
+        });
+        let names: Vec<String> = names.collect();
+        match names.is_empty() {
+            true => "the file holds no array".to_owned(),
+            false => what_there_is("the file", names.iter().map(String::as_str), name),
         }
-        text
     }
 }
 

@@ -8,12 +8,12 @@ use std::fmt::Debug;
 
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 
-use super::Problem;
 use super::array::{Array, Kind, Role, Values};
 use super::npz::Archive;
+use super::{Columns, Problem, Request};
 
 /// What `data.inputs` takes.
-const INPUTS: Role = Role {
+pub(super) const INPUTS: Role = Role {
     key: "data.inputs",
     kinds: &[Kind::Float32, Kind::Float64, Kind::Level],
     wanted: "float32, float64 or uint8",
@@ -55,10 +55,8 @@ pub(super) fn inputs(
     name: &str,
     range: (f64, f64),
 ) -> Result<(ArrayD<f32>, bool), Problem> {
+    check_range(range)?;
     let (low, high) = (range.0 as f32, range.1 as f32);
-    if !(low.is_finite() && high.is_finite() && low < high) {
-        return Err(Problem::InvalidRange(range.0, range.1));
-    }
     let Array {
         name,
         shape,
@@ -91,21 +89,75 @@ pub(super) fn inputs(
             (layout.convert(values, range, checked)?, false)
         }
         Values::Level(values) => {
-            let scaled = |level| {
-                Ok(match level {
-                    0 => low,
-                    255 => high,
-                    _ => (range.0 + (range.1 - range.0) * (f64::from(level) / 255.0)) as f32,
-                })
-            };
+            let scaled = |value| Ok(level(value, range));
             (layout.convert(values, range, scaled)?, true)
         }
         Values::Integer(_) | Values::Text(_) => return Err(INPUTS.wrong_type(&name, &type_name)),
     })
 }
 
+/// Checks that a range is one.
+pub(super) fn check_range((low, high): (f64, f64)) -> Result<(), Problem> {
+    let (low32, high32) = (low as f32, high as f32);
+    if low32.is_finite() && high32.is_finite() && low32 < high32 {
+        Ok(())
+    } else {
+        Err(Problem::InvalidRange(low, high))
+    }
+}
+
+/// What a level of 8 bits stands for on a range; the ends are exact.
+pub(super) fn level(level: u8, (low, high): (f64, f64)) -> f32 {
+    match level {
+        0 => low as f32,
+        255 => high as f32,
+        _ => (low + (high - low) * (f64::from(level) / 255.0)) as f32,
+    }
+}
+
+/// Reads what `request` names beside the inputs, of which there are `examples`.
+pub(super) fn columns(
+    archive: &mut Archive<'_>,
+    request: &Request,
+    examples: usize,
+) -> Result<Columns, Problem> {
+    let check_length = |array: &str, key: &'static str, rows: usize| match rows == examples {
+        true => Ok(()),
+        false => Err(Problem::DifferentLengths {
+            inputs: request.inputs.clone(),
+            examples,
+            array: array.to_owned(),
+            key,
+            rows,
+        }),
+    };
+    let labels = labels(archive, &request.labels)?;
+    check_length(&request.labels, LABELS.key, labels.len())?;
+    let mut named = |array: &Option<String>, role: &Role| match array {
+        None => Ok(None),
+        Some(name) => {
+            let names = names(archive, name, role)?;
+            check_length(name, role.key, names.len())?;
+            Ok(Some((name.clone(), names)))
+        }
+    };
+    let ids = match named(&request.ids, &IDS)? {
+        None => (0..examples).map(|row| row.to_string()).collect(),
+        Some((name, ids)) => {
+            check_unique(&ids, |row| format!("`{name}[{row}]`"))?;
+            ids
+        }
+    };
+    Ok(Columns {
+        labels,
+        ids,
+        clusters: named(&request.cluster, &CLUSTER)?.map(|(_, names)| names),
+        slices: named(&request.slice, &SLICE)?.map(|(_, names)| names),
+    })
+}
+
 /// Reads the labels: one class number an example.
-pub(super) fn labels(archive: &mut Archive<'_>, name: &str) -> Result<Vec<usize>, Problem> {
+fn labels(archive: &mut Archive<'_>, name: &str) -> Result<Vec<usize>, Problem> {
     let array = archive.array(name, &LABELS)?;
     check_vector(&array, &LABELS)?;
     match array.values {
@@ -125,11 +177,7 @@ pub(super) fn labels(archive: &mut Archive<'_>, name: &str) -> Result<Vec<usize>
 }
 
 /// Reads names of rows, such as ids: integers, written as such, or strings.
-pub(super) fn names(
-    archive: &mut Archive<'_>,
-    name: &str,
-    role: &Role,
-) -> Result<Vec<String>, Problem> {
+fn names(archive: &mut Archive<'_>, name: &str, role: &Role) -> Result<Vec<String>, Problem> {
     let array = archive.array(name, role)?;
     check_vector(&array, role)?;
     match array.values {
@@ -140,16 +188,15 @@ pub(super) fn names(
     }
 }
 
-/// Checks that no two rows of `array` have one id.
-pub(super) fn check_unique(ids: &[String], array: &str) -> Result<(), Problem> {
+/// Checks that no two rows have one id; `place` says where a row is.
+pub(super) fn check_unique(ids: &[String], place: impl Fn(usize) -> String) -> Result<(), Problem> {
     let mut rows = HashMap::with_capacity(ids.len());
     for (second, id) in ids.iter().enumerate() {
         if let Some(first) = rows.insert(id, second) {
             return Err(Problem::DuplicateId {
-                array: array.to_owned(),
                 id: id.clone(),
-                first,
-                second,
+                first: place(first),
+                second: place(second),
             });
         }
     }

@@ -7,6 +7,8 @@ use super::testing::*;
 use super::*;
 use crate::error::{Error, ErrorKind};
 
+mod folder;
+
 fn request() -> Request {
     Request {
         path: PathBuf::from("/nowhere/toy.npz"),
@@ -31,7 +33,7 @@ fn labels() -> (&'static str, Vec<u8>) {
 }
 
 fn read(arrays: &[(&str, Vec<u8>)], request: &Request) -> Result<Dataset, Problem> {
-    decode(&npz(arrays), request)
+    decode_arrays(&npz(arrays), request)
 }
 
 /// The message of the failure that these arrays are.
@@ -52,18 +54,28 @@ fn assert_says(message: &str, parts: &[&str]) {
 }
 
 #[track_caller]
+fn input(dataset: &Dataset, example: usize) -> CowArray<'_, f32, IxDyn> {
+    dataset.example(example).unwrap()
+}
+
+#[track_caller]
 fn values(dataset: &Dataset) -> Vec<f32> {
-    dataset.inputs().iter().copied().collect()
+    (0..dataset.len())
+        .flat_map(|example| {
+            let values: Vec<f32> = input(dataset, example).iter().copied().collect();
+            values
+        })
+        .collect()
 }
 
 #[test]
 fn a_data_set_is_what_was_saved() {
     let arrays = [inputs(), labels()];
     let stored = npz(&arrays);
-    let dataset = decode(&stored, &request()).unwrap();
+    let dataset = decode_arrays(&stored, &request()).unwrap();
     assert_eq!(dataset.len(), 3);
     assert_eq!(dataset.shape(), [2]);
-    assert_eq!(dataset.example(1).as_slice().unwrap(), [0.5, 0.75]);
+    assert_eq!(input(&dataset, 1).as_slice().unwrap(), [0.5, 0.75]);
     assert_eq!(dataset.labels(), [2, 0, 1]);
     assert_eq!(dataset.ids(), ["0", "1", "2"]);
     assert_eq!(dataset.clusters(), None);
@@ -71,7 +83,7 @@ fn a_data_set_is_what_was_saved() {
     assert_eq!(dataset.digest(), &Digest::of(&stored));
     assert_eq!(dataset.ids_digest(), &Digest::of(br#"["0","1","2"]"#));
 
-    let compressed = decode(&npz_compressed(&arrays), &request()).unwrap();
+    let compressed = decode_arrays(&npz_compressed(&arrays), &request()).unwrap();
     assert_eq!(values(&compressed), values(&dataset));
     assert_ne!(compressed.digest(), dataset.digest());
     assert_eq!(compressed.ids_digest(), dataset.ids_digest());
@@ -146,7 +158,7 @@ fn fortran_order_and_big_endian_are_the_same_array() {
         let dataset = read(&[("x", x), ("y", int64(&[0, 1]))], &request()).unwrap();
         assert_eq!(values(&dataset), expected, "{descr}");
         assert_eq!(
-            dataset.example(1).iter().copied().collect::<Vec<_>>(),
+            input(&dataset, 1).iter().copied().collect::<Vec<_>>(),
             expected[3..]
         );
     }
@@ -671,13 +683,13 @@ fn a_zip_bomb_is_refused_before_it_is_unpacked() {
         }
     }
     assert!(found > 0, "the archive has no zip64 sizes");
-    let problem = decode(&file, &request()).unwrap_err();
+    let problem = decode_arrays(&file, &request()).unwrap_err();
     assert!(matches!(problem, Problem::SizeMismatch { .. }), "{problem}");
 }
 
 #[test]
 fn files_that_are_no_archives_are_told_apart() {
-    let message = |bytes: &[u8]| decode(bytes, &request()).unwrap_err().to_string();
+    let message = |bytes: &[u8]| decode_arrays(bytes, &request()).unwrap_err().to_string();
     assert_says(&message(b""), &["empty"]);
     assert_says(&message(&inputs().1), &["single array", "numpy.savez"]);
     assert_says(
@@ -702,7 +714,7 @@ fn encrypted_and_oddly_compressed_members_are_refused() {
             };
             file[start + flags + offset] |= value;
         }
-        decode(&file, &request()).unwrap_err().to_string()
+        decode_arrays(&file, &request()).unwrap_err().to_string()
     };
     assert_says(&changed(0, 1), &["`x` is encrypted", "numpy.savez"]);
     assert_says(&changed(2, 12), &["`x` is compressed by another method"]);
@@ -735,7 +747,7 @@ fn a_limit_is_a_draw_of_the_seed_in_file_order() {
     assert!(some.labels().is_sorted_by(|a, b| a < b));
     for row in 0..10 {
         let label = some.labels()[row];
-        assert_eq!(some.example(row)[[0]], label as f32 / 64.0);
+        assert_eq!(input(&some, row)[[0]], label as f32 / 64.0);
         assert_eq!(some.ids()[row], label.to_string());
     }
     assert_eq!(some.clusters().unwrap(), (0..10).collect::<Vec<_>>());
@@ -780,7 +792,7 @@ fn errors_name_the_file_and_are_unavailable() {
     assert!(matches!(*missing.problem, Problem::Unreadable(_)));
     assert_eq!(Error::from(missing).kind(), ErrorKind::Unavailable);
 
-    let path = PathBuf::from("/nowhere/toy.csv");
+    let path = PathBuf::from("/nowhere/toy.parquet");
     let other = open(&Request { path, ..request() }).unwrap_err();
     assert!(matches!(*other.problem, Problem::UnknownFormat));
 }
@@ -801,9 +813,9 @@ fn a_damaged_file_is_an_error_or_the_same_examples() {
         ..request()
     };
     for (file, found) in [(npz(&arrays), 3), (npz_compressed(&arrays), 0)] {
-        let whole = decode(&file, &request).unwrap();
+        let whole = decode_arrays(&file, &request).unwrap();
         let try_decode = |file: &[u8], what: &str| {
-            catch_unwind(AssertUnwindSafe(|| decode(file, &request)))
+            catch_unwind(AssertUnwindSafe(|| decode_arrays(file, &request)))
                 .unwrap_or_else(|_| panic!("panicked: {what}"))
         };
         for length in 0..file.len() {
@@ -863,8 +875,8 @@ proptest! {
         let rows: Vec<i64> = (0..shape[0] as i64).collect();
         let x = npy("<f4", fortran, &shape, &bytes(&stored, f32::to_le_bytes));
         let write = if compressed { npz_compressed } else { npz };
-        let dataset = decode(&write(&[("x", x), ("y", int64(&rows))]), &request()).unwrap();
-        prop_assert_eq!(dataset.inputs(), array.view());
+        let dataset = decode_arrays(&write(&[("x", x), ("y", int64(&rows))]), &request()).unwrap();
+        prop_assert_eq!(values(&dataset), array.iter().copied().collect::<Vec<_>>());
         prop_assert_eq!(dataset.shape(), &shape[1..]);
         prop_assert_eq!(dataset.len(), shape[0]);
     }
@@ -896,16 +908,11 @@ fn the_real_digits_are_read() {
     assert_eq!(dataset.labels()[..10], [0, 9, 6, 9, 8, 4, 5, 8, 1, 6]);
     assert_eq!(dataset.labels()[497..], [7, 7, 8]);
     assert_eq!(
-        dataset
-            .inputs()
-            .iter()
-            .map(|&value| f64::from(value))
-            .sum::<f64>(),
+        values(&dataset).into_iter().map(f64::from).sum::<f64>(),
         9743.375
     );
     assert_eq!(
-        dataset
-            .example(499)
+        input(&dataset, 499)
             .iter()
             .skip(20)
             .take(4)
@@ -927,7 +934,7 @@ fn the_real_census_is_read() {
     };
     assert_eq!((dataset.len(), dataset.shape()), (16_281, &[29][..]));
     assert_eq!(dataset.labels().iter().sum::<usize>(), 3846);
-    let sum: f64 = dataset.inputs().iter().map(|&value| f64::from(value)).sum();
+    let sum: f64 = values(&dataset).into_iter().map(f64::from).sum();
     assert!((sum - 109_085.076_383_215_38).abs() < 1e-6, "{sum}");
     assert_eq!(
         dataset.digest().to_string(),

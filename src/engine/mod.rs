@@ -59,6 +59,14 @@ pub enum RunError {
         /// What happened, and what to look at.
         reason: String,
     },
+    /// An example that cannot be had.
+    #[error("example {id}: {error}")]
+    Example {
+        /// Its id.
+        id: String,
+        /// Why, and what to do.
+        error: DataError,
+    },
     /// What another case of this process met in the same cell.
     #[error(transparent)]
     Shared(#[from] Arc<RunError>),

@@ -220,42 +220,47 @@ pub const MODEL: &[Key] = &[
 
 /// `[data]`.
 pub const DATA: &[Key] = &[
-    key("path", Form::Path, Required, "A `.npz` file."),
+    key(
+        "path",
+        Form::Path,
+        Required,
+        "A `.npz` file of arrays, or the `.csv` file that labels a folder of images (docs/data.md).",
+    ),
     key(
         "inputs",
         Form::Text,
         Required,
-        "The array of inputs, first axis the examples: float32, float64 or uint8.",
+        "The array of inputs, first axis the examples: float32, float64 or uint8. In a `.csv` the column of image files (PNG or JPEG, 8-bit grey or RGB), relative to its folder.",
     ),
     key(
         "labels",
         Form::Text,
         Required,
-        "The array of integer class labels.",
+        "The array or column of class labels: whole numbers from 0.",
     ),
     key(
         "ids",
         Form::Text,
         Is("row numbers"),
-        "The array of stable ids of the examples.",
+        "The array or column of stable ids of the examples.",
     ),
     key(
         "cluster",
         Form::Text,
         Is("none"),
-        "The array that says which rows belong together (one patient, one clip) and are not independent.",
+        "The array or column that says which rows belong together (one patient, one clip) and are not independent.",
     ),
     key(
         "slice",
         Form::Text,
         Is("none"),
-        "The array that says which slice (a group, a site, a device) a row is in, for `worst_slice_accuracy`.",
+        "The array or column that says which slice (a group, a site, a device) a row is in, for `worst_slice_accuracy`.",
     ),
     key(
         "range",
         Form::Interval,
         Is("[0, 1]"),
-        "The range of the inputs. Perturbations work on the unit scale, and perturbed inputs are clipped to the range; uint8 inputs are mapped onto it.",
+        "The range of the inputs. Perturbations work on the unit scale, and perturbed inputs are clipped to the range; uint8 inputs and the levels of images are mapped onto it.",
     ),
     key(
         "limit",
@@ -359,7 +364,7 @@ pub const CRITICAL: &[Key] = &[
         "slices",
         Form::Texts,
         Is("none"),
-        "Values of the array that `[data] slice` names: every example there is critical.",
+        "Values of the array or column that `[data] slice` names: every example there is critical.",
     ),
 ];
 

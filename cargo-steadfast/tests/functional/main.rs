@@ -8,6 +8,7 @@ mod critical;
 mod damage;
 mod family;
 mod grown;
+mod images;
 mod init;
 mod journey;
 mod listing;

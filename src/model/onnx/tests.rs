@@ -497,8 +497,12 @@ fn the_digits_network_is_as_accurate_as_it_was_trained_to_be() {
         limit: None,
     })
     .unwrap();
-    let inputs = digits.inputs();
-    let answers = open_asset(&path).unwrap().predict(inputs).unwrap();
+    let examples: Vec<_> = (0..digits.len())
+        .map(|example| digits.example(example).unwrap())
+        .collect();
+    let views: Vec<_> = examples.iter().map(|example| example.view()).collect();
+    let inputs = ndarray::stack(ndarray::Axis(0), &views).unwrap();
+    let answers = open_asset(&path).unwrap().predict(inputs.view()).unwrap();
     let right = answers
         .rows()
         .into_iter()
