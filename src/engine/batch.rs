@@ -133,15 +133,26 @@ impl Plan<'_> {
         let mut inputs = ArrayD::zeros(IxDyn(&shape));
         for (index, row) in rows.clone().enumerate() {
             let (example, replicate) = self.place(row);
-            let mut target = inputs.index_axis_mut(Axis(0), index);
-            target.assign(&self.data.example(example));
-            self.perturb(target, example, replicate);
+            let target = inputs.index_axis_mut(Axis(0), index);
+            self.draw(target, example, replicate);
         }
         for index in rows.len()..shape[0] {
             let last = inputs.index_axis(Axis(0), rows.len() - 1).to_owned();
             inputs.index_axis_mut(Axis(0), index).assign(&last);
         }
         inputs
+    }
+
+    /// What the model is shown of one example in one replicate.
+    pub fn example(&self, example: usize, replicate: usize) -> ArrayD<f32> {
+        let mut input = ArrayD::zeros(IxDyn(self.data.shape()));
+        self.draw(input.view_mut(), example, replicate);
+        input
+    }
+
+    fn draw(&self, mut target: ArrayViewMutD<'_, f32>, example: usize, replicate: usize) {
+        target.assign(&self.data.example(example));
+        self.perturb(target, example, replicate);
     }
 
     /// Perturbs one example in place: onto the unit scale, changed, clipped, and

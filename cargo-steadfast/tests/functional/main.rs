@@ -15,5 +15,6 @@ mod pooled;
 mod power;
 mod repository;
 mod retrain;
+mod show;
 mod slices;
 mod verdicts;

@@ -82,48 +82,28 @@ impl Repository {
     /// Data whose examples are the given rows of the table, under ids `r0`, `r1`, … if
     /// they are `named`. The array `part` numbers their hundreds.
     pub fn rows(&self, rows: &[usize], named: bool) {
-        let array = |descr: &str, shape: String, data: Vec<u8>| {
-            let mut header =
-                format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
-            while (11 + header.len()) % 64 != 0 {
-                header.push(' ');
-            }
-            header.push('\n');
-            let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-            bytes.extend((header.len() as u16).to_le_bytes());
-            bytes.extend(header.bytes());
-            bytes.extend(data);
-            bytes
-        };
         let inputs = rows.iter().flat_map(|&row| [row as f32, 0.0]);
         let inputs = inputs.flat_map(f32::to_le_bytes).collect();
         let count = rows.len();
         let mut arrays = vec![
-            ("x.npy", array("<f4", format!("({count}, 2)"), inputs)),
+            ("x.npy", npy("<f4", format!("({count}, 2)"), inputs)),
             (
                 "y.npy",
-                array("<i8", format!("({count},)"), vec![0; 8 * count]),
+                npy("<i8", format!("({count},)"), vec![0; 8 * count]),
             ),
         ];
         let parts = rows.iter().map(|&row| (row / 100) as i64);
         let parts = parts.flat_map(i64::to_le_bytes).collect();
-        arrays.push(("part.npy", array("<i8", format!("({count},)"), parts)));
+        arrays.push(("part.npy", npy("<i8", format!("({count},)"), parts)));
         if named {
             let ids = rows.iter().flat_map(|row| {
                 let letters: Vec<char> = format!("r{row}").chars().collect();
                 (0..6).map(move |place| letters.get(place).map_or(0, |&letter| letter as u32))
             });
             let ids = ids.flat_map(u32::to_le_bytes).collect();
-            arrays.push(("id.npy", array("<U6", format!("({count},)"), ids)));
+            arrays.push(("id.npy", npy("<U6", format!("({count},)"), ids)));
         }
-        let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-        for (name, bytes) in arrays {
-            let options = zip::write::SimpleFileOptions::default()
-                .compression_method(zip::CompressionMethod::Stored);
-            archive.start_file(name, options).unwrap();
-            std::io::Write::write_all(&mut archive, &bytes).unwrap();
-        }
-        self.write("data/rows.npz", archive.finish().unwrap().into_inner());
+        self.write("data/rows.npz", npz(arrays));
     }
 
     /// Which examples the table answers wrongly, cell by cell.
@@ -276,6 +256,32 @@ impl Repository {
         walk(&self.root().join(folder), &mut files);
         files
     }
+}
+
+/// One array in NumPy's format: its type, its shape as Python writes it, its elements.
+pub fn npy(descr: &str, shape: String, data: Vec<u8>) -> Vec<u8> {
+    let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+    while (11 + header.len()) % 64 != 0 {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.bytes());
+    bytes.extend(data);
+    bytes
+}
+
+/// Arrays as an archive.
+pub fn npz(arrays: Vec<(&str, Vec<u8>)>) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in arrays {
+        let options = zip::write::SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Stored);
+        archive.start_file(name, options).unwrap();
+        std::io::Write::write_all(&mut archive, &bytes).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
 }
 
 /// The harness of scratch repositories, built beside the subcommand.
