@@ -10,18 +10,14 @@ use super::context::LoadedModel;
 use super::identity::Resolved;
 use crate::data::Dataset;
 use crate::model::ModelError;
-use crate::perturb::Depth;
 use crate::perturb::identity::IDENTITY;
+use crate::perturb::{Depth, level, wide};
 use crate::seed::Stream;
 use crate::spec::SeedScope;
 
 /// The smallest batch that a model is handed: inference engines take another
 /// path for a single example, and its last bits differ.
 const SMALLEST: usize = 2;
-
-/// How far below a level of 8 bits a value may lie and still be that level: the way
-/// onto the unit scale and back rounds.
-const LEVEL_SLACK: f32 = 1e-3;
 
 /// The rows of a case, example by example with the replicates of each together,
 /// cut into batches.
@@ -185,10 +181,7 @@ impl Plan<'_> {
                 depth,
                 &mut stream,
             );
-            values.mapv_inplace(|value| value.clamp(0.0, 1.0));
-            if depth == Depth::EightBit {
-                values.mapv_inplace(|value| (value * 255.0 + LEVEL_SLACK).floor() / 255.0);
-            }
+            settle(values.view_mut(), depth);
             if !unit {
                 values.mapv_inplace(|value| value * width + low);
             }
@@ -204,6 +197,21 @@ impl Plan<'_> {
                 }
             }
         }
+    }
+}
+
+/// Clips perturbed values to the unit scale; 8-bit data become 8-bit data again.
+fn settle(mut values: ArrayViewMutD<'_, f32>, depth: Depth) {
+    let settle = |value: &mut f32| match depth {
+        Depth::Continuous => *value = value.clamp(0.0, 1.0),
+        Depth::EightBit => *value = level(*value) / 255.0,
+    };
+    match values.as_slice_memory_order_mut() {
+        Some(values) => wide(
+            #[inline(always)]
+            || values.iter_mut().for_each(settle),
+        ),
+        None => values.iter_mut().for_each(settle),
     }
 }
 

@@ -211,9 +211,8 @@ pub fn perturbed(
 
 /// The perturbation of a case, and how strongly it is applied.
 fn own_cell(case: &Case) -> Result<(&PerturbationSpec, &Setting), RunError> {
-    case.cell().ok_or_else(|| {
-        RunError::Mismatch(format!("{} has no perturbation of its own", case.name))
-    })
+    case.cell()
+        .ok_or_else(|| RunError::Mismatch(format!("{} has no perturbation of its own", case.name)))
 }
 
 /// Runs one perturbation at one setting.

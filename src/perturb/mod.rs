@@ -30,6 +30,17 @@ pub enum Depth {
     EightBit,
 }
 
+/// How far below a level of 8 bits a value may lie and still be that level: the way
+/// onto the unit scale and back rounds.
+const LEVEL_SLACK: f32 = 1e-3;
+
+/// The level of 8 bits, 0 to 255, that a value of the unit scale becomes: clipped, and
+/// truncated as ImageNet-C does, not rounded.
+#[inline(always)]
+pub fn level(value: f32) -> f32 {
+    (value.clamp(0.0, 1.0) * 255.0 + LEVEL_SLACK).floor()
+}
+
 /// One kind of change to an input.
 pub trait Perturbation: Send + Sync {
     /// Its entry in the catalogue.
