@@ -97,6 +97,7 @@ fn run() -> Result<(), String> {
         Some(peer) => peer.albumentations()?,
     };
     let mut rows = Vec::new();
+    let mut busy = albumentations.busy;
     for perturbation in PERTURBATIONS {
         let kind = perturbation.kind();
         let wanted = arguments.only.is_empty() || arguments.only.iter().any(|n| n == kind.name);
@@ -114,6 +115,7 @@ fn run() -> Result<(), String> {
             Some(peer) if peer::NAMES.contains(&kind.name) => peer.imagecorruptions(kind.name)?,
             _ => peer::Rates::default(),
         };
+        busy = busy.max(theirs.busy);
         for (before, after) in seconds.iter_mut().zip(time()) {
             for (before, after) in before.iter_mut().zip(after) {
                 before.extend(after);
@@ -131,7 +133,7 @@ fn run() -> Result<(), String> {
             rows.push(row);
         }
     }
-    let text = table::report(&arguments.sizes, &rows);
+    let text = table::report(&arguments.sizes, &rows, busy);
     println!("{text}");
     match &arguments.write {
         None => Ok(()),

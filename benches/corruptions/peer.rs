@@ -62,14 +62,19 @@ pub struct Peer {
     pub budget: f64,
 }
 
-/// Images a second by size and name, as the script prints them.
+/// What the script prints of one library.
 #[derive(Default)]
-pub struct Rates(Value);
+pub struct Rates {
+    /// Images a second by size and name.
+    rates: Value,
+    /// The share of the machine that others used just before.
+    pub busy: f64,
+}
 
 impl Rates {
     /// The five severities of a corruption, in seconds a call.
     pub fn of(&self, size: usize, name: &str) -> Option<[f64; 5]> {
-        let row = self.0.get(size.to_string())?.get(name)?.as_array()?;
+        let row = self.rates.get(size.to_string())?.get(name)?.as_array()?;
         let seconds: Vec<f64> = row
             .iter()
             .filter_map(|rate| Some(1.0 / rate.as_f64()?))
@@ -80,7 +85,7 @@ impl Rates {
     /// Images a second of what albumentations has that is near to a corruption.
     pub fn near(&self, size: usize, name: &str) -> Option<f64> {
         let (_, near) = NEAR.iter().find(|(ours, _)| *ours == name)?;
-        self.0.get(size.to_string())?.get(near)?.as_f64()
+        self.rates.get(size.to_string())?.get(near)?.as_f64()
     }
 }
 
@@ -115,6 +120,9 @@ impl Peer {
         }
         let report: Value = serde_json::from_slice(&output.stdout)
             .map_err(|error| format!("{}: {error}", self.script.display()))?;
-        Ok(Rates(report["results"][library].clone()))
+        Ok(Rates {
+            rates: report["results"][library].clone(),
+            busy: report["env"]["busy_before"].as_f64().unwrap_or(0.0),
+        })
     }
 }

@@ -78,9 +78,13 @@ fn geometric_mean(values: &[f64]) -> f64 {
     (values.iter().map(|value| value.ln()).sum::<f64>() / values.len() as f64).exp()
 }
 
-/// All of it.
-pub fn report(sizes: &[usize], rows: &[Row]) -> String {
-    let mut text = String::new();
+/// All of it. `busy` is the largest share of the machine that others used during it:
+/// long calls are interrupted more often than short ones.
+pub fn report(sizes: &[usize], rows: &[Row], busy: f64) -> String {
+    let mut text = format!(
+        "At its busiest, others used {:.0} % of the machine just before a run.\n\n",
+        busy * 100.0
+    );
     for size in sizes {
         let rows: Vec<&Row> = rows.iter().filter(|row| row.size == *size).collect();
         text.push_str(&format!(

@@ -12,6 +12,13 @@ use steadfast::seed::Stream;
 /// What a NumPy file begins with, in version 1.0 of the format.
 const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
 
+/// The level that a value becomes. A cast of a float to a byte is not vectorised; the
+/// lowest bits of a whole number plus 2²³ are that number.
+#[inline(always)]
+fn byte(value: f32) -> u8 {
+    (level(value) + 8_388_608.0).to_bits() as u8
+}
+
 /// Photos of one size.
 pub struct Photos {
     /// How many.
@@ -103,9 +110,8 @@ impl Workbench {
         wide(
             #[inline(always)]
             || {
-                let pixels = photo.chunks_exact(3);
-                for (((red, green), blue), pixel) in red.iter_mut().zip(green).zip(blue).zip(pixels)
-                {
+                let planes = red.iter_mut().zip(green.iter_mut()).zip(blue.iter_mut());
+                for (((red, green), blue), pixel) in planes.zip(photo.chunks_exact(3)) {
                     *red = f32::from(pixel[0]) / 255.0;
                     *green = f32::from(pixel[1]) / 255.0;
                     *blue = f32::from(pixel[2]) / 255.0;
@@ -122,9 +128,9 @@ impl Workbench {
             || {
                 let pixels = output.chunks_exact_mut(3);
                 for (((red, green), blue), pixel) in red.iter().zip(green).zip(blue).zip(pixels) {
-                    pixel[0] = level(*red) as u8;
-                    pixel[1] = level(*green) as u8;
-                    pixel[2] = level(*blue) as u8;
+                    pixel[0] = byte(*red);
+                    pixel[1] = byte(*green);
+                    pixel[2] = byte(*blue);
                 }
             },
         );
