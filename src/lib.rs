@@ -8,7 +8,7 @@
 //!
 //! The layers, from the bottom; an import points up this list:
 //!
-//! - foundation: [`seed`], [`digest`], [`file`](mod@file), [`env`](mod@env), [`error`], [`stats`]
+//! - foundation: [`seed`], [`digest`], [`file`](mod@file), [`env`](mod@env), [`error`], [`stats`], `wide`
 //! - vocabulary: [`catalogue`], [`spec`], [`outcome`], [`verdict`]
 //! - domain: [`data`], [`model`], [`perturb`], [`metric`], [`provenance`], [`record`]
 //! - execution: [`builtin`], [`engine`]
@@ -42,6 +42,7 @@ pub mod seed;
 pub mod spec;
 pub mod stats;
 pub mod verdict;
+mod wide;
 
 /// The harness of the package under test: all that a `tests/robustness.rs` needs.
 pub fn harness() -> harness::Harness {

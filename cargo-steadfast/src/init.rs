@@ -406,12 +406,10 @@ fn manifest(root: &Path, steadfast: Option<&str>) -> Result<Option<(String, Stri
 
 /// What computes: optimising these alone builds in a third of the time that
 /// optimising every dependency takes.
-const COMPUTES: [&str; 14] = [
+const COMPUTES: [&str; 12] = [
     "steadfast",
     "libm",
     "ndarray",
-    "ppv-lite86",
-    "rand_chacha",
     "rayon-core",
     "rten",
     "rten-base",

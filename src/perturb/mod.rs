@@ -11,14 +11,13 @@ pub mod image;
 pub mod noise;
 #[cfg(test)]
 mod testing;
-mod wide;
 
 use ndarray::ArrayViewMutD;
 
 use crate::catalogue::{Parameters, PerturbationKind};
 use crate::seed::Stream;
 
-pub use wide::wide;
+pub use crate::wide::wide;
 
 /// What the values of an example can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +31,7 @@ pub enum Depth {
 
 /// How far below a level of 8 bits a value may lie and still be that level: the way
 /// onto the unit scale and back rounds.
-const LEVEL_SLACK: f32 = 1e-3;
+const LEVEL_SLACK: f32 = 1e-4;
 
 /// The level of 8 bits, 0 to 255, that a value of the unit scale becomes: clipped, and
 /// truncated as ImageNet-C does, not rounded.

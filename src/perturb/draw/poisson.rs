@@ -3,10 +3,16 @@
 //! A count is found by walking along the distribution function from a place where
 //! it is known: from zero for small rates, else from the whole number nearest the
 //! rate, where it has an asymptotic series. The walk is about 0.8 √rate steps long.
+//!
+//! What draws many counts spares most of the walks, and gives the same counts: by a
+//! table of a few rates' walks, or by bounds on the count that are equal.
 
 use std::f64::consts::PI;
+use std::sync::LazyLock;
 
-use super::normal;
+use super::{normal, normal_f32};
+use crate::perturb::wide;
+use crate::seed::{uniform, words_below};
 
 /// Below this rate the walk starts at zero.
 const SMALL: f64 = 16.0;
@@ -29,25 +35,183 @@ const LARGE: f64 = 1e7;
 /// assert_eq!(draw::poisson(0.43, 3.0), 3.0);
 /// ```
 pub fn poisson(uniform: f64, rate: f64) -> f64 {
-    if rate < SMALL {
-        let none = libm::exp(-rate);
-        let zero = Place {
-            count: 0.0,
-            mass: none,
-            up_to: none,
-        };
-        zero.climb(uniform, rate)
-    } else if rate < LARGE {
-        let centre = Place::nearest(rate);
-        if centre.up_to < uniform {
-            centre.climb(uniform, rate)
+    if rate < LARGE {
+        let start = Place::start(rate);
+        if start.up_to < uniform {
+            start.climb(uniform, rate)
         } else {
-            centre.descend(uniform, rate)
+            start.descend(uniform, rate)
         }
     } else {
         let z = normal(uniform);
         libm::ceil(rate + z * libm::sqrt(rate) + (z * z - 1.0) / 6.0 - 0.5)
     }
+}
+
+/// The Poisson draws of a few rates, for all words: what [`poisson`] gives for the
+/// word's uniform, to the last bit, by a look into a table.
+pub struct PoissonTable {
+    /// The bucket of a word is the word without its last so many bits.
+    shift: u32,
+    /// Where among `steps` the draws of a bucket begin: bucket after bucket, rate
+    /// after rate.
+    starts: Vec<u32>,
+    /// The draws, upwards, rate after rate.
+    steps: Vec<Step>,
+}
+
+/// What is drawn by the words after those of the step before.
+struct Step {
+    last_word: u32,
+    draw: f32,
+}
+
+impl PoissonTable {
+    /// The table of `rates`, each at least 0 and below 10⁷, of which a count is
+    /// handed out as `draw(count)`.
+    ///
+    /// The time that it takes to make, and its memory, grow with the square root of
+    /// each rate.
+    pub fn new(rates: &[f64], draw: impl Fn(f64) -> f32) -> Self {
+        let largest = rates.iter().copied().fold(1.0, f64::max);
+        // So narrow that few buckets hold more than two steps.
+        let buckets = ((8.0 * libm::sqrt(largest)) as u32).next_power_of_two();
+        let shift = 32 - buckets.ilog2();
+        let mut starts = Vec::with_capacity(rates.len() * buckets as usize);
+        let mut steps = Vec::new();
+        for &rate in rates {
+            let mut step = steps.len();
+            steps.extend(
+                distribution(rate)
+                    .into_iter()
+                    .map(|(count, last_word)| Step {
+                        last_word,
+                        draw: draw(count),
+                    }),
+            );
+            for bucket in 0..buckets {
+                while steps[step].last_word < bucket << shift {
+                    step += 1;
+                }
+                starts.push(step as u32);
+            }
+        }
+        Self {
+            shift,
+            starts,
+            steps,
+        }
+    }
+
+    /// The draw of `word` at the rate of the number `rate`.
+    ///
+    /// # Panics
+    ///
+    /// Where there are not so many rates.
+    #[inline]
+    pub fn draw(&self, rate: usize, word: u32) -> f32 {
+        let bucket = (rate << (32 - self.shift)) + (word >> self.shift) as usize;
+        let start = self.starts[bucket] as usize;
+        let after = |step: usize| word > self.steps[step].last_word;
+        // The first step by arithmetic: whether it is taken cannot be foretold.
+        let mut step = start + usize::from(after(start));
+        while after(step) {
+            step += 1;
+        }
+        self.steps[step].draw
+    }
+}
+
+/// Replaces each rate by the draw of its word: what [`poisson`] gives for the word's
+/// uniform.
+pub fn poissons(rates: &mut [f64], words: &[u32]) {
+    const CHUNK: usize = 256;
+    let (mut low, mut high) = ([0.0; CHUNK], [0.0; CHUNK]);
+    for (rates, words) in rates.chunks_mut(CHUNK).zip(words.chunks(CHUNK)) {
+        wide(
+            #[inline(always)]
+            || {
+                let bounds = low.iter_mut().zip(&mut high);
+                for ((low, high), (&word, &rate)) in bounds.zip(words.iter().zip(rates.iter())) {
+                    (*low, *high) = bounds_of_large(word, rate);
+                }
+            },
+        );
+        let bounds = low.iter().zip(&high);
+        for ((&low, &high), (&word, rate)) in bounds.zip(words.iter().zip(rates)) {
+            let (low, high) = if *rate < SMALL {
+                bounds_of_small(word, *rate)
+            } else {
+                (low, high)
+            };
+            *rate = if low == high && *rate < LARGE {
+                low
+            } else {
+                poisson(uniform(word), *rate)
+            };
+        }
+    }
+}
+
+/// Between which counts the draw of a rate from `SMALL` on lies.
+///
+/// Cornish and Fisher's expansion to the order of 1/rate. The bound on what it leaves
+/// out has the form that Giles (2016) uses in "Algorithm 955: Approximation of the
+/// inverse Poisson cumulative distribution function"; the largest remainder found, at
+/// any step of the distribution, is 0.78 of it.
+#[inline(always)]
+fn bounds_of_large(word: u32, rate: f64) -> (f64, f64) {
+    let z = f64::from(normal_f32(word));
+    let (square, root) = (z * z, rate.sqrt());
+    let next = rate + root * z + (1.0 / 3.0 + square / 6.0)
+        - z * (1.0 / 36.0 + square / 72.0) / root
+        + (-8.0 / 405.0 + square * (7.0 / 810.0 + square / 270.0)) / rate;
+    let left_out = (1.0 / 40.0 + square * (1.0 / 80.0 + square / 160.0)) / rate;
+    let error = left_out + 1e-6 * root;
+    ((next - error).floor(), (next + error).floor())
+}
+
+/// The same of a rate below: from the rates on either side in a table, as a draw is
+/// monotone in the rate.
+fn bounds_of_small(word: u32, rate: f64) -> (f64, f64) {
+    /// Rates a unit.
+    const STEPS: f64 = 16.0;
+    static TABLE: LazyLock<PoissonTable> = LazyLock::new(|| {
+        let rates: Vec<f64> = (0..=(SMALL * STEPS) as u32)
+            .map(|step| f64::from(step) / STEPS)
+            .collect();
+        PoissonTable::new(&rates, |count| count as f32)
+    });
+    let below = (rate * STEPS) as usize;
+    let bound = |step| f64::from(TABLE.draw(step, word));
+    (bound(below), bound(below + 1))
+}
+
+/// The counts that words draw at `rate`, upwards, each with the last word that draws
+/// it: the last of all words at the end.
+fn distribution(rate: f64) -> Vec<(f64, u32)> {
+    // The last word whose uniform is at most `up_to`.
+    let last_word = |up_to: f64| Some((words_below(up_to.next_up()).checked_sub(1)?) as u32);
+    let mut steps = Vec::new();
+
+    let mut place = Place::start(rate);
+    while place.count > 0.0
+        && let Some(word) = last_word(place.below())
+    {
+        steps.push((place.count - 1.0, word));
+        place = place.down(rate);
+    }
+    steps.reverse();
+
+    let mut place = Place::start(rate);
+    while let word = last_word(place.up_to)
+        && word != Some(u32::MAX)
+    {
+        steps.extend(word.map(|word| (place.count, word)));
+        place = place.up(rate);
+    }
+    steps.push((place.count, u32::MAX));
+    steps
 }
 
 /// A count, with what the distribution says of it.
@@ -60,6 +224,20 @@ struct Place {
 }
 
 impl Place {
+    /// Where the walk at `rate`, below `LARGE`, starts.
+    fn start(rate: f64) -> Self {
+        if rate < SMALL {
+            let none = libm::exp(-rate);
+            Self {
+                count: 0.0,
+                mass: none,
+                up_to: none,
+            }
+        } else {
+            Self::nearest(rate)
+        }
+    }
+
     /// The whole number n nearest to `rate`, which is at least `SMALL`.
     ///
     /// P(X ≤ n - 1) is the regularised incomplete gamma function Q(n, rate). At
@@ -96,27 +274,48 @@ impl Place {
         }
     }
 
+    /// The next count.
+    fn up(&self, rate: f64) -> Self {
+        let count = self.count + 1.0;
+        let mass = self.mass * (rate / count);
+        Self {
+            count,
+            mass,
+            up_to: self.up_to + mass,
+        }
+    }
+
+    /// The count before, of which there is one.
+    fn down(&self, rate: f64) -> Self {
+        Self {
+            count: self.count - 1.0,
+            mass: self.mass * (self.count / rate),
+            up_to: self.below(),
+        }
+    }
+
+    /// P(X < count).
+    fn below(&self) -> f64 {
+        self.up_to - self.mass
+    }
+
     /// The smallest count from here on with P(X ≤ count) ≥ `uniform`.
     fn climb(mut self, uniform: f64, rate: f64) -> f64 {
         while self.up_to < uniform {
-            self.count += 1.0;
-            self.mass *= rate / self.count;
-            let up_to = self.up_to + self.mass;
+            let next = self.up(rate);
             // So far out that nothing is added: `uniform` is one up to rounding.
-            if up_to == self.up_to {
-                break;
+            if next.up_to == self.up_to {
+                return next.count;
             }
-            self.up_to = up_to;
+            self = next;
         }
         self.count
     }
 
     /// The same from here down; P(X ≤ count) ≥ `uniform` holds here.
     fn descend(mut self, uniform: f64, rate: f64) -> f64 {
-        while self.count > 0.0 && self.up_to - self.mass >= uniform {
-            self.up_to -= self.mass;
-            self.mass *= self.count / rate;
-            self.count -= 1.0;
+        while self.count > 0.0 && self.below() >= uniform {
+            self = self.down(rate);
         }
         self.count
     }
@@ -157,7 +356,7 @@ const RAMANUJAN: [f64; 10] = [
 mod tests {
     use proptest::prelude::*;
 
-    use super::{LARGE, SMALL, poisson};
+    use super::{LARGE, PoissonTable, SMALL, poisson, poissons};
     use crate::seed::uniform;
 
     /// The distribution function by nothing but the ratio of neighbouring masses:
@@ -295,7 +494,73 @@ mod tests {
         assert!((poisson(0.3, 1e30) / 1e30 - 1.0).abs() < 1e-14);
     }
 
+    /// At every word next to a step, and at others.
+    #[test]
+    fn the_table_is_the_draw_of_each_word() {
+        let rates = [
+            0.0, 1e-12, 0.01, 0.7, 3.0, 12.0, 15.999, SMALL, 16.6, 25.0, 59.8, 60.0, 250.3, 500.0,
+            4_321.5,
+        ];
+        let table = PoissonTable::new(&rates, |count| count as f32);
+        for (index, rate) in rates.into_iter().enumerate() {
+            let steps = super::distribution(rate);
+            let near = steps
+                .iter()
+                .flat_map(|&(_, word)| [word.saturating_sub(1), word, word.saturating_add(1)]);
+            for word in near
+                .chain((0..=u32::MAX).step_by(1 << 20))
+                .chain([0, u32::MAX])
+            {
+                let exact = poisson(uniform(word), rate) as f32;
+                assert_eq!(table.draw(index, word), exact, "rate {rate}, word {word}");
+            }
+        }
+    }
+
+    /// At every word next to a step.
+    #[test]
+    fn bounds_of_the_count_hold() {
+        let rates = [
+            -1.0, 0.0, 1e-9, 0.01, 0.3, 3.0, 7.77, 15.999, SMALL, 16.3, 17.5, 20.9, 33.3, 60.0,
+            123.4, 499.9, 4_321.5, 1e5, 1e6,
+        ];
+        for rate in rates {
+            for (_, word) in super::distribution(rate) {
+                let words = [word.saturating_sub(1), word, word.saturating_add(1)];
+                let mut draws = [rate; 3];
+                poissons(&mut draws, &words);
+                assert_eq!(
+                    draws,
+                    words.map(|word| poisson(uniform(word), rate)),
+                    "{rate} {word}"
+                );
+            }
+        }
+        let mut odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e30];
+        poissons(&mut odd, &[1 << 31; 4]);
+        assert!(odd[0].is_nan() && odd[2] == 0.0);
+    }
+
     proptest! {
+        #[test]
+        fn many_draws_are_the_draws_of_each(draws: [(u32, u32); 300], largest in 0.1..600.0) {
+            let rates = draws.map(|(_, share)| uniform(share) * largest);
+            let words = draws.map(|(word, _)| word);
+            let mut counts = rates;
+            poissons(&mut counts, &words);
+            for ((count, rate), word) in counts.into_iter().zip(rates).zip(words) {
+                prop_assert_eq!(count, poisson(uniform(word), rate));
+            }
+        }
+
+        #[test]
+        fn a_table_of_any_rate_is_the_draw(rate in 0.0..600.0, words: [u32; 32]) {
+            let table = PoissonTable::new(&[rate], |count| count as f32);
+            for word in words {
+                prop_assert_eq!(table.draw(0, word), poisson(uniform(word), rate) as f32);
+            }
+        }
+
         #[test]
         fn draws_are_monotone_in_the_uniform(rate in 0.0..600.0, one: u32, other: u32) {
             let (low, high) = (one.min(other), one.max(other));

@@ -1,8 +1,10 @@
 //! Perturbations that know what an image is: `[channels, height, width]`, or
 //! `[height, width]`, which is one channel.
 
+pub mod blur;
 pub mod brightness;
 pub mod contrast;
+mod filter;
 
 use ndarray::{ArrayViewMut3, ArrayViewMutD, Axis, Ix3};
 

@@ -9,7 +9,7 @@ use crate::seed::Stream;
 /// The entry of [`GaussianNoise`] in the catalogue.
 pub static GAUSSIAN_NOISE: PerturbationKind = PerturbationKind {
     name: "gaussian_noise",
-    version: 1,
+    version: 2,
     about: "Adds independent normal noise to each value.",
     source: "Hendrycks & Dietterich (2019), arXiv:1903.12261",
     stochastic: true,
@@ -33,7 +33,7 @@ pub static GAUSSIAN_NOISE: PerturbationKind = PerturbationKind {
     ],
 };
 
-/// x + `std` z with z standard normal, computed in `f64` and rounded once.
+/// x + `std` z with z standard normal.
 pub struct GaussianNoise;
 
 impl Perturbation for GaussianNoise {
@@ -45,11 +45,20 @@ impl Perturbation for GaussianNoise {
         Ok(())
     }
 
-    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, stream: &mut Stream) {
-        let std = parameters.get("std");
-        draw::each_value(example, stream, |value, u| {
-            (f64::from(value) + std * draw::normal(u)) as f32
-        });
+    fn apply(
+        &self,
+        example: ArrayViewMutD<'_, f32>,
+        parameters: &Parameters,
+        _: Depth,
+        stream: &mut Stream,
+    ) {
+        let std = parameters.get("std") as f32;
+        draw::each_word(
+            example,
+            stream,
+            #[inline(always)]
+            move |value, word| value + std * draw::normal_f32(word),
+        );
     }
 }
 

@@ -4,7 +4,7 @@ use ndarray::ArrayViewMutD;
 
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
 use crate::perturb::{Depth, Perturbation, PerturbationError, draw};
-use crate::seed::Stream;
+use crate::seed::{Stream, words_below};
 
 /// The entry of [`ImpulseNoise`] in the catalogue.
 pub static IMPULSE_NOISE: PerturbationKind = PerturbationKind {
@@ -47,17 +47,28 @@ impl Perturbation for ImpulseNoise {
         Ok(())
     }
 
-    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, stream: &mut Stream) {
+    fn apply(
+        &self,
+        example: ArrayViewMutD<'_, f32>,
+        parameters: &Parameters,
+        _: Depth,
+        stream: &mut Stream,
+    ) {
         let half = parameters.get("amount") / 2.0;
-        draw::each_value(example, stream, |value, u| {
-            if u < half {
-                0.0
-            } else if u >= 1.0 - half {
-                1.0
-            } else {
-                value
-            }
-        });
+        // Half of the words at most are salted, so that one is spared.
+        let (pepper, last_spared) = (
+            words_below(half) as u32,
+            (words_below(1.0 - half) - 1) as u32,
+        );
+        draw::each_word(
+            example,
+            stream,
+            #[inline(always)]
+            move |value, word| {
+                let value = if word < pepper { 0.0 } else { value };
+                if word > last_spared { 1.0 } else { value }
+            },
+        );
     }
 }
 
@@ -66,7 +77,8 @@ mod tests {
     use ndarray::Array;
 
     use super::*;
-    use crate::perturb::testing::{assert_severities, parameters, perturbed};
+    use crate::perturb::testing::{assert_severities, parameters, perturbed, stream};
+    use crate::seed::uniform;
 
     fn grey_with(amount: f64) -> Vec<f32> {
         let grey = Array::from_elem([3, 100, 100], 0.5).into_dyn();
@@ -84,6 +96,26 @@ mod tests {
         let published = |scale, values| assert_severities(&IMPULSE_NOISE, scale, values);
         published(Scale::ImagenetC, [0.03, 0.06, 0.09, 0.17, 0.27]);
         published(Scale::Cifar10C, [0.01, 0.02, 0.03, 0.05, 0.07]);
+    }
+
+    #[test]
+    fn the_uniform_of_a_value_decides() {
+        let clean = Array::from_elem([20_000], 0.5).into_dyn();
+        for amount in [0.0, 1e-4, 0.03, 0.27, 0.999, 1.0] {
+            let parameters = parameters(&[("amount", amount)]);
+            let noisy = perturbed(&ImpulseNoise, &clean, &parameters, "0");
+            let mut words = vec![0; clean.len()];
+            stream(&ImpulseNoise, "0").fill(&mut words);
+            for (&value, word) in noisy.iter().zip(words) {
+                let u = uniform(word);
+                let expected = match u {
+                    _ if u < amount / 2.0 => 0.0,
+                    _ if u >= 1.0 - amount / 2.0 => 1.0,
+                    _ => 0.5,
+                };
+                assert_eq!(value, expected, "{amount} {u}");
+            }
+        }
     }
 
     /// Counts are binomial; bounds at 4.5 standard errors.

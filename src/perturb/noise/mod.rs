@@ -4,19 +4,22 @@
 pub mod gaussian;
 pub mod impulse;
 pub mod shot;
+pub mod speckle;
 
 #[cfg(test)]
 mod tests {
     use ndarray::{Array, ArrayD, Axis, Slice};
+    use proptest::prelude::*;
 
     use super::gaussian::GaussianNoise;
     use super::impulse::ImpulseNoise;
     use super::shot::ShotNoise;
+    use super::speckle::SpeckleNoise;
     use crate::catalogue::{Parameters, Scale};
-    use crate::perturb::{Depth, Perturbation};
     use crate::perturb::testing::{perturbed, ramp, stream};
+    use crate::perturb::{Depth, Perturbation};
 
-    const ALL: [&dyn Perturbation; 3] = [&GaussianNoise, &ShotNoise, &ImpulseNoise];
+    const ALL: [&dyn Perturbation; 4] = [&GaussianNoise, &ShotNoise, &ImpulseNoise, &SpeckleNoise];
 
     fn severity(noise: &dyn Perturbation, severity: f64) -> Parameters {
         let kind = noise.kind();
@@ -69,7 +72,12 @@ mod tests {
             assert!(!view.is_standard_layout() && copy.len() == 8 * 3 * 5);
 
             let noisy = perturbed(noise, &copy, &parameters, "0");
-            noise.apply(view.view_mut(), &parameters, Depth::Continuous, &mut stream(noise, "0"));
+            noise.apply(
+                view.view_mut(),
+                &parameters,
+                Depth::Continuous,
+                &mut stream(noise, "0"),
+            );
             assert_eq!(view, noisy);
 
             let row = copy.into_shape_with_order([120].as_slice()).unwrap();
@@ -89,7 +97,12 @@ mod tests {
             for step in [1.0, 2.5, 5.0] {
                 let mut example = ramp(&[3, 2, 5]);
                 let mut stream = stream(noise, "0");
-                noise.apply(example.view_mut(), &severity(noise, step), Depth::Continuous, &mut stream);
+                noise.apply(
+                    example.view_mut(),
+                    &severity(noise, step),
+                    Depth::Continuous,
+                    &mut stream,
+                );
                 assert_eq!(stream.word(), expected, "{}", noise.kind().name);
             }
         }
@@ -104,6 +117,25 @@ mod tests {
             let parameters = severity(noise, 5.0);
             let noisy = perturbed(noise, &example, &parameters, "0");
             assert_eq!(noisy[20], perturbed(noise, &other, &parameters, "0")[20]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_stay_numbers_beside_what_is_none(
+            rows in 0..3_usize,
+            columns in 0..700_usize,
+            value in prop_oneof![Just(0.0_f32), Just(1.0), Just(0.2), -1.0_f32..2.0],
+            step in 1.0..5.0,
+        ) {
+            let mut example = Array::from_elem([rows, columns], value).into_dyn();
+            if let Some(first) = example.first_mut() {
+                *first = f32::NAN;
+            }
+            for noise in ALL {
+                let noisy = perturbed(noise, &example, &severity(noise, step), "0");
+                prop_assert!(noisy.iter().skip(1).all(|value| value.is_finite()));
+            }
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Shot noise: of light that arrives as single photons.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use ndarray::ArrayViewMutD;
 
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
-use crate::perturb::{Depth, Perturbation, PerturbationError, draw};
+use crate::perturb::{Depth, Perturbation, PerturbationError, draw, wide};
 use crate::seed::Stream;
 
 /// The entry of [`ShotNoise`] in the catalogue.
@@ -46,12 +48,77 @@ impl Perturbation for ShotNoise {
         Ok(())
     }
 
-    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, stream: &mut Stream) {
+    fn apply(
+        &self,
+        example: ArrayViewMutD<'_, f32>,
+        parameters: &Parameters,
+        _: Depth,
+        stream: &mut Stream,
+    ) {
         let photons = parameters.get("photons");
-        draw::each_value(example, stream, |value, u| {
-            (draw::poisson(u, f64::from(value) * photons) / photons) as f32
+        let mut table = None;
+        let (mut levels, mut rates) = ([0; draw::BLOCK], [0.0; draw::BLOCK]);
+        draw::each_block(example, stream, |values, words| {
+            let levels = &mut levels[..values.len()];
+            if photons <= TABLED && find_levels(values, levels) {
+                let table = table.get_or_insert_with(|| level_table(photons));
+                for ((value, &word), &level) in values.iter_mut().zip(words).zip(&*levels) {
+                    *value = table.draw(usize::from(level), word);
+                }
+            } else {
+                let rates = &mut rates[..values.len()];
+                for (rate, &value) in rates.iter_mut().zip(&*values) {
+                    *rate = f64::from(value) * photons;
+                }
+                draw::poissons(rates, words);
+                for (value, &count) in values.iter_mut().zip(&*rates) {
+                    *value = (count / photons) as f32;
+                }
+            }
         });
     }
+}
+
+/// Up to so many photons there are tables: at most 1 MB each.
+const TABLED: f64 = 1_000.0;
+
+/// Finds the level of 8 bits that each value is; false where one is not k/255 to the
+/// last bit.
+fn find_levels(values: &[f32], levels: &mut [u8]) -> bool {
+    wide(
+        #[inline(always)]
+        || {
+            let mut all = true;
+            for (level, &value) in levels.iter_mut().zip(values) {
+                *level = (value * 255.0 + 0.5) as u8;
+                all &= f32::from(*level) / 255.0 == value;
+            }
+            all
+        },
+    )
+}
+
+/// The table of the 256 levels, kept for the next image.
+fn level_table(photons: f64) -> Arc<draw::PoissonTable> {
+    /// As many as a spec has severities, and some between.
+    const KEPT: usize = 8;
+    type Kept = Vec<(f64, Arc<draw::PoissonTable>)>;
+    static LATEST: Mutex<Kept> = Mutex::new(Vec::new());
+
+    // What a panic left behind is whole: entries come and go as they are.
+    let mut latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, table)) = latest.iter().find(|(of, _)| *of == photons) {
+        return Arc::clone(table);
+    }
+    let rates: [f64; 256] = std::array::from_fn(|level| f64::from(level as f32 / 255.0) * photons);
+    let table = Arc::new(draw::PoissonTable::new(&rates, |count| {
+        (count / photons) as f32
+    }));
+    if latest.len() == KEPT {
+        latest.remove(0);
+    }
+    latest.push((photons, Arc::clone(&table)));
+    table
 }
 
 #[cfg(test)]
@@ -59,7 +126,8 @@ mod tests {
     use ndarray::{Array, ArrayD};
 
     use super::*;
-    use crate::perturb::testing::{assert_severities, parameters, perturbed, ramp};
+    use crate::perturb::testing::{assert_severities, parameters, perturbed, ramp, stream};
+    use crate::seed::uniform;
 
     #[test]
     fn the_severities_are_the_published_ones() {
@@ -113,6 +181,31 @@ mod tests {
         let noisy = perturbed(&ShotNoise, &clean, &parameters(&[("photons", 60.0)]), "0");
         assert_eq!((noisy[0], noisy[1]), (0.0, 0.0));
         assert!(noisy[2].is_nan());
+    }
+
+    /// Levels of 8 bits, which are drawn by table, and other numbers alike.
+    #[test]
+    fn each_value_is_the_draw_of_its_word() {
+        for photons in [1.0, 3.0, 12.5, 60.0, 500.0, 2_000.0] {
+            for stretch in [1.0, 0.9991] {
+                let clean = Array::from_shape_fn([4, 512], |(row, column)| {
+                    ((row * 512 + column * 7) % 256) as f32 / 255.0 * stretch
+                })
+                .into_dyn();
+                let noisy = perturbed(
+                    &ShotNoise,
+                    &clean,
+                    &parameters(&[("photons", photons)]),
+                    "0",
+                );
+                let mut words = vec![0; clean.len()];
+                stream(&ShotNoise, "0").fill(&mut words);
+                for ((&clean, &noisy), word) in clean.iter().zip(&noisy).zip(words) {
+                    let count = draw::poisson(uniform(word), f64::from(clean) * photons);
+                    assert_eq!(noisy, (count / photons) as f32, "{photons} {clean} {word}");
+                }
+            }
+        }
     }
 
     /// A brighter value never counts fewer photons, in every draw.

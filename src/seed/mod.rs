@@ -5,9 +5,11 @@
 //! What the uniforms are turned into (normal, Poisson, …) lives with the
 //! algorithm that needs it.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+mod chacha;
+
 use sha2::{Digest, Sha256};
+
+use chacha::{BATCH, ChaCha8};
 
 /// Separates the keys of this use of ChaCha8 from any other use of the same seed.
 const DOMAIN: &[u8] = b"steadfast stream 1";
@@ -27,7 +29,10 @@ const DOMAIN: &[u8] = b"steadfast stream 1";
 /// assert_ne!(one.word(), other.word());
 /// ```
 pub struct Stream {
-    generator: ChaCha8Rng,
+    generator: ChaCha8,
+    made: [u32; BATCH],
+    /// How many of the words made are taken.
+    taken: usize,
 }
 
 impl Stream {
@@ -43,21 +48,42 @@ impl Stream {
             hash.update(part.as_bytes());
         }
         Self {
-            generator: ChaCha8Rng::from_seed(hash.finalize().into()),
+            generator: ChaCha8::new(hash.finalize().into()),
+            made: [0; BATCH],
+            taken: BATCH,
         }
     }
 
     /// The next 64 random bits.
     pub fn word(&mut self) -> u64 {
-        self.generator.next_u64()
+        let low = self.next();
+        u64::from(self.next()) << 32 | u64::from(low)
     }
 
     /// Fills `words` with 32 random bits each: one word an element is the fixed
     /// budget of an elementwise perturbation.
     pub fn fill(&mut self, words: &mut [u32]) {
-        for word in words {
-            *word = self.generator.next_u32();
+        let left = (BATCH - self.taken).min(words.len());
+        let (begun, words) = words.split_at_mut(left);
+        begun.copy_from_slice(&self.made[self.taken..self.taken + left]);
+        self.taken += left;
+
+        let (batches, rest) = words.as_chunks_mut();
+        for batch in batches {
+            self.generator.generate(batch);
         }
+        for word in rest {
+            *word = self.next();
+        }
+    }
+
+    fn next(&mut self) -> u32 {
+        if self.taken == BATCH {
+            self.generator.generate(&mut self.made);
+            self.taken = 0;
+        }
+        self.taken += 1;
+        self.made[self.taken - 1]
     }
 
     /// A uniform integer in `0..bound`, by the multiply-shift of Lemire (2019)
@@ -71,8 +97,21 @@ impl Stream {
 
 /// The uniform in the open interval (0, 1) that a random word stands for: the
 /// middle of its cell of width 2⁻³².
+#[inline(always)]
 pub fn uniform(word: u32) -> f64 {
-    (f64::from(word) + 0.5) * (1.0 / 4_294_967_296.0)
+    (f64::from(word) + 0.5) * (1.0 / WORDS)
+}
+
+/// 2³².
+const WORDS: f64 = 4_294_967_296.0;
+
+/// How many words have a [`uniform`] below `share`: the first so many.
+///
+/// Zero for a share of zero or less, all 2³² for one and more.
+pub fn words_below(share: f64) -> u64 {
+    // Exact: scaling by a power of two, and a difference of which no bit is lost
+    // where it is positive.
+    libm::ceil(share * WORDS - 0.5).clamp(0.0, WORDS) as u64
 }
 
 #[cfg(test)]
@@ -110,6 +149,23 @@ mod tests {
         }
     }
 
+    /// Whatever the lengths of the fills, and the single words between them.
+    #[test]
+    fn fills_go_on_where_the_last_draw_ended() {
+        let mut whole = [0; 5_000];
+        Stream::new(3, "x@1", 2, "id").fill(&mut whole);
+        let mut parts = Stream::new(3, "x@1", 2, "id");
+        let mut found = Vec::new();
+        for length in [0, 1, 254, 1, 256, 255, 3, 257, 513, 0, 1_024, 1, 2_000, 7] {
+            let mut words = vec![0; length];
+            parts.fill(&mut words);
+            found.extend(words);
+            let word = parts.word();
+            found.extend([word as u32, (word >> 32) as u32]);
+        }
+        assert!(whole.starts_with(&found) && found.len() > 4_000);
+    }
+
     #[test]
     fn uniforms_are_uniform() {
         // 100,000 draws: the mean has standard error 0.0009, the share below 0.1 has 0.00095.
@@ -123,6 +179,26 @@ mod tests {
         assert!((low - 0.1).abs() < 0.005, "{low}");
         assert!(draws.iter().all(|&u| u > 0.0 && u < 1.0));
         assert!(uniform(0) > 0.0 && uniform(u32::MAX) < 1.0);
+    }
+
+    #[test]
+    fn the_words_below_a_share_are_those_whose_uniforms_are() {
+        let cells = [0, 1, 2, 1_000, 1 << 31, u32::MAX - 1, u32::MAX].map(uniform);
+        let near = cells
+            .into_iter()
+            .flat_map(|u| [u.next_down(), u, u.next_up()]);
+        for share in near.chain([1e-300, 1e-10, 0.015, 0.3, 1.0 - 1e-12]) {
+            let count = words_below(share);
+            let word = |index| u32::try_from(index).ok();
+            let last = count.checked_sub(1).and_then(word);
+            assert!(last.is_none_or(|word| uniform(word) < share), "{share}");
+            assert!(
+                word(count).is_none_or(|word| uniform(word) >= share),
+                "{share}"
+            );
+        }
+        assert_eq!((words_below(0.0), words_below(-1.0)), (0, 0));
+        assert_eq!((words_below(1.0), words_below(2.0)), (1 << 32, 1 << 32));
     }
 
     #[test]
