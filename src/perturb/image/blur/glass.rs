@@ -127,7 +127,7 @@ fn truncate(values: &mut [f32]) {
     wide(
         #[inline(always)]
         || {
-            for value in values {
+            for value in values.iter_mut() {
                 *value = (*value * 255.0 + SLACK).floor() / 255.0;
             }
         },
