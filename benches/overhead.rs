@@ -124,7 +124,12 @@ fn bare() {
                 let mut image: ArrayD<f32> = data.example(example).to_owned();
                 let id = &data.ids()[example];
                 let mut stream = Stream::new(spec.seed, &kind.identity(), replicate as u64, id);
-                algorithm.apply(image.view_mut(), &parameters, Depth::Continuous, &mut stream);
+                algorithm.apply(
+                    image.view_mut(),
+                    &parameters,
+                    Depth::Continuous,
+                    &mut stream,
+                );
                 inputs.extend(image.iter().map(|value| value.clamp(0.0, 1.0)));
             }
             let tensor = rten_tensor::NdTensor::from_data([batch.len(), 1, 32, 32], inputs);

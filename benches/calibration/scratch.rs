@@ -107,7 +107,13 @@ impl Perturbation for Cell {
         Ok(())
     }
 
-    fn apply(&self, mut example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, _: &mut Stream) {
+    fn apply(
+        &self,
+        mut example: ArrayViewMutD<'_, f32>,
+        parameters: &Parameters,
+        _: Depth,
+        _: &mut Stream,
+    ) {
         example[[1]] = parameters.get("cell") as f32 / CELLS;
     }
 }

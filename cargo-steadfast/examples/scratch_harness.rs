@@ -61,7 +61,13 @@ impl Perturbation for Roll {
         Ok(())
     }
 
-    fn apply(&self, mut example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, _: &mut Stream) {
+    fn apply(
+        &self,
+        mut example: ArrayViewMutD<'_, f32>,
+        parameters: &Parameters,
+        _: Depth,
+        _: &mut Stream,
+    ) {
         let mut values: Vec<f32> = example.iter().copied().collect();
         values.rotate_right(parameters.get("by") as usize);
         for (element, value) in example.iter_mut().zip(values) {
@@ -99,7 +105,13 @@ impl Perturbation for Cell {
         Ok(())
     }
 
-    fn apply(&self, mut example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, _: &mut Stream) {
+    fn apply(
+        &self,
+        mut example: ArrayViewMutD<'_, f32>,
+        parameters: &Parameters,
+        _: Depth,
+        _: &mut Stream,
+    ) {
         // Perturbations work on the unit scale; the data's range is [0, 4096].
         example[[1]] = parameters.get("cell") as f32 / 4096.0;
     }

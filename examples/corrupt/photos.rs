@@ -6,7 +6,8 @@ use std::path::Path;
 
 use ndarray::ArrayViewMut3;
 use steadfast::catalogue::Parameters;
-use steadfast::perturb::{Depth, Perturbation, level, wide};
+use steadfast::perturb::levels::level;
+use steadfast::perturb::{Depth, Perturbation, wide};
 use steadfast::seed::Stream;
 
 /// What a NumPy file begins with, in version 1.0 of the format.

@@ -10,8 +10,9 @@ use super::context::LoadedModel;
 use super::identity::Resolved;
 use crate::data::Dataset;
 use crate::model::ModelError;
+use crate::perturb::Depth;
 use crate::perturb::identity::IDENTITY;
-use crate::perturb::{Depth, level, wide};
+use crate::perturb::levels::truncate;
 use crate::seed::Stream;
 use crate::spec::SeedScope;
 
@@ -202,16 +203,14 @@ impl Plan<'_> {
 
 /// Clips perturbed values to the unit scale; 8-bit data become 8-bit data again.
 fn settle(mut values: ArrayViewMutD<'_, f32>, depth: Depth) {
-    let settle = |value: &mut f32| match depth {
-        Depth::Continuous => *value = value.clamp(0.0, 1.0),
-        Depth::EightBit => *value = level(*value) / 255.0,
-    };
-    match values.as_slice_memory_order_mut() {
-        Some(values) => wide(
-            #[inline(always)]
-            || values.iter_mut().for_each(settle),
-        ),
-        None => values.iter_mut().for_each(settle),
+    values.mapv_inplace(|value| value.clamp(0.0, 1.0));
+    if depth == Depth::EightBit {
+        match values.as_slice_memory_order_mut() {
+            Some(values) => truncate(values),
+            None => values
+                .iter_mut()
+                .for_each(|value| truncate(std::slice::from_mut(value))),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a perturbation is, and the built-in ones: `identity`, `noise` (inputs of
-//! any shape), `image`. What uniforms are turned into is `draw`; `wide` runs a loop
-//! on the processor's widest vectors.
+//! any shape), `image`. What uniforms are turned into is `draw`; `levels` are those of
+//! 8 bits; `wide` runs a loop on the processor's widest vectors.
 //!
 //! A perturbation is a pure function of (example, parameters, stream). Batches,
 //! ranges of the data and column selection are the engine's.
@@ -8,6 +8,7 @@
 pub mod draw;
 pub mod identity;
 pub mod image;
+pub mod levels;
 pub mod noise;
 #[cfg(test)]
 mod testing;
@@ -27,17 +28,6 @@ pub enum Depth {
     /// Multiples of 1/255, as the data are uint8. The engine truncates the result to
     /// such levels; a kind needs this only where its definition truncates in between.
     EightBit,
-}
-
-/// How far below a level of 8 bits a value may lie and still be that level: the way
-/// onto the unit scale and back rounds.
-const LEVEL_SLACK: f32 = 1e-4;
-
-/// The level of 8 bits, 0 to 255, that a value of the unit scale becomes: clipped, and
-/// truncated as ImageNet-C does, not rounded.
-#[inline(always)]
-pub fn level(value: f32) -> f32 {
-    (value.clamp(0.0, 1.0) * 255.0 + LEVEL_SLACK).floor()
 }
 
 /// One kind of change to an input.

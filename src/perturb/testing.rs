@@ -31,7 +31,12 @@ pub fn perturbed(
     let mut example = values.clone();
     let mut stream = stream(perturbation, id);
     perturbation.check(example.shape()).unwrap();
-    perturbation.apply(example.view_mut(), parameters, Depth::Continuous, &mut stream);
+    perturbation.apply(
+        example.view_mut(),
+        parameters,
+        Depth::Continuous,
+        &mut stream,
+    );
     example
 }
 

@@ -58,7 +58,13 @@ impl Perturbation for Brightness {
         }
     }
 
-    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, _: &mut Stream) {
+    fn apply(
+        &self,
+        example: ArrayViewMutD<'_, f32>,
+        parameters: &Parameters,
+        _: Depth,
+        _: &mut Stream,
+    ) {
         let shift = parameters.get("shift");
         let mut image = image(example);
         if image.len_of(Axis(0)) == 1 {
@@ -179,7 +185,12 @@ mod tests {
         let mut view = store.view_mut().permuted_axes([2, 0, 1].as_slice());
         let copy = view.as_standard_layout().into_owned();
         let amount = parameters(&[("shift", 0.3)]);
-        Brightness.apply(view.view_mut(), &amount, Depth::Continuous, &mut stream(&Brightness, "0"));
+        Brightness.apply(
+            view.view_mut(),
+            &amount,
+            Depth::Continuous,
+            &mut stream(&Brightness, "0"),
+        );
         assert_eq!(view, with(0.3, &copy));
     }
 

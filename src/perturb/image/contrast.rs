@@ -53,7 +53,13 @@ impl Perturbation for Contrast {
         }
     }
 
-    fn apply(&self, example: ArrayViewMutD<'_, f32>, parameters: &Parameters, _: Depth, _: &mut Stream) {
+    fn apply(
+        &self,
+        example: ArrayViewMutD<'_, f32>,
+        parameters: &Parameters,
+        _: Depth,
+        _: &mut Stream,
+    ) {
         let factor = parameters.get("factor");
         for mut channel in image(example).axis_iter_mut(Axis(0)) {
             // One after the other in logical order: a sum's rounding depends on it.
@@ -130,7 +136,12 @@ mod tests {
         let mut view = store.view_mut().permuted_axes([2, 0, 1].as_slice());
         let copy = view.as_standard_layout().into_owned();
         let amount = parameters(&[("factor", 0.3)]);
-        Contrast.apply(view.view_mut(), &amount, Depth::Continuous, &mut stream(&Contrast, "0"));
+        Contrast.apply(
+            view.view_mut(),
+            &amount,
+            Depth::Continuous,
+            &mut stream(&Contrast, "0"),
+        );
         assert_eq!(view, with(0.3, &copy));
     }
 

@@ -1,10 +1,15 @@
 //! Perturbations that know what an image is: `[channels, height, width]`, or
-//! `[height, width]`, which is one channel.
+//! `[height, width]`, which is one channel. The corruptions of ImageNet-C are in `blur`,
+//! `weather` and `digital`, the shifts that deployments see in `geometry` and `camera`.
 
 pub mod blur;
 pub mod brightness;
+pub mod camera;
 pub mod contrast;
 mod filter;
+pub mod geometry;
+mod resample;
+pub mod weather;
 
 use ndarray::{ArrayViewMut3, ArrayViewMutD, Axis, Ix3};
 
@@ -26,6 +31,18 @@ fn refuse(kind: &PerturbationKind, needs: &'static str, shape: &[usize]) -> Pert
         kind: kind.name,
         needs,
         shape: shape.to_vec(),
+    }
+}
+
+/// What `check` says for a kind that works on any image, whatever its channels.
+fn any_image(kind: &PerturbationKind, shape: &[usize]) -> Result<(), PerturbationError> {
+    match channels(shape) {
+        Some(_) => Ok(()),
+        None => Err(refuse(
+            kind,
+            "images, [channels, height, width] or [height, width]",
+            shape,
+        )),
     }
 }
 

@@ -8,7 +8,8 @@ use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityT
 use crate::perturb::image::filter::border::Border;
 use crate::perturb::image::filter::gaussian::Gaussian;
 use crate::perturb::image::with_planes;
-use crate::perturb::{Depth, Perturbation, PerturbationError, wide};
+use crate::perturb::levels::truncate;
+use crate::perturb::{Depth, Perturbation, PerturbationError};
 use crate::seed::Stream;
 
 /// The entry of [`GlassBlur`] in the catalogue.
@@ -115,23 +116,6 @@ impl Perturbation for GlassBlur {
             gaussian.filter(&mut planes, Border::Nearest);
         });
     }
-}
-
-/// How far below a level, in levels, a value may lie and still be that level: sums in
-/// single precision are that far from what they mean. The weights of the narrowest
-/// Gaussian of the table, 0.0003, are more.
-const SLACK: f32 = 1e-4;
-
-/// Replaces each value by the level of 8 bits that it is on or above.
-fn truncate(values: &mut [f32]) {
-    wide(
-        #[inline(always)]
-        || {
-            for value in values.iter_mut() {
-                *value = (*value * 255.0 + SLACK).floor() / 255.0;
-            }
-        },
-    );
 }
 
 /// Where in a plane each pixel comes from.
@@ -253,16 +237,6 @@ mod tests {
         }
         for count in counts.as_flattened() {
             assert!(count.abs_diff(9_826) < 430, "{counts:?}");
-        }
-    }
-
-    #[test]
-    fn levels_are_truncated_and_kept() {
-        for level in 0..=255_u8 {
-            let at = |shift: f32| (f32::from(level) + shift) / 255.0;
-            let mut values = [at(0.0), at(0.001), at(0.5), at(0.999)];
-            truncate(&mut values);
-            assert_eq!(values, [at(0.0); 4]);
         }
     }
 
