@@ -9,7 +9,7 @@ use crate::perturb::image::filter::border::Border;
 use crate::perturb::image::filter::gaussian::Gaussian;
 use crate::perturb::image::with_planes;
 use crate::perturb::levels::truncate;
-use crate::perturb::{Depth, Perturbation, PerturbationError};
+use crate::perturb::{Depth, Perturbation, PerturbationError, wide};
 use crate::seed::Stream;
 
 /// The entry of [`GlassBlur`] in the catalogue.

@@ -70,7 +70,7 @@ impl Perturbation for BitDepth {
             wide(
                 #[inline(always)]
                 || {
-                    for value in planes.values {
+                    for value in &mut *planes.values {
                         // Not `min`, which would make a number of NaN.
                         let stretch = (*value * stretches).floor();
                         let stretch = if stretch > highest { highest } else { stretch };

@@ -73,7 +73,7 @@ fn raise(values: &mut [f32], gamma: f32) {
     wide(
         #[inline(always)]
         || {
-            for value in values {
+            for value in &mut *values {
                 *value = power(*value, gamma);
             }
         },
@@ -87,7 +87,7 @@ fn look_up(values: &mut [f32], gamma: f32) {
     wide(
         #[inline(always)]
         || {
-            for value in values {
+            for value in &mut *values {
                 *value = table[usize::from((*value * 255.0 + 0.5) as u8)];
             }
         },
