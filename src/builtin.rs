@@ -7,20 +7,45 @@ use crate::metric::{
 };
 use crate::perturb::Perturbation;
 use crate::perturb::identity::Identity;
-use crate::perturb::image::brightness::Brightness;
-use crate::perturb::image::contrast::Contrast;
+use crate::perturb::image::{blur, camera, digital, geometry, weather};
 use crate::perturb::noise::gaussian::GaussianNoise;
 use crate::perturb::noise::impulse::ImpulseNoise;
 use crate::perturb::noise::shot::ShotNoise;
+use crate::perturb::noise::speckle::SpeckleNoise;
 
-/// The perturbations, in the order in which people read of them.
-pub static PERTURBATIONS: [&dyn Perturbation; 6] = [
+/// The perturbations, in the order in which people read of them: ImageNet-C's groups,
+/// each with its extra one last, then what deployments see.
+pub static PERTURBATIONS: [&dyn Perturbation; 30] = [
     &Identity,
     &GaussianNoise,
     &ShotNoise,
     &ImpulseNoise,
-    &Brightness,
-    &Contrast,
+    &SpeckleNoise,
+    &blur::defocus::DefocusBlur,
+    &blur::glass::GlassBlur,
+    &blur::motion::MotionBlur,
+    &blur::zoom::ZoomBlur,
+    &blur::gaussian::GaussianBlur,
+    &weather::snow::Snow,
+    &weather::frost::Frost,
+    &weather::fog::Fog,
+    &weather::spatter::Spatter,
+    &digital::brightness::Brightness,
+    &digital::contrast::Contrast,
+    &digital::elastic_transform::ElasticTransform,
+    &digital::pixelate::Pixelate,
+    &digital::jpeg_compression::JpegCompression,
+    &digital::saturate::Saturate,
+    &geometry::rotation::Rotation,
+    &geometry::translation::Translation,
+    &geometry::scale::Rescale,
+    &geometry::crop::Crop,
+    &geometry::occlusion::Occlusion,
+    &camera::channel_swap::ChannelSwap,
+    &camera::gamma::Gamma,
+    &camera::colour_temperature::ColourTemperature,
+    &camera::downsampling::Downsampling,
+    &camera::bit_depth::BitDepth,
 ];
 
 /// The metrics, likewise.

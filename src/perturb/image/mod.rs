@@ -3,9 +3,8 @@
 //! `weather` and `digital`, the shifts that deployments see in `geometry` and `camera`.
 
 pub mod blur;
-pub mod brightness;
 pub mod camera;
-pub mod contrast;
+pub mod digital;
 mod filter;
 pub mod geometry;
 mod resample;

@@ -25,6 +25,11 @@ impl Gaussian {
         }
     }
 
+    /// The weights from the centre outwards.
+    pub fn weights(&self) -> &[f32] {
+        &self.weights
+    }
+
     /// Filters each plane, along the columns and then along the rows.
     pub fn filter(&self, planes: &mut Planes<'_>, border: Border) {
         let radius = self.weights.len() - 1;

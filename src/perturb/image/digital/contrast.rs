@@ -1,10 +1,11 @@
 //! Contrast: of fog, of a dirty lens, of paper that has faded.
 
-use ndarray::{ArrayViewMutD, Axis};
+use ndarray::ArrayViewMutD;
 
-use super::{channels, image, refuse};
+use super::{check_image, colours};
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
-use crate::perturb::{Depth, Perturbation, PerturbationError};
+use crate::perturb::image::with_planes;
+use crate::perturb::{Depth, Perturbation, PerturbationError, wide};
 use crate::seed::Stream;
 
 /// The entry of [`Contrast`] in the catalogue.
@@ -43,14 +44,7 @@ impl Perturbation for Contrast {
     }
 
     fn check(&self, shape: &[usize]) -> Result<(), PerturbationError> {
-        match channels(shape) {
-            Some(_) => Ok(()),
-            None => Err(refuse(
-                &CONTRAST,
-                "images, [channels, height, width] or [height, width]",
-                shape,
-            )),
-        }
+        check_image(&CONTRAST, shape)
     }
 
     fn apply(
@@ -61,15 +55,51 @@ impl Perturbation for Contrast {
         _: &mut Stream,
     ) {
         let factor = parameters.get("factor");
-        for mut channel in image(example).axis_iter_mut(Axis(0)) {
-            // One after the other in logical order: a sum's rounding depends on it.
-            let sum: f64 = channel.iter().map(|&value| f64::from(value)).sum();
-            let mean = sum / channel.len() as f64;
-            for value in &mut channel {
-                *value = (mean + factor * (f64::from(*value) - mean)) as f32;
+        with_planes(example, |mut planes| {
+            if let Some([red, green, blue]) = colours(&mut planes) {
+                let sums = sums([&*red, &*green, &*blue]);
+                for (channel, sum) in [red, green, blue].into_iter().zip(sums) {
+                    scale_about_mean(channel, sum, factor);
+                }
+            } else {
+                for channel in planes.each() {
+                    let [sum] = sums([&*channel]);
+                    scale_about_mean(channel, sum, factor);
+                }
             }
+        });
+    }
+}
+
+/// The sum of each channel, one value after the other: a sum's rounding depends on
+/// the order. In each chain of additions one waits for the one before, and so
+/// several chains side by side take the time of one.
+fn sums<const N: usize>(channels: [&[f32]; N]) -> [f64; N] {
+    let length = channels
+        .iter()
+        .map(|channel| channel.len())
+        .min()
+        .unwrap_or(0);
+    let channels = channels.map(|channel| &channel[..length]);
+    let mut sums = [0.0; N];
+    for at in 0..length {
+        for (sum, channel) in sums.iter_mut().zip(channels) {
+            *sum += f64::from(channel[at]);
         }
     }
+    sums
+}
+
+fn scale_about_mean(channel: &mut [f32], sum: f64, factor: f64) {
+    let mean = sum / channel.len() as f64;
+    wide(
+        #[inline(always)]
+        || {
+            for value in channel {
+                *value = (mean + factor * (f64::from(*value) - mean)) as f32;
+            }
+        },
+    );
 }
 
 #[cfg(test)]

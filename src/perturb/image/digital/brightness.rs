@@ -1,10 +1,11 @@
 //! Brightness: of the hour of the day, of the exposure.
 
-use ndarray::{ArrayViewMutD, Axis};
+use ndarray::ArrayViewMutD;
 
-use super::{channels, image, refuse};
+use super::{check_colours, colours};
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
-use crate::perturb::{Depth, Perturbation, PerturbationError};
+use crate::perturb::image::with_planes;
+use crate::perturb::{Depth, Perturbation, PerturbationError, wide};
 use crate::seed::Stream;
 
 /// The entry of [`Brightness`] in the catalogue.
@@ -48,14 +49,7 @@ impl Perturbation for Brightness {
     }
 
     fn check(&self, shape: &[usize]) -> Result<(), PerturbationError> {
-        match channels(shape) {
-            Some(1 | 3) => Ok(()),
-            _ => Err(refuse(
-                &BRIGHTNESS,
-                "grey or RGB images, [1 or 3 channels, height, width] or [height, width]",
-                shape,
-            )),
-        }
+        check_colours(&BRIGHTNESS, shape)
     }
 
     fn apply(
@@ -66,27 +60,49 @@ impl Perturbation for Brightness {
         _: &mut Stream,
     ) {
         let shift = parameters.get("shift");
-        let mut image = image(example);
-        if image.len_of(Axis(0)) == 1 {
-            image.mapv_inplace(|value| (f64::from(value) + shift) as f32);
-            return;
-        }
-        for mut pixel in image.lanes_mut(Axis(0)) {
-            let value = f64::from(pixel.fold(f32::NEG_INFINITY, |most, &part| most.max(part)));
-            let shifted = (value + shift).clamp(0.0, 1.0);
-            if value > 0.0 {
-                let scale = shifted / value;
-                pixel.mapv_inplace(|part| (f64::from(part) * scale) as f32);
-            } else {
-                pixel.fill(shifted as f32);
-            }
-        }
+        with_planes(example, |mut planes| match colours(&mut planes) {
+            Some(colours) => shift_colours(colours, shift),
+            None => shift_values(planes.values, shift),
+        });
     }
+}
+
+fn shift_values(values: &mut [f32], shift: f64) {
+    wide(
+        #[inline(always)]
+        || {
+            for value in values {
+                *value = (f64::from(*value) + shift) as f32;
+            }
+        },
+    );
+}
+
+fn shift_colours([red, green, blue]: [&mut [f32]; 3], shift: f64) {
+    wide(
+        #[inline(always)]
+        || {
+            for ((red, green), blue) in red.iter_mut().zip(green).zip(blue) {
+                let value = f64::from(f32::NEG_INFINITY.max(*red).max(*green).max(*blue));
+                let shifted = (value + shift).clamp(0.0, 1.0);
+                let scale = shifted / value;
+                let part = |part: f32| {
+                    let scaled = f64::from(part) * scale;
+                    if value > 0.0 {
+                        scaled as f32
+                    } else {
+                        shifted as f32
+                    }
+                };
+                (*red, *green, *blue) = (part(*red), part(*green), part(*blue));
+            }
+        },
+    );
 }
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{ArrayD, arr2};
+    use ndarray::{ArrayD, Axis, arr2};
     use proptest::prelude::*;
 
     use super::*;
