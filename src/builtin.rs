@@ -2,8 +2,9 @@
 
 use crate::catalogue::Catalogue;
 use crate::metric::{
-    Accuracy, AdaptiveCalibrationError, Auroc, BrierScore, ClasswiseCalibrationError,
-    ExpectedCalibrationError, MacroF1, Metric, NegativeLogLikelihood, WorstSliceAccuracy,
+    Accuracy, AdaptiveCalibrationError, AreaUnderSeverityCurve, Auroc, BrierScore,
+    ClasswiseCalibrationError, ExpectedCalibrationError, MacroF1, MeanCorruptionError, Metric,
+    NegativeLogLikelihood, RelativeMeanCorruptionError, WorstSliceAccuracy,
 };
 use crate::perturb::Perturbation;
 use crate::perturb::identity::Identity;
@@ -49,7 +50,7 @@ pub static PERTURBATIONS: [&dyn Perturbation; 30] = [
 ];
 
 /// The metrics, likewise.
-pub static METRICS: [&dyn Metric; 9] = [
+pub static METRICS: [&dyn Metric; 12] = [
     &Accuracy,
     &WorstSliceAccuracy,
     &NegativeLogLikelihood,
@@ -59,6 +60,9 @@ pub static METRICS: [&dyn Metric; 9] = [
     &AdaptiveCalibrationError,
     &MacroF1,
     &Auroc,
+    &MeanCorruptionError,
+    &RelativeMeanCorruptionError,
+    &AreaUnderSeverityCurve,
 ];
 
 /// What a spec may name.
@@ -130,6 +134,134 @@ mod tests {
             without += usize::from(!kind.has_limits);
         }
         assert_eq!(without, 3);
+    }
+
+    const FIVE: &str = "severity = [1, 2, 3, 4, 5]";
+
+    /// What is said of a spec with gaussian_noise and contrast at these severities, the
+    /// cell without a perturbation, and this metric of all of them.
+    fn refused_family(noise: &str, contrast: &str, metric: &str) -> String {
+        let more = format!(
+            "{metric}\n[[perturbation]]\nkind = \"gaussian_noise\"\n{noise}\n\
+             [[perturbation]]\nkind = \"contrast\"\n{contrast}"
+        );
+        refused("detect", &more).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_corruption_error_needs_all_severities_and_a_reference_for_each() {
+        let error = |more: &str| format!("kind = \"mean_corruption_error\"\nmargin = 0.1\n{more}");
+        let alexnet = error("reference = \"alexnet\"");
+        assert_eq!(refused_family(FIVE, FIVE, &alexnet), "");
+        // What has no severity does not count.
+        assert_eq!(refused_family(FIVE, "factor = 0.5", &alexnet), "");
+        for (noise, contrast, metric, told) in [
+            (
+                FIVE,
+                "severity = [1, 2, 3]",
+                alexnet.clone(),
+                "sums over the severities 1 to 5, and `contrast` has others",
+            ),
+            (
+                "std = 0.1",
+                "factor = 0.5",
+                alexnet.clone(),
+                "needs a perturbation with severities",
+            ),
+            (FIVE, FIVE, error(""), "has no `reference`"),
+            (
+                FIVE,
+                FIVE,
+                error("reference = \"alexnett\""),
+                "the errors of \"alexnett\" are not known; did you mean \"alexnet\"?",
+            ),
+            (
+                FIVE,
+                FIVE,
+                error("reference = { gaussian_noise = 0.8 }"),
+                "no error of the reference under `contrast` is known",
+            ),
+            (
+                FIVE,
+                FIVE,
+                error("reference = { gaussian_noise = 0.8, contras = 0.7 }"),
+                "`contras` is no perturbation; did you mean `contrast`?",
+            ),
+            (
+                FIVE,
+                FIVE,
+                error("reference = { gaussian_noise = 80, contrast = 0.7 }"),
+                "`gaussian_noise` must be from 0 to 1, not 80",
+            ),
+            (
+                FIVE,
+                FIVE,
+                error("reference = { gaussian_noise = 0, contrast = 0.7 }"),
+                "the reference's error under `gaussian_noise` is zero",
+            ),
+            (
+                FIVE,
+                FIVE,
+                "kind = \"mean_corruption_error\"\nreference = \"alexnet\"".to_owned(),
+                "`mean_corruption_error` is on [0, ∞) and needs a margin of its own",
+            ),
+            (
+                FIVE,
+                &format!("{FIVE}\n[[perturbation]]\nkind = \"contrast\"\nname = \"again\"\n{FIVE}"),
+                alexnet.clone(),
+                "`mean_corruption_error` would count `contrast` twice",
+            ),
+            (
+                FIVE,
+                FIVE,
+                error("reference = 0.8"),
+                "must be the name of a model or a table of errors, not a number",
+            ),
+        ] {
+            let found = refused_family(noise, contrast, &metric);
+            assert!(found.contains(told), "{told}\n{found}");
+        }
+    }
+
+    #[test]
+    fn the_relative_form_needs_the_errors_without_a_perturbation() {
+        let error = |reference: &str| {
+            format!(
+                "kind = \"relative_mean_corruption_error\"\nmargin = 0.1\nreference = {reference}"
+            )
+        };
+        assert_eq!(refused_family(FIVE, FIVE, &error("\"alexnet\"")), "");
+        let found = refused_family(
+            FIVE,
+            FIVE,
+            &error("{ gaussian_noise = 0.8, contrast = 0.7 }"),
+        );
+        assert!(
+            found.contains("no error of the reference under `identity` is known"),
+            "{found}"
+        );
+        let tame = "{ gaussian_noise = 0.8, contrast = 0.3, identity = 0.3 }";
+        let found = refused_family(FIVE, FIVE, &error(tame));
+        assert!(
+            found.contains(
+                "under `contrast`, 0.3, is not above its error without a perturbation, 0.3"
+            ),
+            "{found}"
+        );
+    }
+
+    #[test]
+    fn a_curve_needs_two_severities() {
+        let area = "kind = \"area_under_severity_curve\"";
+        assert_eq!(
+            refused_family("severity = [1, 5]", "severity = 3", area),
+            ""
+        );
+        let found = refused_family("std = 0.1", "severity = 3", area);
+        assert!(
+            found.contains("needs a perturbation with two severities"),
+            "{found}"
+        );
     }
 
     #[test]

@@ -142,6 +142,9 @@ pub struct MetricKind {
     pub has_limits: bool,
     /// Whether it is of slices, so that a spec must name an array of them.
     pub needs_slices: bool,
+    /// What it needs of the cells of a spec, where it is one number for all of them
+    /// together; `None`: it is measured in each cell.
+    pub family: Option<Family>,
     /// Its parameters.
     pub parameters: &'static [Parameter],
 }
@@ -150,6 +153,68 @@ impl MetricKind {
     /// `name@version`.
     pub fn identity(&self) -> String {
         format!("{}@{}", self.name, self.version)
+    }
+
+    /// The range as an interval; an end at infinity is not of it.
+    pub fn range_text(&self) -> String {
+        let (low, high) = self.range;
+        let from = if low.is_finite() {
+            format!("[{low}")
+        } else {
+            "(−∞".to_owned()
+        };
+        let to = if high.is_finite() {
+            format!("{high:.4}]")
+        } else {
+            "∞)".to_owned()
+        };
+        format!("{from}, {to}")
+    }
+}
+
+/// What a metric of a whole family of perturbations needs of the spec's cells.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Family {
+    /// A perturbation at two severities or more.
+    Curve,
+    /// The severities 1 to 5 of each perturbation that has severities, and the errors
+    /// of a reference model under each.
+    Reference {
+        /// The models that a spec may name.
+        known: &'static [&'static Reference],
+        /// Whether the errors without a perturbation are needed, too: of the model
+        /// in a cell of its own, of the reference as that of `identity`.
+        clean: bool,
+    },
+}
+
+/// The perturbation that leaves an example as it is: errors under it are those without
+/// one.
+pub const CLEAN: &str = "identity";
+
+/// A model whose published errors others are measured by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reference {
+    /// The name in a spec.
+    pub name: &'static str,
+    /// One sentence.
+    pub about: &'static str,
+    /// Where the errors were published.
+    pub source: &'static str,
+    /// What the severities are of that its errors were found at.
+    pub scale: Scale,
+    /// Its mean error over the severities 1 to 5 of each perturbation, by the name of
+    /// the kind; of [`CLEAN`], its error without one.
+    pub errors: &'static [(&'static str, f64)],
+}
+
+impl Reference {
+    /// Its error under the perturbation called `kind`.
+    pub fn error(&self, kind: &str) -> Option<f64> {
+        let mut errors = self.errors.iter();
+        errors
+            .find(|(known, _)| *known == kind)
+            .map(|&(_, error)| error)
     }
 }
 

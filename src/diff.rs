@@ -96,6 +96,11 @@ fn flatten(path: &str, value: &Value, lines: &mut Vec<String>) {
                 flatten(&path, value, lines);
             }
         }
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            for (index, value) in items.iter().enumerate() {
+                flatten(&format!("{path}.{index}"), value, lines);
+            }
+        }
         Value::Null => {}
         Value::String(text) => lines.push(format!("{path}: {text}\n")),
         leaf => lines.push(format!("{path}: {leaf}\n")),

@@ -19,16 +19,17 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use crate::baseline::{Lookup, References};
+use crate::baseline::{BaselineMetric, Lookup, References, look_up};
 use crate::engine::{self, Context, Registry};
 use crate::env;
 use crate::error::{Error, chain};
-use crate::judge::{Judgement, judge};
+use crate::judge::{Judgement, accepted_metrics, judge};
 use crate::model::{Model, ModelError};
 use crate::perturb::Perturbation;
 use crate::provenance::{Host, VERSION};
 use crate::record::{self, MetricValue, Record, Run};
 use crate::report;
+use crate::report::curves::{self, Accuracies, Curve};
 use crate::spec::{
     Case, Examples, FOLDER, Ledger, PerturbationRef, PerturbationSpec, Specs, ledger,
 };
@@ -285,7 +286,8 @@ impl Session {
                     Lookup::Found(baseline) => Some(baseline.as_ref()),
                     _ => None,
                 };
-                let message = report::judged(case, &run, found, &judgement);
+                let curves = self.curves(case, judgement.status);
+                let message = report::judged(case, &run, found, &judgement, &curves);
                 let headline = report::headline(case, &judgement);
                 Judged {
                     verdict: judgement.verdict,
@@ -309,6 +311,37 @@ impl Session {
             }
         };
         self.conclude(case, judged)
+    }
+
+    /// The severity curves that the message of a case shows.
+    fn curves(&self, case: &Case, status: Status) -> Vec<Curve> {
+        if status == Status::Pass || !curves::are_shown(case.metrics()) {
+            return Vec::new();
+        }
+        // The cells have been run for the case itself.
+        let Ok(runs) = engine::cell_runs(case, &self.context) else {
+            return Vec::new();
+        };
+        curves::curves(&case.spec, |cell| {
+            let (_, run) = runs.iter().find(|(own, _)| own.name == cell.name)?;
+            let accuracy = |metrics: &[BaselineMetric]| {
+                curves::accuracy(
+                    metrics
+                        .iter()
+                        .map(|metric| (metric.identity.as_str(), metric.value)),
+                )
+            };
+            let before = match look_up(self.context.root(), &cell.name) {
+                Lookup::Found(file) if file.inputs_digest == run.identity.inputs_digest => {
+                    accuracy(&file.metrics)
+                }
+                _ => None,
+            };
+            Some(Accuracies {
+                before,
+                now: accuracy(&accepted_metrics(cell, run))?,
+            })
+        })
     }
 
     fn conclude(&self, case: &Case, judged: Judged) -> Result<(), Failed> {

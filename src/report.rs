@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+pub mod curves;
+
 use crate::baseline::{Accepted, BaselineFile};
 use crate::diff::changes;
 use crate::error::Error;
@@ -10,19 +12,22 @@ use crate::judge::{AnchorJudgement, Comparison, Flips, Judgement, MetricJudgemen
 use crate::record::Run;
 use crate::spec::{AnchorAt, Case, MetricSpec, Mode, TestSpec};
 use crate::verdict::{Status, Verdict};
+use curves::Curve;
 
-/// The message of a judged case.
+/// The message of a judged case; `curves` are those of its spec, where they are shown.
 pub fn judged(
     case: &Case,
     run: &Run,
     baseline: Option<&BaselineFile>,
     judgement: &Judgement,
+    curves: &[Curve],
 ) -> String {
     let mut text = format!("{}: {}\n", case.name, headline(case, judgement));
     let _ = writeln!(text, "  --> {}", case.place());
     for (spec, metric) in case.metrics().iter().zip(&judgement.metrics) {
         metric_lines(&mut text, spec, metric, run);
     }
+    curves::lines(&mut text, curves);
     if judgement.verdict != Verdict::Missing {
         for note in judgement.notes.iter().chain(&judgement.cautions) {
             let _ = writeln!(text, "      note     {note}");
@@ -163,6 +168,10 @@ pub fn headline(case: &Case, judgement: &Judgement) -> String {
                 _ => String::new(),
             };
             format!("cannot tell about {}{change}{drop}", metric.name)
+        }
+        // Silence means nothing where nothing is asked.
+        (Verdict::NoRegression, None) if case.metrics().iter().all(|spec| spec.test.is_none()) => {
+            "not judged: its metrics are only reported".to_owned()
         }
         (verdict, _) => verdict.words().to_owned(),
     }

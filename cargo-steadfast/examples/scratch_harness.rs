@@ -2,7 +2,7 @@
 //! Rust models that behave in every way, and a perturbation of one's own.
 
 use ndarray::{Array2, ArrayViewD, ArrayViewMutD, Axis};
-use steadfast::catalogue::{Parameter, Parameters, PerturbationKind};
+use steadfast::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
 use steadfast::model::{Gives, ModelError, from_fn};
 use steadfast::perturb::{Depth, Perturbation, PerturbationError};
 use steadfast::seed::Stream;
@@ -79,7 +79,8 @@ impl Perturbation for Roll {
 /// Says in the second element which cell a row is asked about.
 struct Cell;
 
-static CELL: PerturbationKind = PerturbationKind {
+static CELL_KIND: PerturbationKind = CELL;
+const CELL: PerturbationKind = PerturbationKind {
     name: "cell",
     version: 1,
     about: "Names a cell of a table.",
@@ -98,7 +99,7 @@ static CELL: PerturbationKind = PerturbationKind {
 
 impl Perturbation for Cell {
     fn kind(&self) -> &'static PerturbationKind {
-        &CELL
+        &CELL_KIND
     }
 
     fn check(&self, _: &[usize]) -> Result<(), PerturbationError> {
@@ -114,6 +115,47 @@ impl Perturbation for Cell {
     ) {
         // Perturbations work on the unit scale; the data's range is [0, 4096].
         example[[1]] = parameters.get("cell") as f32 / 4096.0;
+    }
+}
+
+/// Says by its severity which cell a row is asked about: five after the first.
+struct Severe(&'static PerturbationKind);
+
+static DIM: PerturbationKind = PerturbationKind {
+    name: "dim",
+    severities: &[SeverityTable {
+        scale: Scale::ImagenetC,
+        rows: [&[1.0], &[2.0], &[3.0], &[4.0], &[5.0]],
+    }],
+    ..CELL
+};
+
+static BLUR: PerturbationKind = PerturbationKind {
+    name: "blur",
+    severities: &[SeverityTable {
+        scale: Scale::ImagenetC,
+        rows: [&[6.0], &[7.0], &[8.0], &[9.0], &[10.0]],
+    }],
+    ..CELL
+};
+
+impl Perturbation for Severe {
+    fn kind(&self) -> &'static PerturbationKind {
+        self.0
+    }
+
+    fn check(&self, shape: &[usize]) -> Result<(), PerturbationError> {
+        Cell.check(shape)
+    }
+
+    fn apply(
+        &self,
+        example: ArrayViewMutD<'_, f32>,
+        parameters: &Parameters,
+        depth: Depth,
+        stream: &mut Stream,
+    ) {
+        Cell.apply(example, parameters, depth, stream);
     }
 }
 
@@ -197,5 +239,7 @@ fn main() -> std::process::ExitCode {
         })
         .perturbation("roll", Roll)
         .perturbation("cell", Cell)
+        .perturbation("dim", Severe(&DIM))
+        .perturbation("blur", Severe(&BLUR))
         .run()
 }

@@ -1,14 +1,17 @@
 //! What the last run says about a case: its record, held against the tree and
 //! against the baseline.
 
-use steadfast::baseline::{BaselineFile, Lookup, References};
+use std::sync::Arc;
+
+use steadfast::baseline::{BaselineFile, Lookup, References, look_up};
 use steadfast::engine::differences_to_tree;
 use steadfast::error::{Error, ErrorKind};
 use steadfast::judge::{Judgement, judge, wanted_columns};
 use steadfast::record::{Record, RecordError, Run};
 use steadfast::report;
-use steadfast::spec::Case;
-use steadfast::verdict::Verdict;
+use steadfast::report::curves::{self, Accuracies, Curve};
+use steadfast::spec::{Case, Spec};
+use steadfast::verdict::{Status, Verdict};
 
 use crate::repository::Repository;
 
@@ -24,6 +27,8 @@ pub struct Recorded {
     pub references: References,
     /// What the record is worth against the baseline, judged now.
     pub judgement: Judgement,
+    /// The severity curves of the spec, where the message shows them.
+    pub curves: Vec<Curve>,
 }
 
 impl Recorded {
@@ -37,7 +42,13 @@ impl Recorded {
 
     /// The message that the trial would give.
     pub fn message(&self) -> String {
-        report::judged(&self.case, &self.run, self.baseline(), &self.judgement)
+        report::judged(
+            &self.case,
+            &self.run,
+            self.baseline(),
+            &self.judgement,
+            &self.curves,
+        )
     }
 
     /// Whether the record's outcomes are not those of the baseline.
@@ -100,12 +111,38 @@ pub fn recorded(repository: &Repository, case: Case) -> Result<Recorded, Unusabl
     let data = repository.context.dataset(&case.spec).ok();
     let references = References::look_up(&repository.root, &case, &run, data.as_deref());
     let judgement = judge(&case, &run, &references);
+    let shown = judgement.status != Status::Pass && curves::are_shown(case.metrics());
+    let curves = if shown {
+        curves_of(repository, &case.spec, &record.run_id)
+    } else {
+        Vec::new()
+    };
     Ok(Recorded {
         case,
         record,
         run,
         references,
         judgement,
+        curves,
+    })
+}
+
+/// The severity curves of a spec, from the records of one run and the baselines.
+pub fn curves_of(repository: &Repository, spec: &Arc<Spec>, run_id: &str) -> Vec<Curve> {
+    curves::curves(spec, |cell| {
+        let record = Record::read(&repository.state, &cell.name).ok()?;
+        let values = record.metrics.iter();
+        let now = values.map(|metric| (metric.identity.as_str(), metric.value));
+        let inputs = record.identity.as_ref().map(|known| &known.inputs_digest);
+        let before = match look_up(&repository.root, &cell.name) {
+            Lookup::Found(file) if Some(&file.inputs_digest) == inputs => {
+                let values = file.metrics.iter();
+                curves::accuracy(values.map(|metric| (metric.identity.as_str(), metric.value)))
+            }
+            _ => None,
+        };
+        let now = curves::accuracy(now).filter(|_| record.run_id == run_id)?;
+        Some(Accuracies { before, now })
     })
 }
 

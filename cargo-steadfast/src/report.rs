@@ -1,9 +1,12 @@
 //! `report`: the last run in one table, in Markdown, with the p-values adjusted for
 //! their number. It informs and never gates: verdicts are the cases' own.
 
+use std::sync::Arc;
+
 use steadfast::error::Error;
+use steadfast::report::curves::{self, Accuracies};
 use steadfast::report::{acceptance, headline, number, probability, signed};
-use steadfast::spec::ledger;
+use steadfast::spec::{Spec, ledger};
 use steadfast::stats::multiplicity::{benjamini_hochberg, holm};
 use steadfast::verdict::Status;
 
@@ -37,6 +40,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     say!("{}\n", counts(&cases));
     say!("{}", cases_table(&cases));
     say!("{}", tests_table(&cases));
+    for table in curve_tables(&cases) {
+        say!("{table}");
+    }
     let ledger = ledger(&repository.specs.suite, &repository.specs.specs);
     say!(
         "The error budget: {} tests spend {:.6} of {}: so many false failures are expected of each model that is no worse. A case fails by its own alpha alone; the adjusted p-values say which of many changes to believe, whatever fails.\n",
@@ -161,6 +167,34 @@ fn tests_table(cases: &[Recorded]) -> String {
         ));
     }
     text
+}
+
+/// The severity curves of each spec that has any among these cases.
+fn curve_tables(cases: &[Recorded]) -> Vec<String> {
+    let mut specs: Vec<&Arc<Spec>> = Vec::new();
+    for case in cases {
+        if !specs
+            .iter()
+            .any(|known| Arc::ptr_eq(known, &case.case.spec))
+        {
+            specs.push(&case.case.spec);
+        }
+    }
+    let tables = specs.into_iter().map(|spec| {
+        let curves = curves::curves(spec, |cell| {
+            let case = cases.iter().find(|case| case.case.name == cell.name)?;
+            let metrics = || case.judgement.metrics.iter();
+            let before =
+                metrics().filter_map(|metric| Some((metric.identity.as_str(), metric.baseline?)));
+            let now = metrics().map(|metric| (metric.identity.as_str(), metric.value));
+            Some(Accuracies {
+                before: curves::accuracy(before),
+                now: curves::accuracy(now)?,
+            })
+        });
+        curves::table(spec, &curves)
+    });
+    tables.filter(|table| !table.is_empty()).collect()
 }
 
 /// Which acceptances the cases were held against, each once.

@@ -252,6 +252,7 @@ mod tests {
                 identity: "impulse_noise@1".to_owned(),
                 parameters: Parameters(vec![("amount".to_owned(), 0.0)]),
                 columns: None,
+                scale: None,
             };
             let plan = Plan {
                 data: &data,
@@ -283,6 +284,7 @@ mod tests {
             identity: "identity@1".to_owned(),
             parameters: Parameters::default(),
             columns: None,
+            scale: None,
         };
         let plan = Plan {
             data: &data,

@@ -25,6 +25,8 @@ pub struct Resolved<'a> {
     pub parameters: Parameters,
     /// The columns of tabular inputs that it changes.
     pub columns: Option<&'a [usize]>,
+    /// What a severity is of; `None`: there is none.
+    pub scale: Option<Scale>,
 }
 
 impl Resolved<'_> {
@@ -84,9 +86,11 @@ pub fn resolve<'a>(
         },
     };
     let kind = algorithm.kind();
+    let mut of = None;
     let parameters = match (setting, &entry.kind) {
         (Setting::Severity(severity), _) => {
-            let scale = entry.scale.or_else(|| scale_by_size(data.shape())).ok_or_else(|| {
+            of = entry.scale.or_else(|| scale_by_size(data.shape()));
+            let scale = of.ok_or_else(|| {
                 RunError::Mismatch(format!(
                     "a severity of `{}` is of an image corruption benchmark, and an example here has the shape {:?}. Give `scale`, or explicit parameters: {}",
                     kind.name,
@@ -116,6 +120,7 @@ pub fn resolve<'a>(
         },
         parameters,
         columns: entry.columns.as_deref(),
+        scale: of,
     })
 }
 
@@ -244,6 +249,16 @@ pub fn differing_fields(old: &Value, new: &Value) -> Vec<String> {
                     );
                     walk(&path, pair.0, pair.1, found);
                 }
+            }
+            (Value::Array(before), Value::Array(after))
+                if before.len() == after.len() && before.iter().any(Value::is_object) =>
+            {
+                for (index, pair) in before.iter().zip(after).enumerate() {
+                    walk(&format!("{path}.{index}"), pair.0, pair.1, found);
+                }
+            }
+            (Value::Array(before), Value::Array(after)) if before.iter().any(Value::is_object) => {
+                found.push(format!("{path}: {} → {}", before.len(), after.len()));
             }
             (before, after) if before != after => {
                 let text = |value: &Value| match value {

@@ -102,13 +102,28 @@ pub fn run(
     if case.cell().is_some() {
         return context.once(&case.name, || cell(case, context, progress));
     }
-    let runs = cells(case)
+    let data = context.dataset(&case.spec)?;
+    check_size(case, &data)?;
+    let cells = cells(case);
+    // What cannot be computed of the cells is known before any is run.
+    let wanted = pooled::Wanted::of(case, &cells, &data, context.registry())?;
+    let runs = cells
         .iter()
         .map(|one| context.once(&one.name, || cell(one, context, progress)))
         .collect::<Result<Vec<_>, _>>()?;
-    let data = context.dataset(&case.spec)?;
     let identity = identity::identify(case, &data, context)?;
-    pooled::pool(identity, &runs).map(Arc::new)
+    pooled::pool(identity, &wanted, &runs).map(Arc::new)
+}
+
+/// The runs of the cells of a spec that has a pooled case, each run once a process.
+pub fn cell_runs(case: &Case, context: &Context) -> Result<Vec<(Case, Arc<Run>)>, RunError> {
+    let cells = cells(case).into_iter();
+    cells
+        .map(|one| {
+            let run = context.once(&one.name, || cell(&one, context, &|_, _| {}))?;
+            Ok((one, run))
+        })
+        .collect()
 }
 
 /// A sample that is too small to show anything is refused, not passed whatever comes:
@@ -380,7 +395,7 @@ impl Scores {
     fn of(case: &Case) -> Result<Self, RunError> {
         let mut columns: Vec<(ColumnSpec, Option<Score>)> = Vec::new();
         let mut metrics = Vec::new();
-        if case.spec.critical.is_some() {
+        if case.spec.critical.is_some() || case.spec.family().next().is_some() {
             columns.push((ColumnSpec::correct(), None));
         }
         for spec in case.metrics() {

@@ -1,12 +1,87 @@
 //! A pooled case: the outcomes of all cells of a spec side by side, as if the cells
-//! were replicates of each example.
+//! were replicates of each example; and the scores of each example in all of them
+//! together, for the metrics of the whole family.
 
 use std::sync::Arc;
 
-use super::RunError;
-use crate::outcome::{Column, Outcomes, Per};
+use super::context::Registry;
+use super::{RunError, identity, metric};
+use crate::data::Dataset;
+use crate::metric::family::{FamilyCell, Linear};
+use crate::outcome::{CORRECT, Column, ColumnSpec, LABEL, Outcomes, Per};
 use crate::provenance::Identity;
 use crate::record::Run;
+use crate::spec::{Case, Setting};
+
+/// The columns of a pooled case.
+pub struct Wanted {
+    /// Those that are joined from the cells, by name.
+    joined: Vec<String>,
+    /// Those that are made of the right answers in all cells, and how.
+    family: Vec<(ColumnSpec, Linear)>,
+}
+
+impl Wanted {
+    /// What `case` asks for. Known before any cell is run.
+    pub fn of(
+        case: &Case,
+        cells: &[Case],
+        data: &Dataset,
+        registry: &Registry,
+    ) -> Result<Self, RunError> {
+        let mut joined = vec![LABEL.to_owned()];
+        if case.spec.critical.is_some() {
+            joined.push(CORRECT.to_owned());
+        }
+        let mut seen: Option<Vec<FamilyCell>> = None;
+        let mut family = Vec::new();
+        for spec in case.metrics() {
+            let algorithm = metric(spec)?;
+            let columns = algorithm.columns(&spec.label, &spec.parameters);
+            if spec.kind.family.is_none() {
+                joined.extend(columns.into_iter().map(|column| column.name));
+                continue;
+            }
+            let cells = match &mut seen {
+                Some(cells) => cells,
+                none => none.insert(family_cells(cells, data, registry)?),
+            };
+            let linear = algorithm
+                .over_cells(cells, &spec.parameters)
+                .map_err(|reason| {
+                    RunError::Mismatch(format!("[[metric]] `{}`: {reason}", spec.label))
+                })?;
+            family.extend(columns.into_iter().map(|column| (column, linear.clone())));
+        }
+        Ok(Self { joined, family })
+    }
+}
+
+/// The cells as the metrics of a family see them.
+fn family_cells(
+    cells: &[Case],
+    data: &Dataset,
+    registry: &Registry,
+) -> Result<Vec<FamilyCell>, RunError> {
+    let mut seen = Vec::new();
+    for case in cells {
+        let Some((entry, setting)) = case.cell() else {
+            continue;
+        };
+        let same = |other: &crate::spec::PerturbationSpec| std::ptr::eq(other, entry);
+        let number = case.spec.perturbations.iter().position(same);
+        seen.push(FamilyCell {
+            entry: number.unwrap_or(0),
+            kind: entry.kind.kind(),
+            severity: match setting {
+                Setting::Severity(severity) => Some(severity.value()),
+                _ => None,
+            },
+            scale: identity::resolve((entry, setting), data, registry)?.scale,
+        });
+    }
+    Ok(seen)
+}
 
 /// Joins the runs of the cells, all of the same examples.
 ///
@@ -14,7 +89,7 @@ use crate::record::Run;
 /// deterministic cell's one answer counts as often as the draws of the others, so
 /// that every cell has the same weight. A score kept by example is the mean over
 /// the cells.
-pub fn pool(identity: Identity, cells: &[Arc<Run>]) -> Result<Run, RunError> {
+pub fn pool(identity: Identity, wanted: &Wanted, cells: &[Arc<Run>]) -> Result<Run, RunError> {
     let Some(first) = cells.first() else {
         return Err(RunError::Mismatch("there is no cell to pool".to_owned()));
     };
@@ -26,20 +101,10 @@ pub fn pool(identity: Identity, cells: &[Arc<Run>]) -> Result<Run, RunError> {
         .unwrap_or(1);
     let mut columns = Vec::new();
     for column in &first.outcomes.columns {
-        let of_cells = cells
-            .iter()
-            .map(|run| {
-                run.outcomes
-                    .column(&column.spec.name)
-                    .map(|found| (found.values.as_slice(), run.outcomes.replicates))
-            })
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| {
-                RunError::Mismatch(format!(
-                    "not every cell has the column `{}`",
-                    column.spec.name
-                ))
-            })?;
+        if !wanted.joined.contains(&column.spec.name) {
+            continue;
+        }
+        let of_cells = of_cells(cells, &column.spec.name)?;
         let values = match column.spec.per {
             Per::Replicate => replicates(&of_cells, examples, most),
             Per::Example => means(&of_cells, examples),
@@ -47,6 +112,14 @@ pub fn pool(identity: Identity, cells: &[Arc<Run>]) -> Result<Run, RunError> {
         columns.push(Column {
             spec: column.spec.clone(),
             values,
+        });
+    }
+    for (spec, linear) in &wanted.family {
+        columns.push(Column {
+            values: scores(&of_cells(cells, CORRECT)?, examples, linear)
+                .map(|score| spec.quantise(score))
+                .collect(),
+            spec: spec.clone(),
         });
     }
     Ok(Run {
@@ -59,6 +132,34 @@ pub fn pool(identity: Identity, cells: &[Arc<Run>]) -> Result<Run, RunError> {
         ids: first.ids.clone(),
         clusters: first.clusters.clone(),
         slices: first.slices.clone(),
+    })
+}
+
+/// A column of each cell, with its number of replicates.
+fn of_cells<'a>(cells: &'a [Arc<Run>], name: &str) -> Result<Vec<(&'a [u16], usize)>, RunError> {
+    cells
+        .iter()
+        .map(|run| {
+            run.outcomes
+                .column(name)
+                .map(|found| (found.values.as_slice(), run.outcomes.replicates))
+        })
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| RunError::Mismatch(format!("not every cell has the column `{name}`")))
+}
+
+/// Example by example: what the shares of right answers in each cell amount to.
+fn scores<'a>(
+    cells: &'a [(&'a [u16], usize)],
+    examples: usize,
+    linear: &'a Linear,
+) -> impl Iterator<Item = f64> + 'a {
+    (0..examples).map(move |example| {
+        linear.value(cells.iter().map(|&(correct, replicates)| {
+            let own = &correct[example * replicates..(example + 1) * replicates];
+            let right: u32 = own.iter().map(|&right| u32::from(right)).sum();
+            f64::from(right) / replicates as f64
+        }))
     })
 }
 
@@ -99,5 +200,17 @@ mod tests {
         assert_eq!(replicates(&cells, 2, 2), [1, 1, 0, 1, 0, 0, 1, 1]);
         let scores: [(&[u16], usize); 2] = [(&[10, 3], 1), (&[13, 3], 2)];
         assert_eq!(means(&scores, 2), [12, 3]);
+    }
+
+    #[test]
+    fn draws_are_averaged_within_a_cell() {
+        // Half of the draws of the second cell are right, for the first example.
+        let cells: [(&[u16], usize); 2] = [(&[1, 0], 1), (&[0, 1, 1, 1], 2)];
+        let linear = Linear {
+            constant: 1.0,
+            right: vec![-0.25, -0.5],
+        };
+        let scores: Vec<f64> = super::scores(&cells, 2, &linear).collect();
+        assert_eq!(scores, [0.5, 0.5]);
     }
 }

@@ -105,14 +105,20 @@ impl Question<'_> {
                 Verdict::Missing,
                 "the baseline does not have this metric yet".to_owned(),
             )),
-            Some(known) if known.identity != spec.identity() => Some(fail(
-                Verdict::Stale,
-                format!(
-                    "the baseline has {}, and this is {}",
-                    known.identity,
-                    spec.identity()
-                ),
-            )),
+            Some(known) if known.identity != spec.identity() => {
+                let rule = match spec.differing_parameters(&known.identity) {
+                    Some(differing) => format!(
+                        "the baseline has other parameters: {}",
+                        differing.join("; ")
+                    ),
+                    None => format!(
+                        "the baseline has {}, and this is {}",
+                        known.identity,
+                        spec.identity()
+                    ),
+                };
+                Some(fail(Verdict::Stale, rule))
+            }
             Some(_) if self.drifted_alone => None,
             Some(_) if self.identical && (test.mode == Mode::Detect || self.same_model) => Some((
                 Verdict::Identical,

@@ -15,6 +15,7 @@ pub static ADAPTIVE_CALIBRATION_ERROR: MetricKind = MetricKind {
     range: (0.0, 1.0),
     has_limits: false,
     needs_slices: false,
+    family: None,
     parameters: &[Parameter {
         name: "bins",
         about: "Number of bins of equal mass.",

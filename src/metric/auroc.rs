@@ -15,6 +15,7 @@ pub static AUROC: MetricKind = MetricKind {
     range: (0.0, 1.0),
     has_limits: true,
     needs_slices: false,
+    family: None,
     parameters: &[Parameter {
         name: "class",
         about: "The class whose probability ranks.",

@@ -14,6 +14,7 @@ pub static EXPECTED_CALIBRATION_ERROR: MetricKind = MetricKind {
     range: (0.0, 1.0),
     has_limits: false,
     needs_slices: false,
+    family: None,
     parameters: &[Parameter {
         name: "bins",
         about: "Number of bins of equal width.",

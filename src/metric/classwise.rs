@@ -16,6 +16,7 @@ pub static CLASSWISE_CALIBRATION_ERROR: MetricKind = MetricKind {
     range: (0.0, 1.0),
     has_limits: false,
     needs_slices: false,
+    family: None,
     parameters: &[
         Parameter {
             name: "classes",

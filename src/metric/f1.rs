@@ -14,6 +14,7 @@ pub static MACRO_F1: MetricKind = MetricKind {
     range: (0.0, 1.0),
     has_limits: true,
     needs_slices: false,
+    family: None,
     parameters: &[],
 };
 

@@ -6,13 +6,17 @@
 
 use crate::catalogue::{MetricKind, Parameters};
 use crate::outcome::{ColumnSpec, Outcomes};
+use family::{FamilyCell, Linear};
 
 mod accuracy;
 mod adaptive;
 mod auroc;
 mod calibration;
 mod classwise;
+mod corruption;
+mod curve;
 mod f1;
+pub mod family;
 mod probability;
 mod slices;
 
@@ -21,6 +25,11 @@ pub use adaptive::{ADAPTIVE_CALIBRATION_ERROR, AdaptiveCalibrationError};
 pub use auroc::{AUROC, Auroc};
 pub use calibration::{EXPECTED_CALIBRATION_ERROR, ExpectedCalibrationError};
 pub use classwise::{CLASSWISE_CALIBRATION_ERROR, ClasswiseCalibrationError};
+pub use corruption::{
+    ALEXNET, MEAN_CORRUPTION_ERROR, MeanCorruptionError, RELATIVE_MEAN_CORRUPTION_ERROR,
+    RelativeMeanCorruptionError,
+};
+pub use curve::{AREA_UNDER_SEVERITY_CURVE, AreaUnderSeverityCurve};
 pub use f1::{MACRO_F1, MacroF1};
 pub use probability::{BRIER_SCORE, BrierScore, NEGATIVE_LOG_LIKELIHOOD, NegativeLogLikelihood};
 pub use slices::{WORST_SLICE_ACCURACY, WorstSliceAccuracy};
@@ -136,6 +145,13 @@ pub trait Metric: Send + Sync {
     fn score(&self, prediction: &Prediction<'_>, parameters: &Parameters) -> f64 {
         let _ = parameters;
         f64::from(u8::from(prediction.class == prediction.label))
+    }
+
+    /// How its value follows from the right answers in the cells of a spec, for a metric
+    /// of all of them together ([`MetricKind::family`]); or why it does not.
+    fn over_cells(&self, cells: &[FamilyCell], parameters: &Parameters) -> Result<Linear, String> {
+        let _ = (cells, parameters);
+        Err(format!("`{}` is of one cell", self.kind().name))
     }
 
     /// Which examples are drawn again for one another.

@@ -18,6 +18,7 @@ pub static NEGATIVE_LOG_LIKELIHOOD: MetricKind = MetricKind {
     range: (0.0, LARGEST),
     has_limits: true,
     needs_slices: false,
+    family: None,
     parameters: &[Parameter {
         name: "clip",
         about: "The smallest probability that is told apart.",
@@ -38,6 +39,7 @@ pub static BRIER_SCORE: MetricKind = MetricKind {
     range: (0.0, 2.0),
     has_limits: true,
     needs_slices: false,
+    family: None,
     parameters: &[],
 };
 
@@ -129,7 +131,8 @@ impl Metric for BrierScore {
     }
 }
 
-fn mean_of_quanta(sum: i64, rows: usize) -> f64 {
+/// The mean of a score over `rows` rows, as a share of its range.
+pub(super) fn mean_of_quanta(sum: i64, rows: usize) -> f64 {
     sum as f64 / (rows.max(1) as f64 * f64::from(QUANTA))
 }
 

@@ -14,6 +14,7 @@ pub static WORST_SLICE_ACCURACY: MetricKind = MetricKind {
     range: (0.0, 1.0),
     has_limits: true,
     needs_slices: true,
+    family: None,
     parameters: &[],
 };
 

@@ -5,6 +5,8 @@
 //! from these tables, so that they cannot disagree. The parameters of each kind
 //! come from the catalogue.
 
+use crate::catalogue::{Family, MetricKind, Reference};
+
 /// What may stand at a key.
 #[derive(Clone, Copy, Debug)]
 pub enum Form {
@@ -32,6 +34,9 @@ pub enum Form {
     Choice(&'static [&'static str]),
     /// A list of strings.
     Texts,
+    /// The name of one of these models, or a table of the errors of another: a number
+    /// from 0 to 1 a perturbation.
+    Reference(&'static [&'static Reference]),
     /// A table with these keys.
     Table(&'static [Key]),
     /// A list of tables with these keys, and with the parameters of their kind.
@@ -157,7 +162,7 @@ pub const SPEC: &[Key] = &[
         "metric",
         Form::Entries(Role::Metric, METRIC),
         Is("accuracy"),
-        "What is measured and judged in every case.",
+        "What is measured and judged in every case, or, of a metric of the whole family, in the case `pooled`.",
     ),
 ];
 
@@ -338,7 +343,7 @@ pub const GATE: &[Key] = &[
         "pooled",
         Form::Boolean,
         Is("false"),
-        "Whether the spec has one more case, `pooled`: all its perturbation cases together, clustered by example. It takes half of the alpha that they would take, and they share the other half.",
+        "Whether the metrics of the perturbation cases are judged over all of them together, too, clustered by example, in one more case `pooled`. It takes half of the alpha that they would take, and they share the other half. (Metrics of the whole family are judged there without it, and take their own alpha.)",
     ),
 ];
 
@@ -445,6 +450,20 @@ pub const METRIC: &[Key] = &[
         "Computed and shown, not judged; takes no alpha.",
     ),
 ];
+
+/// The key of `[[metric]]` that a metric measured by a reference model has beside the
+/// common ones.
+pub fn reference(kind: &MetricKind) -> Option<Key> {
+    let Some(Family::Reference { known, .. }) = kind.family else {
+        return None;
+    };
+    Some(key(
+        "reference",
+        Form::Reference(known),
+        Required,
+        "The model whose errors the errors are divided by: its name, or a table of your own reference's mean errors over the severities 1 to 5, one a perturbation: `{ gaussian_noise = 0.31, contrast = 0.27 }`, with `identity` for its error without one.",
+    ))
+}
 
 /// The top of `suite.toml`.
 pub const SUITE: &[Key] = &[

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::diagnostic::{Problem, Source, SpecError};
+use super::diagnostic::{Problem, Source, SpecError, nearest};
 use super::expand::POOLED;
 use super::grammar;
 use super::number::Exact;
@@ -13,7 +13,9 @@ use super::value::{
     ModelOrigin, ModelSpec, Null, OnInconclusive, PerturbationRef, PerturbationSpec, SeedScope,
     Setting, Spec, Suite, TestSpec,
 };
-use crate::catalogue::{Better, Catalogue, MetricKind, Parameters, Scale};
+use crate::catalogue::{
+    Better, CLEAN, Catalogue, Family, MetricKind, Parameters, Reference, Scale,
+};
 
 /// Words that a spec may not be called.
 const RESERVED: [&str; 2] = ["suite", "spec"];
@@ -161,10 +163,16 @@ impl Parser<'_, '_> {
             .section("data")
             .and_then(|section| self.data(section));
         let perturbations = self.perturbations();
-        let mut metrics = self.metrics();
+        let metrics = self.metrics(&perturbations);
         self.dependence(&metrics);
         self.slices(&metrics);
-        let pooled = self.pooled(&perturbations, &mut metrics);
+        let (family, mut metrics): (Vec<_>, Vec<_>) = metrics
+            .into_iter()
+            .partition(|metric| metric.kind.family.is_some());
+        if metrics.is_empty() && !family.is_empty() {
+            metrics.extend(self.shown_accuracy());
+        }
+        let pooled = self.pooled(&perturbations, &mut metrics, family);
         let critical = document
             .section("critical")
             .map(|section| self.critical(section));
@@ -189,25 +197,45 @@ impl Parser<'_, '_> {
         })
     }
 
-    /// The metrics of the pooled case, where there is one: each test takes half of
-    /// the alpha of that metric's tests in all cells, and those keep the other half.
+    /// What is shown of each cell where only the whole family is judged: the points of
+    /// the curves.
+    fn shown_accuracy(&self) -> Option<MetricSpec> {
+        let kind = self.reader.catalogue.metric("accuracy")?;
+        Some(MetricSpec {
+            kind,
+            label: kind.name.to_owned(),
+            parameters: Parameters::default(),
+            test: None,
+            span: self.document.place("metric"),
+        })
+    }
+
+    /// The metrics of the pooled case, where there is one. With `pooled = true` they are
+    /// those of the cells: each test takes half of the alpha of that metric's tests in
+    /// all cells, and those keep the other half. The metrics of the whole `family` are
+    /// judged there in any case, at their own alpha.
     fn pooled(
         &mut self,
         perturbations: &[PerturbationSpec],
         metrics: &mut [MetricSpec],
+        family: Vec<MetricSpec>,
     ) -> Option<Vec<MetricSpec>> {
         let gate = self.document.section("gate");
         let wanted = gate
             .and_then(|gate| gate.boolean("pooled"))
             .or_else(|| self.suite.defaults.boolean("pooled"));
-        if wanted != Some(&true) {
+        let wanted = wanted == Some(&true);
+        if !wanted && family.is_empty() {
             return None;
         }
         if let Some(entry) = perturbations.iter().find(|entry| entry.label == POOLED) {
             let message = format!("`{POOLED}` is the name of the pooled case");
-            let help = "give this entry another `name`, or take pooled = true out".to_owned();
+            let help = "give this entry another `name`".to_owned();
             self.reader
                 .report(entry.span.clone(), message, "taken", Some(help));
+        }
+        if !wanted {
+            return Some(family);
         }
         let cells: usize = perturbations.iter().map(|entry| entry.settings.len()).sum();
         let share = |alpha: &mut Exact, factor: u32| {
@@ -231,6 +259,7 @@ impl Parser<'_, '_> {
             .iter_mut()
             .for_each(|metric| scaled(metric, u32::try_from(cells).unwrap_or(u32::MAX)));
         metrics.iter_mut().for_each(|metric| scaled(metric, 1));
+        pooled.extend(family);
         Some(pooled)
     }
 
@@ -713,7 +742,7 @@ impl Parser<'_, '_> {
         }
     }
 
-    fn metrics(&mut self) -> Vec<MetricSpec> {
+    fn metrics(&mut self, perturbations: &[PerturbationSpec]) -> Vec<MetricSpec> {
         let sections = self.sections("metric");
         if sections.is_empty() && !self.document.order.iter().any(|key| key == "metric") {
             let Some(kind) = self.reader.catalogue.metric("accuracy") else {
@@ -723,14 +752,18 @@ impl Parser<'_, '_> {
                 span: self.document.place("gate"),
                 ..Section::default()
             };
-            return self.metric(&bare, kind).into_iter().collect();
+            return self
+                .metric(&bare, kind, perturbations)
+                .into_iter()
+                .collect();
         }
         let mut metrics: Vec<MetricSpec> = Vec::new();
         for section in sections {
             let kind = section
                 .text("kind")
                 .and_then(|kind| self.reader.catalogue.metric(kind));
-            let Some(metric) = kind.and_then(|kind| self.metric(&section, kind)) else {
+            let Some(metric) = kind.and_then(|kind| self.metric(&section, kind, perturbations))
+            else {
                 continue;
             };
             if metrics.iter().any(|other| other.label == metric.label) {
@@ -749,7 +782,15 @@ impl Parser<'_, '_> {
         metrics
     }
 
-    fn metric(&mut self, section: &Section, kind: &'static MetricKind) -> Option<MetricSpec> {
+    fn metric(
+        &mut self,
+        section: &Section,
+        kind: &'static MetricKind,
+        perturbations: &[PerturbationSpec],
+    ) -> Option<MetricSpec> {
+        let family = kind
+            .family
+            .map(|family| self.family(section, kind, family, perturbations));
         let mut parameters = Vec::new();
         for parameter in kind.parameters {
             let given = section.number(parameter.name).map(Exact::value);
@@ -772,6 +813,9 @@ impl Parser<'_, '_> {
         } else {
             Some(self.test(section, kind)?)
         };
+        if let Some(reference) = family {
+            parameters.extend(reference?);
+        }
         Some(MetricSpec {
             kind,
             label: section.text("name").unwrap_or(kind.name).to_owned(),
@@ -779,6 +823,177 @@ impl Parser<'_, '_> {
             test,
             span: section.span.clone(),
         })
+    }
+
+    /// Checks that the perturbations are such as a metric of all of them needs; the
+    /// errors of its reference under each that counts, by name.
+    fn family(
+        &mut self,
+        section: &Section,
+        kind: &MetricKind,
+        family: Family,
+        perturbations: &[PerturbationSpec],
+    ) -> Option<Vec<(String, f64)>> {
+        let (known, clean) = match family {
+            Family::Curve => {
+                let mut entries = perturbations.iter();
+                if entries.any(|entry| entry.severities().count() > 1) {
+                    return Some(Vec::new());
+                }
+                self.reader.report(
+                    section.span.clone(),
+                    format!("`{}` needs a perturbation with two severities", kind.name),
+                    "over which severities?",
+                    Some("severity = [1, 2, 3, 4, 5] in [[perturbation]]".to_owned()),
+                );
+                return None;
+            }
+            Family::Reference { known, clean } => (known, clean),
+        };
+        let curves = perturbations
+            .iter()
+            .filter(|entry| entry.severities().next().is_some());
+        let curves: Vec<&PerturbationSpec> = curves.collect();
+        let before = self.reader.problems.len();
+        if curves.is_empty() {
+            self.reader.report(
+                section.span.clone(),
+                format!("`{}` needs a perturbation with severities", kind.name),
+                "errors under what?",
+                Some("severity = [1, 2, 3, 4, 5] in [[perturbation]]".to_owned()),
+            );
+        }
+        for (index, entry) in curves.iter().enumerate() {
+            let mut severities: Vec<f64> = entry.severities().map(Exact::value).collect();
+            severities.sort_by(f64::total_cmp);
+            if severities != [1.0, 2.0, 3.0, 4.0, 5.0] {
+                self.reader.report(
+                    entry.span.clone(),
+                    format!(
+                        "`{}` sums over the severities 1 to 5, and `{}` has others",
+                        kind.name, entry.label
+                    ),
+                    "which has none of its own",
+                    Some(
+                        "severity = [1, 2, 3, 4, 5]; or move this entry to another spec".to_owned(),
+                    ),
+                );
+            }
+            let same = |other: &&PerturbationSpec| other.kind.kind() == entry.kind.kind();
+            if curves[..index].iter().any(same) {
+                self.reader.report(
+                    entry.span.clone(),
+                    format!("`{}` would count `{}` twice", kind.name, entry.kind.kind()),
+                    "the second one",
+                    Some("move one of the two to another spec".to_owned()),
+                );
+            }
+        }
+        let is_clean = |entry: &PerturbationSpec| entry.kind.kind() == CLEAN;
+        if clean && !perturbations.iter().any(is_clean) {
+            self.reader.report(
+                section.span.clone(),
+                format!("`{}` needs the error without a perturbation", kind.name),
+                "which no entry gives",
+                Some(format!("add [[perturbation]] kind = \"{CLEAN}\"")),
+            );
+        }
+        let names = curves.iter().map(|entry| entry.kind.kind());
+        let names = names.chain(clean.then(|| CLEAN.to_owned()));
+        let errors = self.reference(section, known, names.collect())?;
+        let least = if clean {
+            errors.iter().find(|(name, _)| name == CLEAN)
+        } else {
+            None
+        };
+        let least = least.map_or(0.0, |&(_, error)| error);
+        if let Some((name, error)) = errors
+            .iter()
+            .find(|(name, error)| name != CLEAN && *error <= least)
+        {
+            let message = if clean {
+                format!(
+                    "the reference's error under `{name}`, {error}, is not above its error without a perturbation, {least}"
+                )
+            } else {
+                format!("the reference's error under `{name}` is zero")
+            };
+            self.reader.report(
+                section.place("reference"),
+                message,
+                "errors are divided by it",
+                Some("take a reference that the perturbation harms".to_owned()),
+            );
+        }
+        (self.reader.problems.len() == before).then_some(errors)
+    }
+
+    /// The reference's errors under the perturbations called `names`, sorted by name.
+    fn reference(
+        &mut self,
+        section: &Section,
+        known: &[&Reference],
+        mut names: Vec<String>,
+    ) -> Option<Vec<(String, f64)>> {
+        let place = section.place("reference");
+        let own = section.section("reference");
+        let named = section.text("reference").and_then(|name| {
+            let mut known = known.iter();
+            known.find(|reference| reference.name == name)
+        });
+        // What is neither was reported when it was read.
+        let error = |name: &str| match (own, named) {
+            (Some(own), _) => own.number(name).map(Exact::value),
+            (None, named) => named.and_then(|reference| reference.error(name)),
+        };
+        if own.is_none() && named.is_none() {
+            return None;
+        }
+        if let Some(own) = own {
+            let kinds = self.reader.catalogue.perturbations.iter();
+            let kinds: Vec<&str> = kinds.map(|kind| kind.name).collect();
+            let unknown = own
+                .order
+                .iter()
+                .find(|name| !kinds.contains(&name.as_str()) && !name.starts_with("custom::"));
+            if let Some(unknown) = unknown {
+                let near = nearest(unknown, kinds.iter().copied());
+                self.reader.report(
+                    own.place(unknown),
+                    format!("`{unknown}` is no perturbation"),
+                    "an error under what?",
+                    near.map(|word| format!("did you mean `{word}`?")),
+                );
+                return None;
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        let missing: Vec<&String> = names.iter().filter(|name| error(name).is_none()).collect();
+        if missing.is_empty() {
+            let errors = names.into_iter().filter_map(|name| {
+                let error = error(&name)?;
+                Some((name, error))
+            });
+            return Some(errors.collect());
+        }
+        let of = named.map_or("the reference", |reference| reference.name);
+        let missing: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
+        let help = match named {
+            Some(_) => {
+                "move it to another spec, or give a table with the errors of a reference of your own, reference = { … }"
+            }
+            None => {
+                "add its mean error over the severities 1 to 5 (of `identity`, without a perturbation), or move the perturbation to another spec"
+            }
+        };
+        self.reader.report(
+            place,
+            format!("no error of {of} under {} is known", missing.join(", ")),
+            "the errors are divided by it",
+            Some(help.to_owned()),
+        );
+        None
     }
 
     /// The test of one metric: its own keys, else `[gate]`'s, else `suite.toml`'s.
@@ -821,11 +1036,11 @@ impl Parser<'_, '_> {
                         "[gate] margin = 0.01: the largest drop that is tolerable".to_owned(),
                     )
                 } else {
-                    let (low, high) = kind.range;
                     (
                         format!(
-                            "`{}` is on [{low}, {high:.4}] and needs a margin of its own",
-                            kind.name
+                            "`{}` is on {} and needs a margin of its own",
+                            kind.name,
+                            kind.range_text()
                         ),
                         "write `margin = …` in this entry, or report_only = true".to_owned(),
                     )

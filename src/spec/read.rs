@@ -11,7 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Problem, nearest};
-use super::grammar::{Form, Key, Role, WhenAbsent};
+use super::grammar::{Form, Key, Role, WhenAbsent, reference};
 use super::number::Exact;
 use crate::catalogue::{Catalogue, Parameter};
 
@@ -341,6 +341,26 @@ impl Reader<'_> {
                 );
                 None
             }
+            (Form::Reference(known), DeValue::String(text)) => {
+                if known.iter().any(|reference| reference.name == text) {
+                    return Some(Checked::Text(text.to_string()));
+                }
+                let names: Vec<&str> = known.iter().map(|reference| reference.name).collect();
+                let near = nearest(text, names.iter().copied());
+                let near = near.map_or(String::new(), |word| format!("did you mean \"{word}\"? "));
+                let help = format!(
+                    "{near}The models whose errors are known are {}; those of another are given as a table, {name} = {{ gaussian_noise = 0.31 }}",
+                    words(&names)
+                );
+                self.report(
+                    span,
+                    format!("the errors of \"{text}\" are not known"),
+                    "not a reference",
+                    Some(help),
+                );
+                None
+            }
+            (Form::Reference(_), DeValue::Table(table)) => self.errors(table, span),
             (Form::Table(keys), DeValue::Table(table)) => Some(Checked::Section(self.table(
                 table,
                 span,
@@ -367,6 +387,30 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// A table of shares, by names that are not of the grammar.
+    fn errors(&mut self, table: &DeTable<'_>, span: Range<usize>) -> Option<Checked> {
+        let mut section = Section {
+            span,
+            ..Section::default()
+        };
+        let mut right = true;
+        for (key, value) in table {
+            let name = key.get_ref().to_string();
+            section.order.push(name.clone());
+            match self.number(value, 0.0, 1.0, &name) {
+                Some(number) => {
+                    let located = Located {
+                        value: Checked::Number(number),
+                        span: value.span(),
+                    };
+                    section.entries.insert(name, located);
+                }
+                None => right = false,
+            }
+        }
+        right.then_some(Checked::Section(section))
     }
 
     /// Checks each item, so that all that is wrong is reported; `None` if any is.
@@ -461,7 +505,7 @@ impl Reader<'_> {
             DeValue::String(text) if key.get_ref() == "kind" => Some((text.as_ref(), value.span())),
             _ => None,
         });
-        let parameters = match kind {
+        let parameters = match kind.clone() {
             Some((kind, _)) if role == Role::Perturbation && kind.starts_with("custom::") => {
                 return self.custom_entry(table, item.span(), &place, keys);
             }
@@ -483,11 +527,16 @@ impl Reader<'_> {
             },
             None => &[],
         };
+        let metric = kind.filter(|_| role == Role::Metric);
+        let own = metric
+            .and_then(|(kind, _)| self.catalogue.metric(kind))
+            .and_then(reference);
+        let keys: Vec<Key> = keys.iter().copied().chain(own).collect();
         Some(Checked::Section(self.table(
             table,
             item.span(),
             &place,
-            keys,
+            &keys,
             parameters,
         )))
     }
@@ -608,6 +657,7 @@ fn wanted(form: Form, name: &str) -> String {
         Form::Interval => "[low, high]".to_owned(),
         Form::Columns => "a list of column numbers".to_owned(),
         Form::Choice(choices) => format!("one of {}", words(choices)),
+        Form::Reference(_) => "the name of a model or a table of errors".to_owned(),
         Form::Table(_) => format!("a table [{name}]"),
         Form::Entries(..) => format!("tables [[{name}]]"),
     }

@@ -5,8 +5,10 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::grammar::{Form, Key, METRIC, PERTURBATION, Role, SPEC, SUITE, WhenAbsent};
-use crate::catalogue::{Catalogue, Parameter};
+use super::grammar::{
+    Form, Key, METRIC, PERTURBATION, Role, SPEC, SUITE, WhenAbsent, reference as of_reference,
+};
+use crate::catalogue::{Catalogue, Family, MetricKind, Parameter, Reference};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
@@ -87,12 +89,21 @@ fn form(form: Form, catalogue: &Catalogue) -> Map<String, Value> {
             json!({"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0}})
         }
         Form::Choice(choices) => json!({"enum": choices}),
+        Form::Reference(known) => {
+            let names: Vec<&str> = known.iter().map(|reference| reference.name).collect();
+            json!({"anyOf": [
+                {"enum": names},
+                {"type": "object", "minProperties": 1, "additionalProperties": number(0.0, 1.0)}
+            ]})
+        }
         Form::Table(keys) => return table(keys, catalogue),
         Form::Entries(role, keys) => {
             let mut kinds: Vec<Value> = entries(role, catalogue)
                 .into_iter()
                 .map(|(name, about, parameters)| {
-                    entry(role, keys, name, about, parameters, catalogue)
+                    let own = metric(role, name, catalogue).and_then(of_reference);
+                    let keys: Vec<Key> = keys.iter().copied().chain(own).collect();
+                    entry(role, &keys, name, about, parameters, catalogue)
                 })
                 .collect();
             if role == Role::Perturbation {
@@ -101,6 +112,12 @@ fn form(form: Form, catalogue: &Catalogue) -> Map<String, Value> {
             json!({"type": "array", "minItems": 1, "items": {"oneOf": kinds}})
         }
     })
+}
+
+/// The metric of that name, where the role is that of metrics.
+fn metric(role: Role, name: &str, catalogue: &Catalogue) -> Option<&'static MetricKind> {
+    let named = catalogue.metric(name);
+    named.filter(|_| role == Role::Metric)
 }
 
 /// Name, description and parameters of each kind of a role.
@@ -220,13 +237,12 @@ pub fn reference(catalogue: &Catalogue) -> String {
     for kind in &catalogue.metrics {
         let _ = write!(
             text,
-            "\n### `{}`\n\n{} Source: {}. Version {}, range [{}, {:.4}], {}{}.\n",
+            "\n### `{}`\n\n{} Source: {}. Version {}, range {}, {}{}.\n",
             kind.name,
             kind.about,
             kind.source,
             kind.version,
-            kind.range.0,
-            kind.range.1,
+            kind.range_text(),
             match kind.better {
                 crate::catalogue::Better::Higher => "higher is better",
                 crate::catalogue::Better::Lower => "lower is better",
@@ -238,8 +254,42 @@ pub fn reference(catalogue: &Catalogue) -> String {
             }
         );
         parameters(&mut text, kind.parameters, "**required**");
+        if let Some(key) = of_reference(kind) {
+            let _ = write!(
+                text,
+                "\n| key | value | default | meaning |\n|---|---|---|---|\n| `{}` | {} | **required** | {} |\n",
+                key.name,
+                describe(key.form),
+                key.about
+            );
+        }
     }
+    references(&mut text, catalogue);
     text
+}
+
+/// The errors of the models that a spec may name, each once.
+fn references(text: &mut String, catalogue: &Catalogue) {
+    let mut known: Vec<&Reference> = Vec::new();
+    for kind in &catalogue.metrics {
+        if let Some(Family::Reference { known: of_kind, .. }) = kind.family {
+            known.extend(of_kind.iter().copied());
+        }
+    }
+    known.dedup_by_key(|reference| reference.name);
+    for reference in known {
+        let _ = write!(
+            text,
+            "\n### The reference `{}`\n\n{} Source: {}. Its severities are those of `{}`.\n\n| perturbation | mean error |\n|---|---|\n",
+            reference.name,
+            reference.about,
+            reference.source,
+            reference.scale.name()
+        );
+        for (name, error) in reference.errors {
+            let _ = writeln!(text, "| `{name}` | {error} |");
+        }
+    }
 }
 
 fn section(text: &mut String, title: &str, keys: &[Key], path: &str) {
@@ -309,6 +359,12 @@ fn describe(form: Form) -> String {
             .map(|choice| format!("`\"{choice}\"`"))
             .collect::<Vec<_>>()
             .join(", "),
+        Form::Reference(known) => {
+            let names = known.iter();
+            let names = names.map(|reference| format!("`\"{}\"`", reference.name));
+            let names: Vec<String> = names.collect();
+            format!("{}, or a table of numbers from 0 to 1", names.join(", "))
+        }
         Form::Table(_) => "table".to_owned(),
         Form::Entries(..) => "tables".to_owned(),
     }

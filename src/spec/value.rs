@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::diagnostic::{Problem, Source, SpecError};
 use super::number::Exact;
 use super::read::Located;
-use crate::catalogue::{Catalogue, MetricKind, Parameters, PerturbationKind, Scale};
+use crate::catalogue::{Catalogue, Family, MetricKind, Parameters, PerturbationKind, Scale};
 
 macro_rules! choice {
     ($(#[$about:meta])* $name:ident { $($(#[$variant_about:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
@@ -138,7 +138,8 @@ pub struct Spec {
     pub perturbations: Vec<PerturbationSpec>,
     /// What is measured in each perturbation case.
     pub metrics: Vec<MetricSpec>,
-    /// What is measured in the pooled case; `None`: there is none.
+    /// What is measured in the pooled case, metrics of the whole family last; `None`:
+    /// there is no such case.
     pub pooled: Option<Vec<MetricSpec>>,
     /// Where any flip to wrong fails.
     pub critical: Option<CriticalSpec>,
@@ -154,6 +155,12 @@ pub struct CriticalSpec {
 }
 
 impl Spec {
+    /// The metrics of the whole family.
+    pub fn family(&self) -> impl Iterator<Item = &MetricSpec> {
+        let pooled = self.pooled.as_deref().unwrap_or_default().iter();
+        pooled.filter(|metric| metric.kind.family.is_some())
+    }
+
     /// An error that points at a path of this spec.
     pub fn error_at(&self, path: &Located<String>, message: String, help: &str) -> SpecError {
         SpecError::one(
@@ -290,6 +297,18 @@ pub struct PerturbationSpec {
     pub span: Range<usize>,
 }
 
+impl PerturbationSpec {
+    /// The severities, in the order in which they are written.
+    pub fn severities(&self) -> impl Iterator<Item = &Exact> {
+        self.settings
+            .iter()
+            .filter_map(|(setting, _)| match setting {
+                Setting::Severity(severity) => Some(severity),
+                _ => None,
+            })
+    }
+}
+
 /// One `[[metric]]` with all that its test needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricSpec {
@@ -321,6 +340,36 @@ impl MetricSpec {
         format!("{identity}({})", parameters.join(","))
     }
 
+    /// Where the parameters of a recorded [`MetricSpec::identity`] differ from these:
+    /// `fog: 0.82 → 0.8`; `None` where it is no identity of this kind and version.
+    pub fn differing_parameters(&self, identity: &str) -> Option<Vec<String>> {
+        let (kind, given) = identity.split_once('(')?;
+        if kind != self.kind.identity() {
+            return None;
+        }
+        let given = given.strip_suffix(')')?;
+        let old: Vec<(&str, &str)> = given
+            .split(',')
+            .filter_map(|pair| pair.split_once('='))
+            .collect();
+        let new = self.parameters.0.iter();
+        let new: Vec<(&str, String)> = new
+            .map(|(name, value)| (name.as_str(), value.to_string()))
+            .collect();
+        let mut names: Vec<&str> = old.iter().map(|(name, _)| *name).collect();
+        names.extend(new.iter().map(|(name, _)| *name));
+        names.sort_unstable();
+        names.dedup();
+        let differing = names.into_iter().filter_map(|name| {
+            let before = old.iter().find(|(known, _)| *known == name);
+            let before = before.map_or("none", |(_, value)| value);
+            let after = new.iter().find(|(known, _)| *known == name);
+            let after = after.map_or("none", |(_, value)| value.as_str());
+            (before != after).then(|| format!("{name}: {before} → {after}"))
+        });
+        Some(differing.collect())
+    }
+
     /// The metric called `label` that has this [`MetricSpec::identity`], without a
     /// test; `None` where the catalogue has no such metric of that version with those
     /// parameters.
@@ -345,7 +394,9 @@ impl MetricSpec {
             span: 0..0,
         };
         let names = spec.parameters.0.iter().map(|(name, _)| name.as_str());
-        let whole = names.eq(known.parameters.iter().map(|parameter| parameter.name));
+        // Those of a reference are named by the perturbations of the spec.
+        let free = matches!(known.family, Some(Family::Reference { .. }));
+        let whole = free || names.eq(known.parameters.iter().map(|parameter| parameter.name));
         (whole && spec.identity() == identity).then_some(spec)
     }
 }
@@ -427,7 +478,8 @@ pub enum Subject {
         /// Which of that one's settings.
         setting: usize,
     },
-    /// All of them together, clustered by example.
+    /// All of them together, clustered by example: the pooled metrics of the cells,
+    /// and those of the whole family.
     Pooled,
 }
 
@@ -473,7 +525,13 @@ impl Case {
 
     /// `robustness-specs/digits.toml:41`: where the case is asked for.
     pub fn place(&self) -> String {
-        let start = self.cell().map_or(0, |(entry, _)| entry.span.start);
+        let start = match self.cell() {
+            Some((entry, _)) => entry.span.start,
+            None => {
+                let mut family = self.spec.family();
+                family.next().map_or(0, |metric| metric.span.start)
+            }
+        };
         let (line, _) = self.spec.source.position(start);
         format!("{}:{line}", self.spec.source.path)
     }

@@ -143,6 +143,10 @@ impl Pair {
     pub fn tallies(&self) -> Vec<Tally> {
         let mut tallies = Vec::new();
         for identity in self.identities() {
+            // A metric of the whole family is of no cell.
+            if self.cells(&identity).next().is_none() {
+                continue;
+            }
             let (mut statistical, mut practical) = (Count::default(), Count::default());
             let mut without_margin = 0;
             for (_, metric) in self.cells(&identity) {

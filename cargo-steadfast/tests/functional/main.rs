@@ -6,6 +6,7 @@ mod bless;
 mod compare;
 mod critical;
 mod damage;
+mod family;
 mod grown;
 mod init;
 mod journey;

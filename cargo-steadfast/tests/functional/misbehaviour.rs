@@ -188,8 +188,9 @@ fn a_perturbation_of_ones_own_joins_by_name() {
     );
     let ran = repository.test(&[]);
     assert!(
-        ran.stdout
-            .contains("no perturbation is registered as \"spin\"; registered are cell, roll"),
+        ran.stdout.contains(
+            "no perturbation is registered as \"spin\"; registered are blur, cell, dim, roll"
+        ),
         "{}",
         ran.all()
     );

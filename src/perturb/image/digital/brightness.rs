@@ -71,7 +71,7 @@ fn shift_values(values: &mut [f32], shift: f64) {
     wide(
         #[inline(always)]
         || {
-            for value in values {
+            for value in &mut *values {
                 *value = (f64::from(*value) + shift) as f32;
             }
         },
@@ -82,7 +82,7 @@ fn shift_colours([red, green, blue]: [&mut [f32]; 3], shift: f64) {
     wide(
         #[inline(always)]
         || {
-            for ((red, green), blue) in red.iter_mut().zip(green).zip(blue) {
+            for ((red, green), blue) in red.iter_mut().zip(&mut *green).zip(&mut *blue) {
                 let value = f64::from(f32::NEG_INFINITY.max(*red).max(*green).max(*blue));
                 let shifted = (value + shift).clamp(0.0, 1.0);
                 let scale = shifted / value;

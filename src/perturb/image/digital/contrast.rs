@@ -95,7 +95,7 @@ fn scale_about_mean(channel: &mut [f32], sum: f64, factor: f64) {
     wide(
         #[inline(always)]
         || {
-            for value in channel {
+            for value in &mut *channel {
                 *value = (mean + factor * (f64::from(*value) - mean)) as f32;
             }
         },

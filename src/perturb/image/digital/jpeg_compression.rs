@@ -64,10 +64,10 @@ impl Perturbation for JpegCompression {
         let tables = Tables::new(parameters.get("quality"));
         with_planes(example, |mut planes| {
             let width = planes.width;
-            if let Some(colours) = colours(&mut planes) {
+            if let Some(mut colours) = colours(&mut planes) {
                 wide(
                     #[inline(always)]
-                    || compress_colours(colours, width, &tables),
+                    || compress_colours(&mut colours, width, &tables),
                 );
             } else {
                 for plane in planes.each() {

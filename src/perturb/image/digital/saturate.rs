@@ -96,7 +96,7 @@ fn saturate([red, green, blue]: [&mut [f32]; 3], factor: f64, shift: f64) {
     wide(
         #[inline(always)]
         || {
-            for ((red, green), blue) in red.iter_mut().zip(green).zip(blue) {
+            for ((red, green), blue) in red.iter_mut().zip(&mut *green).zip(&mut *blue) {
                 let value = f64::from(red.max(*green).max(*blue));
                 let spread = value - f64::from(red.min(*green).min(*blue));
                 let saturation = if value > 0.0 { spread / value } else { 0.0 };

@@ -85,7 +85,7 @@ pub fn compress_grey(values: &mut [f32], width: usize, tables: &Tables) {
 
 /// Compresses the planes of red, green and blue.
 #[inline(always)]
-pub fn compress_colours(colours: [&mut [f32]; 3], width: usize, tables: &Tables) {
+pub fn compress_colours(colours: &mut [&mut [f32]; 3], width: usize, tables: &Tables) {
     let [red, green, blue] = colours;
     let height = red.len() / width;
     let mut luminance = Plane::new(height, width);
