@@ -26,6 +26,7 @@ mod repository;
 mod retrain;
 mod review;
 mod schema;
+mod show;
 mod status;
 
 use clap::{Parser, Subcommand};
@@ -60,6 +61,8 @@ enum Verb {
     Report(report::Arguments),
     /// Say what each case can and cannot detect, and what it would take
     Power(power::Arguments),
+    /// Write a contact sheet of one example under every perturbation of a spec
+    Show(show::Arguments),
     /// Print the JSON Schema of specs or of suite.toml, or the spec reference
     Schema(schema::Arguments),
 }
@@ -79,6 +82,7 @@ fn main() -> std::process::ExitCode {
         Verb::Compare(arguments) => compare::run(&arguments),
         Verb::Report(arguments) => report::run(&arguments),
         Verb::Power(arguments) => power::run(&arguments),
+        Verb::Show(arguments) => show::run(&arguments),
         Verb::Schema(arguments) => schema::run(&arguments),
     });
     match result {

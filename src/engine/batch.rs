@@ -134,13 +134,7 @@ impl Plan<'_> {
             let (example, replicate) = self.place(row);
             let clean = match last {
                 Some((same, clean)) if same == example => clean,
-                _ => self
-                    .data
-                    .example(example)
-                    .map_err(|error| RunError::Example {
-                        id: self.data.ids()[example].clone(),
-                        error,
-                    })?,
+                _ => self.clean(example)?,
             };
             let mut target = inputs.index_axis_mut(Axis(0), index);
             target.assign(&clean);
@@ -152,6 +146,22 @@ impl Plan<'_> {
             inputs.index_axis_mut(Axis(0), index).assign(&last);
         }
         Ok(inputs)
+    }
+
+    /// What the model is shown of one example in one replicate.
+    pub fn example(&self, example: usize, replicate: usize) -> Result<ArrayD<f32>, RunError> {
+        let mut input = self.clean(example)?.into_owned();
+        self.perturb(input.view_mut(), example, replicate);
+        Ok(input)
+    }
+
+    fn clean(&self, example: usize) -> Result<CowArray<'_, f32, IxDyn>, RunError> {
+        self.data
+            .example(example)
+            .map_err(|error| RunError::Example {
+                id: self.data.ids()[example].clone(),
+                error,
+            })
     }
 
     /// Perturbs one example in place: onto the unit scale, changed, clipped, and

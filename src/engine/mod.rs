@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use ndarray::ArrayD;
 use rayon::prelude::*;
 
 pub use context::{Context, Registry};
@@ -30,7 +31,7 @@ use crate::outcome::ColumnSpec;
 use crate::perturb::PerturbationError;
 use crate::provenance::Identity;
 use crate::record::{Run, Slices};
-use crate::spec::{Case, Examples, MetricSpec, Mode, SpecError};
+use crate::spec::{Case, Examples, MetricSpec, Mode, PerturbationSpec, Setting, SpecError};
 use crate::stats::mcnemar::fewest_harms;
 
 /// Why a case could not be run.
@@ -197,18 +198,53 @@ fn check_critical(case: &Case, data: &Dataset) -> Result<(), RunError> {
     }
 }
 
+/// What the model is shown of one example (its position) in one replicate of a cell,
+/// of the shape and on the range of the data. Deterministic kinds have one replicate,
+/// whatever is asked for. The model is not opened.
+///
+/// # Errors
+/// Where the data cannot be read, have no such example, or cannot be perturbed so.
+pub fn perturbed(
+    case: &Case,
+    context: &Context,
+    example: usize,
+    replicate: usize,
+) -> Result<ArrayD<f32>, RunError> {
+    let cell = own_cell(case)?;
+    let data = context.dataset(&case.spec)?;
+    if example >= data.len() {
+        return Err(RunError::Mismatch(format!(
+            "there is no example {example}: the data have {}, counted from 0",
+            data.len()
+        )));
+    }
+    let perturbation = identity::resolve(cell, &data, context.registry())?;
+    perturbation.check(data.shape())?;
+    let plan = batch::Plan {
+        data: &data,
+        range: case.spec.data.bounds(),
+        perturbation: &perturbation,
+        seed: case.spec.seed,
+        seed_scope: case.spec.seed_scope,
+        replicates: case.spec.replicates as usize,
+        size: 1,
+    };
+    plan.example(example, replicate)
+}
+
+/// The perturbation of a case, and how strongly it is applied.
+fn own_cell(case: &Case) -> Result<(&PerturbationSpec, &Setting), RunError> {
+    case.cell()
+        .ok_or_else(|| RunError::Mismatch(format!("{} has no perturbation of its own", case.name)))
+}
+
 /// Runs one perturbation at one setting.
 fn cell(
     case: &Case,
     context: &Context,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Run, RunError> {
-    let Some(cell) = case.cell() else {
-        return Err(RunError::Mismatch(format!(
-            "{} has no perturbation of its own",
-            case.name
-        )));
-    };
+    let cell = own_cell(case)?;
     let data = context.dataset(&case.spec)?;
     let model = context.model(&case.spec)?;
     let perturbation = identity::resolve(cell, &data, context.registry())?;

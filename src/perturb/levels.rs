@@ -8,6 +8,12 @@ use super::wide;
 /// they mean. The weights of the narrowest Gaussian of the tables, 0.0003, are more.
 const SLACK: f32 = 1e-4;
 
+/// The level, 0 to 255, that a value of the unit scale becomes: clipped, and truncated.
+#[inline(always)]
+pub fn level(value: f32) -> f32 {
+    (value.clamp(0.0, 1.0) * 255.0 + SLACK).floor()
+}
+
 /// Replaces each value by the nearest level, halves by the higher one.
 pub fn round(values: &mut [f32]) {
     lower(values, 0.5);

@@ -17,5 +17,6 @@ mod pooled;
 mod power;
 mod repository;
 mod retrain;
+mod show;
 mod slices;
 mod verdicts;

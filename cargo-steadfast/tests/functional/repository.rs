@@ -40,7 +40,7 @@ pub fn source(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
-/// An array in NumPy's format.
+/// One array in NumPy's format: its type, its shape as Python writes it, its elements.
 pub fn npy(descr: &str, shape: String, data: Vec<u8>) -> Vec<u8> {
     let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
     while (11 + header.len()) % 64 != 0 {
