@@ -1,7 +1,7 @@
 //! The numbers of a comparison end to end, from columns of outcomes to p-values, limits and
 //! what could have been seen, against the reference file, closed forms and SciPy.
 
-use super::super::pair::{Comparison, smallest_bearable_margin};
+use super::super::pair::{Comparison, Decisive, smallest_bearable_margin};
 use super::super::{Basis, Outlook};
 use super::{EXHAUSTIVE, Runs, SHARED, spec};
 use crate::spec::{Exact, Spec, TestSpec};
@@ -612,6 +612,18 @@ fn an_outlook_is_by_the_error_of_recorded_retrains() {
     // Harm of the margin or more: 0.01 + reach.
     let margin = of(&file, "null = \"margin\"").unwrap();
     is(known(&margin), (0.019_945_899_442, 1979, 0.009_945_899_442));
+    // Fewer flips than the floor show nothing, however small the error: 4 of 100 at alpha
+    // 0.05 (a mid-p of 2⁻⁵).
+    let mut few = super::verdicts::accepted_file(100);
+    few.retrains = vec![retrain(1e-9)];
+    let floor = of(&few, "").unwrap().smallest.unwrap();
+    assert!(near(floor, 0.04), "{floor}");
+    // To prove, 268 are needed whatever the error: z² (1 − m) / m.
+    let proof = of(&few, "mode = \"prove\"").unwrap();
+    assert!(
+        proof.smallest.unwrap() < 0.04 && proof.needed == Some(268),
+        "{proof:?}"
+    );
     let enough = |gate: &str, margin: &str| {
         let gate = accuracy(&format!("margin = {margin}\nalpha = 0.05\n{gate}"));
         let spec = &gate.metrics[0];
@@ -643,6 +655,21 @@ fn an_outlook_of_a_run_suggests_replicates() {
         (comparison.detectable, comparison.needed)
     );
     assert!(found.margin.is_some());
+    // Of one slice of several, or beside retrains, the margin is not told.
+    let slice = Decisive {
+        name: "site = north".to_owned(),
+        before: 1.0,
+        after: 0.9,
+        weakest: "site = north".to_owned(),
+    };
+    for (slice, retrains) in [(Some(slice), None), (None, Some(3))] {
+        let other = Comparison {
+            slice,
+            retrains,
+            ..comparison.clone()
+        };
+        assert_eq!(Outlook::of_run(test, &other, 1000, 5).margin, None);
+    }
     comparison.replicate_share = None;
     assert_eq!(Outlook::of_run(test, &comparison, 1000, 5).replicates, None);
 }
