@@ -212,6 +212,10 @@ fn other_inputs_are_stale_and_the_field_is_named() {
         (found.verdict, found.status),
         (Verdict::Stale, Status::Fail)
     );
+    // Both values are shown, without a test between them.
+    let metric = &found.metrics[0];
+    assert_eq!((metric.baseline, metric.value), (Some(1.0), 0.5));
+    assert_eq!(metric.comparison, None);
     assert_eq!(
         found.notes,
         ["the baseline was made from other inputs, so that nothing was tested: seed: 1 → 2"]
@@ -953,6 +957,53 @@ fn a_retrain_is_held_against_the_spread_of_accepted_ones() {
     assert!(
         (smallest - 0.029_166_086_229_200).abs() < 1e-9,
         "{smallest}"
+    );
+    // The spread is not what more examples would lessen, where it hides the drop.
+    assert_eq!(comparison.needed, None);
+    let (_, _, wide) = found(
+        &case("margin = 0.015\nalpha = 0.05\nnull = \"retrain\""),
+        120,
+    );
+    assert!(wide.needed.is_some());
+    // Both ask: a gain within the margin beside the baseline is none however much above the
+    // retrains it is, and harm likewise.
+    for (new, values) in [(85, [0.88; 3]), (95, [0.94; 3])] {
+        let case = gate("0.05", "");
+        let found = against(
+            &case,
+            &wrong("new", new),
+            with_retrains(&case, &old, &values),
+        );
+        let comparison = found.metrics[0].comparison.clone().unwrap();
+        assert!(!comparison.harm_exceeds_margin && !comparison.gain_exceeds_margin);
+    }
+    // Where the spread is small, harm must be observed beyond the margin: 0.01 +
+    // norm.ppf(.8) s √1.25 with s² = 1e-6 · 2.75 / 3 of 0.910, 0.910, 0.911 and 0.912.
+    let case_of_little = gate("0.05", "");
+    let file = with_retrains(&case_of_little, &old, &[0.910, 0.911, 0.912]);
+    let metric = &case_of_little.spec.metrics[0];
+    let little = Outlook::of_retrains(metric.test.as_ref().unwrap(), &file, metric).unwrap();
+    let expected = 0.01 + 0.841_621_233_573 * f64::sqrt(1e-6 * 2.75 / 3.0 * 1.25);
+    // The paired test's own error of 0.005 sees 0.0142.
+    assert!(little.smallest.unwrap() > expected);
+    let file = BaselineFile {
+        retrains: file
+            .retrains
+            .into_iter()
+            .map(|mut retrain| {
+                retrain
+                    .metrics
+                    .iter_mut()
+                    .for_each(|metric| metric.error = 1e-6);
+                retrain
+            })
+            .collect(),
+        ..file
+    };
+    let little = Outlook::of_retrains(metric.test.as_ref().unwrap(), &file, metric).unwrap();
+    assert!(
+        (little.smallest.unwrap() - expected).abs() < 1e-9,
+        "{little:?}"
     );
     // Before there is a run, the outlook says the same, and that no number of examples or
     // margin would do; held against no harm, it is by the error of 0.005 (SciPy: 0.01 +
