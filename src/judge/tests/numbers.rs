@@ -342,6 +342,43 @@ fn a_fixed_set_without_draws_is_a_plain_comparison() {
     assert!(!compare(0).harm_exceeds_margin);
 }
 
+/// All there are of ten scores, of which one rises by 13,107 of 65,535 quanta, which is 0.4
+/// of Brier's range of 2: a change of 0.04, for certain.
+#[test]
+fn scores_of_a_fixed_set_are_in_the_metrics_unit() {
+    let brier = "kind = \"brier_score\"\nmargin = 0.03";
+    let mut runs = Runs::random(
+        spec("", EXHAUSTIVE, "alpha = 0.05", brier),
+        1,
+        10,
+        1,
+        0.0,
+        0.0,
+    );
+    runs.old.columns[0].values.fill(20_000);
+    runs.new.columns[0].values.fill(20_000);
+    runs.new.columns[0].values[3] += 13_107;
+    let found = runs.compare();
+    assert!(near(found.change, 0.04), "{found:?}");
+    assert!(found.harm_exceeds_margin);
+}
+
+/// One shared draw is one draw an example: the same numbers as without.
+#[test]
+fn a_single_shared_draw_is_no_crossed_design() {
+    let of = |top: &str| {
+        let mut rows = vec![0; 200];
+        rows[..20].fill(-1);
+        differing(
+            spec(top, "", "margin = 0.01\nalpha = 0.05", ACCURACY),
+            1,
+            &rows,
+        )
+        .compare()
+    };
+    assert_eq!(of(SHARED), of(""));
+}
+
 /// The same rows as a sample: example means −½, 0, ½, −1 have SE² = (5/4) / 12, of which
 /// 1/32 is the draws': a share of 0.3.
 #[test]
