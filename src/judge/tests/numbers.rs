@@ -326,6 +326,24 @@ fn a_fixed_set_has_the_noise_of_its_draws_only() {
     assert!(!margin.shows_harm_beyond_margin && margin.p_margin.unwrap() > 0.05);
     let margin = compare("margin = 0.01\nalpha = 0.2\nnull = \"margin\"");
     assert!(margin.shows_harm_beyond_margin && margin.p_margin.unwrap() < 0.2);
+    // At alpha 0.2 the upper limit is −0.25 + 1.0607 / √32 = −0.0625: below zero, not below
+    // −0.1.
+    assert!(!compare("margin = 0.1\nalpha = 0.2\nnull = \"margin\"").shows_harm_beyond_margin);
+    // A margin of a half is √2 standard errors off, on either side.
+    let below = 0.5 + f64::sqrt(2.0) / 4.0;
+    let half = |gate: &str| compare(&format!("margin = 0.5\n{gate}")).p_margin.unwrap();
+    assert!(near(half("mode = \"prove\""), 1.0 - below));
+    assert!(near(half("null = \"margin\""), below));
+    // SciPy: (t.ppf(.95, 2) + norm.ppf(.8)) √(1/32) is seen.
+    let detectable = found.detectable.unwrap();
+    assert!(
+        (detectable - 0.664_964_421_571).abs() < 1e-9,
+        "{detectable}"
+    );
+    // Where a rise is harm, all of it is gain.
+    let gain = compare("margin = 0.24\nalpha = 0.05\ndirection = \"higher\"");
+    assert!(gain.gain_exceeds_margin && !gain.harm_exceeds_margin);
+    assert!(!compare("margin = 0.25\ndirection = \"higher\"").gain_exceeds_margin);
 }
 
 /// With one replicate of a fixed set nothing is random: the plain comparison with the margin.
@@ -529,6 +547,10 @@ fn what_scores_can_see_is_by_their_error() {
     // 0.1 is 3276.75 quanta.
     assert_eq!(risen(3276), (false, false));
     assert_eq!(risen(3277), (true, false));
+    let mut fallen = runs_of(&runs);
+    fallen.new.columns[0].values = vec![20_000 - 3277; 200];
+    let fallen = fallen.compare();
+    assert!(fallen.gain_exceeds_margin && !fallen.harm_exceeds_margin);
 }
 
 /// The same runs again.
