@@ -277,6 +277,44 @@ mod tests {
         }
     }
 
+    /// Two clusters, of 100 and of 200 examples: their own differences, each for its
+    /// share of the examples.
+    #[test]
+    fn a_cluster_contributes_its_own_difference() {
+        let clusters: Vec<u32> = (0..EXAMPLES as u32)
+            .map(|row| u32::from(row >= 100))
+            .collect();
+        let (old, new) = (
+            drawn(1, 0.95, Some(&clusters)),
+            drawn(2, 0.85, Some(&clusters)),
+        );
+        let accuracy = metric(&ACCURACY);
+        let found = contributions(&accuracy, &old, &new).unwrap();
+        let right = |run: &Run, examples: std::ops::Range<usize>| {
+            let column = run.outcomes.column("correct").unwrap();
+            let rows = examples.start * REPLICATES..examples.end * REPLICATES;
+            column.values[rows]
+                .iter()
+                .map(|&row| f64::from(row))
+                .sum::<f64>()
+        };
+        let change = |examples: std::ops::Range<usize>| {
+            (right(&new, examples.clone()) - right(&old, examples)) / REPLICATES as f64
+        };
+        let mean = change(0..EXAMPLES) / EXAMPLES as f64;
+        for (found, (own, size)) in found
+            .iter()
+            .zip([(change(0..100), 100.0), (change(100..EXAMPLES), 200.0)])
+        {
+            let expected = mean + 2.0 / EXAMPLES as f64 * (own - size * mean);
+            assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+        }
+        assert!((found[0] - found[1]).abs() > 1e-6);
+        let one = vec![0; EXAMPLES];
+        let (old, new) = (drawn(1, 0.95, Some(&one)), drawn(2, 0.85, Some(&one)));
+        assert_eq!(contributions(&accuracy, &old, &new), None);
+    }
+
     #[test]
     fn contributions_of_other_metrics_have_about_its_error() {
         let (old, new) = (drawn(1, 0.95, None), drawn(2, 0.85, None));

@@ -308,7 +308,47 @@ mod tests {
         assert_eq!(more_replicates(&test, 2.0 * allowed, 1.0, 5), Some(20));
         // A quarter of it is of the examples, which is all that is allowed.
         assert_eq!(more_replicates(&test, 2.0 * allowed, 0.75, 5), None);
+        // More than that is of the examples.
+        assert_eq!(more_replicates(&test, 4.0 * allowed, 0.75, 5), None);
         // 1 / 4 − 1 / 8 is left for the draws, which have 7 / 8 at five.
         assert_eq!(more_replicates(&test, 2.0 * allowed, 0.875, 5), Some(35));
+    }
+
+    /// With z = norm.ppf(.95) = 1.644853627 and norm.ppf(.8) = 0.841621234.
+    #[test]
+    fn the_error_that_is_allowed_is_by_the_question() {
+        let is = |test: &TestSpec, expected: f64| {
+            let allowed = allowed_error(test);
+            assert!(
+                (allowed / expected - 1.0).abs() < 1e-8,
+                "{allowed} {expected}"
+            );
+        };
+        let reach = 1.644_853_627 + 0.841_621_234;
+        is(&test(Mode::Prove, "0.05"), 0.01 / reach);
+        let detect = |drop: &str, null| TestSpec {
+            detectable_drop: Exact::parse(drop).unwrap(),
+            null,
+            ..test(Mode::Detect, "0.05")
+        };
+        is(&detect("0.03", Null::Margin), 0.02 / reach);
+        is(&detect("0.02", Null::NoHarm), 0.02 / reach);
+        // A drop just beyond the margin must be observed beyond it as well.
+        is(&detect("0.012", Null::NoHarm), 0.002 / 0.841_621_234);
+        // With power 1 / 2 it is so by itself.
+        let even = TestSpec {
+            power: Exact::parse("0.5").unwrap(),
+            ..detect("0.012", Null::NoHarm)
+        };
+        is(&even, 0.012 / 1.644_853_627);
+    }
+
+    /// 253 examples bear a margin of 0.05 at alpha 0.0005, whatever margin is asked
+    /// (Connor's formula in SciPy, as for `smallest_bearable_margin`).
+    #[test]
+    fn the_margin_that_is_borne_is_not_the_one_that_is_asked() {
+        let found = Outlook::assumed(&test(Mode::Detect, "0.0005"), 253, 0.05);
+        let margin = found.margin.unwrap();
+        assert!((0.0495..0.05).contains(&margin), "{margin}");
     }
 }

@@ -3,6 +3,7 @@
 mod numbers;
 mod table;
 mod verdicts;
+mod whole;
 
 use std::sync::Arc;
 
@@ -270,6 +271,113 @@ fn a_slice_within_the_margin_and_a_noisy_one_beyond_it_are_no_regression() {
         "{found:?}"
     );
     assert_eq!(found.slice.unwrap().name, "site = north");
+}
+
+#[test]
+fn the_slice_that_fails_is_named_before_one_that_is_more_certain() {
+    // North is harmed for certain within the margin; south less certainly, beyond it.
+    let each = [(1000, 40), (100, 16)];
+    let name = |gate: &str| {
+        let found = slices(&format!("margin = 0.05\nalpha = 0.01\n{gate}"), &each);
+        (found.slice.unwrap().name, found.harm_exceeds_margin)
+    };
+    assert_eq!(name(""), ("site = south".to_owned(), true));
+    assert_eq!(name("mode = \"prove\"").0, "site = south");
+    // 60 of 200 are more than a margin of 0.05 for certain, 50 of 1000 are not.
+    let found = slices(
+        "margin = 0.05\nalpha = 0.01\nnull = \"margin\"",
+        &[(1000, 50), (200, 60)],
+    );
+    assert!(found.shows_harm_beyond_margin);
+    assert_eq!(found.slice.unwrap().name, "site = south");
+}
+
+/// Each slice is its own rows, replicates and clusters, at its share of alpha.
+#[test]
+fn a_slice_is_judged_as_its_rows_alone_are() {
+    for (clustered, harm) in [(false, 0.0), (true, 0.0), (false, 0.25), (true, 0.25)] {
+        let of = |metric: &str, alpha: &str| {
+            let clusters = if clustered { "cluster = \"c\"" } else { "" };
+            let data = format!("slice = \"site\"\n{clusters}");
+            spec(
+                "",
+                &data,
+                &format!("margin = 0.03\nalpha = {alpha}"),
+                metric,
+            )
+        };
+        let mut runs = Runs::random(of(SLICES, "0.02"), 4, 240, 2, 0.15, harm);
+        // The first 80 are north, and neighbours are of one cluster.
+        runs.slices = Some((0..240).map(|row| u32::from(row >= 80)).collect());
+        runs.clusters = clustered.then(|| (0..240).map(|row| row / 5).collect());
+        // Gain where there is no harm.
+        if harm == 0.0 {
+            runs.new.columns[0].values[..100].fill(1);
+        }
+        let found = runs.compare();
+        let alone = [0..80, 80..240].map(|rows: std::ops::Range<usize>| {
+            let part = |outcomes: &Outcomes| {
+                let mut part = outcomes.clone();
+                part.examples = rows.len();
+                part.columns[0].values =
+                    outcomes.columns[0].values[2 * rows.start..2 * rows.end].to_vec();
+                part
+            };
+            let clusters = runs.clusters.as_ref();
+            let runs = Runs {
+                spec: of("kind = \"accuracy\"", "0.01"),
+                labels: runs.labels[rows.clone()].to_vec(),
+                clusters: clusters.map(|all| {
+                    let first = all[rows.start];
+                    all[rows.clone()].iter().map(|own| own - first).collect()
+                }),
+                slices: None,
+                old: part(&runs.old),
+                new: part(&runs.new),
+            };
+            runs.compare()
+        });
+        let least =
+            |of: fn(&Comparison) -> f64| (2.0 * alone.iter().map(of).fold(1.0, f64::min)).min(1.0);
+        assert_eq!(found.p_harm, least(|one| one.p_harm));
+        assert_eq!(found.p_gain, least(|one| one.p_gain));
+        assert!(
+            if harm > 0.0 {
+                found.p_harm
+            } else {
+                found.p_gain
+            } < 0.02
+        );
+        let shown = |p: fn(&Comparison) -> f64, beyond: fn(&Comparison) -> bool| {
+            alone.iter().any(|one| 2.0 * p(one) <= 0.02 && beyond(one))
+        };
+        let harmed = shown(|one| one.p_harm, |one| one.harm_exceeds_margin);
+        let gained = shown(|one| one.p_gain, |one| one.gain_exceeds_margin);
+        assert!(if harm > 0.0 { harmed } else { gained });
+        assert_eq!(found.harm_exceeds_margin, harmed);
+        assert_eq!(found.gain_exceeds_margin, gained);
+        let slice = found.slice.clone().unwrap();
+        let index = |name: &str| usize::from(name == "site = south");
+        let decisive = &alone[index(&slice.name)];
+        assert_eq!(found.change, decisive.change);
+        assert_eq!(found.limits, decisive.limits);
+        let weakest = &alone[index(&slice.weakest)];
+        assert_eq!(found.error, weakest.error);
+        assert_eq!(found.detectable, weakest.detectable);
+    }
+    // A gain beyond the margin that is not certain is none.
+    let mut runs = Runs::random(
+        spec("", SITE, "margin = 0.05\nalpha = 0.01", SLICES),
+        1,
+        40,
+        1,
+        0.0,
+        0.0,
+    );
+    runs.old.columns[0].values.fill(1);
+    runs.old.columns[0].values[..6].fill(0);
+    runs.new.columns[0].values.fill(1);
+    assert!(!runs.compare().gain_exceeds_margin);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The numbers of a comparison end to end, from columns of outcomes to p-values, limits and
 //! what could have been seen, against the reference file, closed forms and SciPy.
 
-use super::super::pair::{Comparison, smallest_bearable_margin};
+use super::super::pair::{Comparison, Decisive, smallest_bearable_margin};
 use super::super::{Basis, Outlook};
 use super::{EXHAUSTIVE, Runs, SHARED, spec};
 use crate::spec::{Exact, Spec, TestSpec};
@@ -326,6 +326,24 @@ fn a_fixed_set_has_the_noise_of_its_draws_only() {
     assert!(!margin.shows_harm_beyond_margin && margin.p_margin.unwrap() > 0.05);
     let margin = compare("margin = 0.01\nalpha = 0.2\nnull = \"margin\"");
     assert!(margin.shows_harm_beyond_margin && margin.p_margin.unwrap() < 0.2);
+    // At alpha 0.2 the upper limit is −0.25 + 1.0607 / √32 = −0.0625: below zero, not below
+    // −0.1.
+    assert!(!compare("margin = 0.1\nalpha = 0.2\nnull = \"margin\"").shows_harm_beyond_margin);
+    // A margin of a half is √2 standard errors off, on either side.
+    let below = 0.5 + f64::sqrt(2.0) / 4.0;
+    let half = |gate: &str| compare(&format!("margin = 0.5\n{gate}")).p_margin.unwrap();
+    assert!(near(half("mode = \"prove\""), 1.0 - below));
+    assert!(near(half("null = \"margin\""), below));
+    // SciPy: (t.ppf(.95, 2) + norm.ppf(.8)) √(1/32) is seen.
+    let detectable = found.detectable.unwrap();
+    assert!(
+        (detectable - 0.664_964_421_571).abs() < 1e-9,
+        "{detectable}"
+    );
+    // Where a rise is harm, all of it is gain.
+    let gain = compare("margin = 0.24\nalpha = 0.05\ndirection = \"higher\"");
+    assert!(gain.gain_exceeds_margin && !gain.harm_exceeds_margin);
+    assert!(!compare("margin = 0.25\ndirection = \"higher\"").gain_exceeds_margin);
 }
 
 /// With one replicate of a fixed set nothing is random: the plain comparison with the margin.
@@ -340,6 +358,43 @@ fn a_fixed_set_without_draws_is_a_plain_comparison() {
     assert!(found.harm_exceeds_margin);
     assert!(!compare(2).harm_exceeds_margin);
     assert!(!compare(0).harm_exceeds_margin);
+}
+
+/// All there are of ten scores, of which one rises by 13,107 of 65,535 quanta, which is 0.4
+/// of Brier's range of 2: a change of 0.04, for certain.
+#[test]
+fn scores_of_a_fixed_set_are_in_the_metrics_unit() {
+    let brier = "kind = \"brier_score\"\nmargin = 0.03";
+    let mut runs = Runs::random(
+        spec("", EXHAUSTIVE, "alpha = 0.05", brier),
+        1,
+        10,
+        1,
+        0.0,
+        0.0,
+    );
+    runs.old.columns[0].values.fill(20_000);
+    runs.new.columns[0].values.fill(20_000);
+    runs.new.columns[0].values[3] += 13_107;
+    let found = runs.compare();
+    assert!(near(found.change, 0.04), "{found:?}");
+    assert!(found.harm_exceeds_margin);
+}
+
+/// One shared draw is one draw an example: the same numbers as without.
+#[test]
+fn a_single_shared_draw_is_no_crossed_design() {
+    let of = |top: &str| {
+        let mut rows = vec![0; 200];
+        rows[..20].fill(-1);
+        differing(
+            spec(top, "", "margin = 0.01\nalpha = 0.05", ACCURACY),
+            1,
+            &rows,
+        )
+        .compare()
+    };
+    assert_eq!(of(SHARED), of(""));
 }
 
 /// The same rows as a sample: example means −½, 0, ½, −1 have SE² = (5/4) / 12, of which
@@ -492,6 +547,10 @@ fn what_scores_can_see_is_by_their_error() {
     // 0.1 is 3276.75 quanta.
     assert_eq!(risen(3276), (false, false));
     assert_eq!(risen(3277), (true, false));
+    let mut fallen = runs_of(&runs);
+    fallen.new.columns[0].values = vec![20_000 - 3277; 200];
+    let fallen = fallen.compare();
+    assert!(fallen.gain_exceeds_margin && !fallen.harm_exceeds_margin);
 }
 
 /// The same runs again.
@@ -612,6 +671,18 @@ fn an_outlook_is_by_the_error_of_recorded_retrains() {
     // Harm of the margin or more: 0.01 + reach.
     let margin = of(&file, "null = \"margin\"").unwrap();
     is(known(&margin), (0.019_945_899_442, 1979, 0.009_945_899_442));
+    // Fewer flips than the floor show nothing, however small the error: 4 of 100 at alpha
+    // 0.05 (a mid-p of 2⁻⁵).
+    let mut few = super::verdicts::accepted_file(100);
+    few.retrains = vec![retrain(1e-9)];
+    let floor = of(&few, "").unwrap().smallest.unwrap();
+    assert!(near(floor, 0.04), "{floor}");
+    // To prove, 268 are needed whatever the error: z² (1 − m) / m.
+    let proof = of(&few, "mode = \"prove\"").unwrap();
+    assert!(
+        proof.smallest.unwrap() < 0.04 && proof.needed == Some(268),
+        "{proof:?}"
+    );
     let enough = |gate: &str, margin: &str| {
         let gate = accuracy(&format!("margin = {margin}\nalpha = 0.05\n{gate}"));
         let spec = &gate.metrics[0];
@@ -643,6 +714,21 @@ fn an_outlook_of_a_run_suggests_replicates() {
         (comparison.detectable, comparison.needed)
     );
     assert!(found.margin.is_some());
+    // Of one slice of several, or beside retrains, the margin is not told.
+    let slice = Decisive {
+        name: "site = north".to_owned(),
+        before: 1.0,
+        after: 0.9,
+        weakest: "site = north".to_owned(),
+    };
+    for (slice, retrains) in [(Some(slice), None), (None, Some(3))] {
+        let other = Comparison {
+            slice,
+            retrains,
+            ..comparison.clone()
+        };
+        assert_eq!(Outlook::of_run(test, &other, 1000, 5).margin, None);
+    }
     comparison.replicate_share = None;
     assert_eq!(Outlook::of_run(test, &comparison, 1000, 5).replicates, None);
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::super::{
-    Equality, Flips, Judgement, MetricJudgement, accepted_metrics, equality, flips, judge,
+    Equality, Flips, Judgement, MetricJudgement, Outlook, accepted_metrics, equality, flips, judge,
     retrain_metrics, wanted_columns, worst,
 };
 use super::spec;
@@ -212,6 +212,10 @@ fn other_inputs_are_stale_and_the_field_is_named() {
         (found.verdict, found.status),
         (Verdict::Stale, Status::Fail)
     );
+    // Both values are shown, without a test between them.
+    let metric = &found.metrics[0];
+    assert_eq!((metric.baseline, metric.value), (Some(1.0), 0.5));
+    assert_eq!(metric.comparison, None);
     assert_eq!(
         found.notes,
         ["the baseline was made from other inputs, so that nothing was tested: seed: 1 → 2"]
@@ -347,6 +351,16 @@ fn critical_slices_and_many_critical_examples_are_named() {
     );
     let (_, found) = notes(22);
     assert_eq!(found, [format!("{listed}, … (11 in all)")]);
+    // Those that were wrong before are said, too: 1 of the first three was, 3 is new.
+    let mut new = wrong("new", 4);
+    new.slices = Some(Slices {
+        of: (0..EXAMPLES).map(|example| (example % 2) as u32).collect(),
+        names: vec!["day".to_owned(), "night".to_owned()],
+    });
+    let found = against(&case, &new, baseline(&case, &wrong("old", 3), 1));
+    let said = [found.notes, found.cautions].concat();
+    let standing = "critical examples are wrong, and were not right in the baseline: 1";
+    assert!(said.iter().any(|note| note == standing), "{said:?}");
 }
 
 /// Of nine replicates, of three examples: 0 loses one and wins one, 1 loses two, 2 wins
@@ -598,6 +612,28 @@ fn too_few_shared_draws_warn_of_drift() {
         // Too few draws warn of it, and do not hide it.
         assert_eq!((found.verdict, found.status), (Verdict::Drifted, expected));
     }
+}
+
+/// What already fails is not softened by an anchor of which four draws can only warn.
+#[test]
+fn a_failing_proof_is_not_softened_by_a_warning_of_drift() {
+    let gate = format!("{DETECT}\nmode = \"prove\"");
+    let case = case_of(spec("seed_scope = \"shared\"", "", &gate, ACCURACY));
+    let of = |model: &str, wrong: usize| {
+        let rows = (0..EXAMPLES * 4).map(|row| u16::from(row / 4 >= wrong));
+        run(model, EXAMPLES, 4, vec![correct(rows.collect())])
+    };
+    let references = References {
+        baseline: Lookup::Found(Box::new(baseline(&case, &of("old", 200), 2))),
+        common: None,
+        anchor: Anchor::Found {
+            file: Box::new(baseline(&case, &of("anchor", 0), 1)),
+            common: None,
+        },
+    };
+    let found = judge(&case, &of("new", 300), &references);
+    assert_eq!(found.status, Status::Fail);
+    assert_ne!(found.verdict, Verdict::Drifted);
 }
 
 #[test]
@@ -922,6 +958,80 @@ fn a_retrain_is_held_against_the_spread_of_accepted_ones() {
         (smallest - 0.029_166_086_229_200).abs() < 1e-9,
         "{smallest}"
     );
+    // The spread is not what more examples would lessen, where it hides the drop.
+    assert_eq!(comparison.needed, None);
+    let (_, _, wide) = found(
+        &case("margin = 0.015\nalpha = 0.05\nnull = \"retrain\""),
+        120,
+    );
+    assert!(wide.needed.is_some());
+    // Both ask: a gain within the margin beside the baseline is none however much above the
+    // retrains it is, and harm likewise.
+    for (new, values) in [(85, [0.88; 3]), (95, [0.94; 3])] {
+        let case = gate("0.05", "");
+        let found = against(
+            &case,
+            &wrong("new", new),
+            with_retrains(&case, &old, &values),
+        );
+        let comparison = found.metrics[0].comparison.clone().unwrap();
+        assert!(!comparison.harm_exceeds_margin && !comparison.gain_exceeds_margin);
+    }
+    // Where the spread is small, harm must be observed beyond the margin: 0.01 +
+    // norm.ppf(.8) s √1.25 with s² = 1e-6 · 2.75 / 3 of 0.910, 0.910, 0.911 and 0.912.
+    let case_of_little = gate("0.05", "");
+    let file = with_retrains(&case_of_little, &old, &[0.910, 0.911, 0.912]);
+    let metric = &case_of_little.spec.metrics[0];
+    let little = Outlook::of_retrains(metric.test.as_ref().unwrap(), &file, metric).unwrap();
+    let expected = 0.01 + 0.841_621_233_573 * f64::sqrt(1e-6 * 2.75 / 3.0 * 1.25);
+    // The paired test's own error of 0.005 sees 0.0142.
+    assert!(little.smallest.unwrap() > expected);
+    let file = BaselineFile {
+        retrains: file
+            .retrains
+            .into_iter()
+            .map(|mut retrain| {
+                retrain
+                    .metrics
+                    .iter_mut()
+                    .for_each(|metric| metric.error = 1e-6);
+                retrain
+            })
+            .collect(),
+        ..file
+    };
+    let little = Outlook::of_retrains(metric.test.as_ref().unwrap(), &file, metric).unwrap();
+    assert!(
+        (little.smallest.unwrap() - expected).abs() < 1e-9,
+        "{little:?}"
+    );
+    // Before there is a run, the outlook says the same, and that no number of examples or
+    // margin would do; held against no harm, it is by the error of 0.005 (SciPy: 0.01 +
+    // norm.ppf(.8) · 0.005).
+    let outlook = |case: &Case| {
+        let file = with_retrains(case, &old, &values);
+        let spec = &case.spec.metrics[0];
+        let found = Outlook::of_retrains(spec.test.as_ref().unwrap(), &file, spec).unwrap();
+        (
+            found.smallest.unwrap(),
+            found.needed.is_some(),
+            found.margin.is_some(),
+        )
+    };
+    let (seen, needed, margin) = outlook(&gate("0.05", ""));
+    assert!(
+        (seen - smallest).abs() < 1e-9 && !needed && !margin,
+        "{seen}"
+    );
+    for others in [
+        case(DETECT),
+        case("margin = 0.01\nalpha = 0.05\nmode = \"prove\""),
+    ] {
+        let (seen, needed, margin) = outlook(&others);
+        assert!(seen < 0.0143 && needed && margin, "{seen}");
+    }
+    let (seen, _, _) = outlook(&case(DETECT));
+    assert!((seen - 0.014_208_106_168).abs() < 1e-9, "{seen}");
     // The spread explains it at a smaller alpha, which the paired test's 2^-31 is far below.
     let (verdict, _, _) = found(&gate("0.02", ""), 120);
     assert_eq!(verdict, Verdict::Inconclusive);

@@ -1,0 +1,526 @@
+//! Metrics of all rows together, against their definitions written out: every cluster left
+//! out in turn, every exchange of records, every pair of rows.
+
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
+
+use super::super::pair::Comparison;
+use super::super::whole::interval;
+use super::{Runs, spec};
+use crate::metric::Rows;
+use crate::outcome::{Outcomes, QUANTA};
+use crate::stats::proportion::wilson;
+
+const F1: &str = "kind = \"macro_f1\"";
+const AUROC: &str = "kind = \"auroc\"";
+const ECE: &str = "kind = \"expected_calibration_error\"\nmargin = 0.05";
+
+/// A metric as its definition has it, of the labels and the columns' values of some rows.
+type Definition = fn(&[(u16, Vec<u16>)]) -> f64;
+
+fn macro_f1(rows: &[(u16, Vec<u16>)]) -> f64 {
+    let mut each = Vec::new();
+    for class in 0..3 {
+        let of = |label: bool, predicted: bool| {
+            let found = rows.iter().filter(|(known, row)| {
+                (*known == class) == label && (row[0] == class) == predicted
+            });
+            found.count() as f64
+        };
+        let (hits, all) = (of(true, true), of(true, false) + of(false, true));
+        if hits + all > 0.0 {
+            each.push(2.0 * hits / (2.0 * hits + all));
+        }
+    }
+    each.iter().sum::<f64>() / each.len() as f64
+}
+
+fn auroc(rows: &[(u16, Vec<u16>)]) -> f64 {
+    let (mut right, mut pairs) = (0.0, 0.0);
+    for positive in rows.iter().filter(|row| row.0 == 1) {
+        for negative in rows.iter().filter(|row| row.0 != 1) {
+            right += ranked(positive.1[0], negative.1[0]);
+            pairs += 1.0;
+        }
+    }
+    right / pairs
+}
+
+/// Whether a row of the class ranks before one of the rest; a tie is a half.
+fn ranked(positive: u16, negative: u16) -> f64 {
+    match positive.cmp(&negative) {
+        std::cmp::Ordering::Greater => 1.0,
+        std::cmp::Ordering::Equal => 0.5,
+        std::cmp::Ordering::Less => 0.0,
+    }
+}
+
+fn calibration(rows: &[(u16, Vec<u16>)]) -> f64 {
+    let mut bins = [0.0; 15];
+    for (_, row) in rows {
+        let confidence = f64::from(row[1]) / f64::from(QUANTA);
+        let bin = (confidence * 15.0).ceil().max(1.0) as usize - 1;
+        bins[bin] += f64::from(row[0]) - confidence;
+    }
+    bins.iter().map(|sum| sum.abs()).sum::<f64>() / rows.len() as f64
+}
+
+/// The rows of each cluster.
+fn clusters(runs: &Runs, outcomes: &Outcomes) -> Vec<Vec<(u16, Vec<u16>)>> {
+    let cluster = |example: usize| match &runs.clusters {
+        Some(clusters) => clusters[example] as usize,
+        None => example,
+    };
+    let count = (0..outcomes.examples).map(cluster).max().unwrap() + 1;
+    let mut found = vec![Vec::new(); count];
+    for row in 0..outcomes.examples * outcomes.replicates {
+        let example = row / outcomes.replicates;
+        let values = outcomes.columns.iter().map(|column| column.values[row]);
+        found[cluster(example)].push((runs.labels[example], values.collect()));
+    }
+    found
+}
+
+fn joined(clusters: &[Vec<(u16, Vec<u16>)>]) -> Vec<(u16, Vec<u16>)> {
+    clusters.concat()
+}
+
+/// Change, its jackknife's standard error, and degrees of freedom. `stratified`: within
+/// classes.
+fn jackknife(runs: &Runs, of: Definition, stratified: bool) -> (f64, f64, f64) {
+    let both = [clusters(runs, &runs.old), clusters(runs, &runs.new)];
+    let value = |kept: &dyn Fn(usize) -> bool| {
+        let [old, new] = both.each_ref().map(|clusters| {
+            let kept = clusters
+                .iter()
+                .enumerate()
+                .filter(|(index, _)| kept(*index));
+            of(&joined(
+                &kept.map(|(_, rows)| rows.clone()).collect::<Vec<_>>(),
+            ))
+        });
+        new - old
+    };
+    let count = both[0].len();
+    let left_out: Vec<f64> = (0..count).map(|out| value(&|index| index != out)).collect();
+    let stratum = |cluster: usize| match stratified {
+        true => both[0][cluster][0].0,
+        false => 0,
+    };
+    let (mut variance, mut strata) = (0.0, 0.0);
+    for known in 0..3 {
+        let own: Vec<f64> = (0..count)
+            .filter(|&cluster| stratum(cluster) == known)
+            .map(|cluster| left_out[cluster])
+            .collect();
+        if own.is_empty() {
+            continue;
+        }
+        let n = own.len() as f64;
+        let mean = own.iter().sum::<f64>() / n;
+        variance += (n - 1.0) / n * own.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+        strata += 1.0;
+    }
+    (value(&|_| true), variance.sqrt(), count as f64 - strata)
+}
+
+/// Obuchowski's (1997) standard error of the change of an area, or of the new run's own: over
+/// all pairs of rows, by cluster; DeLong's where a cluster is one row.
+fn area_error(runs: &Runs, own: bool) -> f64 {
+    let both = [clusters(runs, &runs.old), clusters(runs, &runs.new)];
+    let [old, new] = both.each_ref().map(|clusters| {
+        let rows = joined(clusters);
+        let area = auroc(&rows);
+        let part = |row: &(u16, Vec<u16>)| {
+            let others = rows.iter().filter(|other| (other.0 == 1) != (row.0 == 1));
+            let placed: Vec<f64> = others
+                .map(|other| match row.0 {
+                    1 => ranked(row.1[0], other.1[0]),
+                    _ => ranked(other.1[0], row.1[0]),
+                })
+                .collect();
+            placed.iter().sum::<f64>() / placed.len() as f64 - area
+        };
+        let sums = clusters.iter().map(|rows| {
+            let of = |class: bool| {
+                let rows = rows.iter().filter(|row| (row.0 == 1) == class);
+                rows.map(part).sum::<f64>()
+            };
+            [of(false), of(true)]
+        });
+        sums.collect::<Vec<_>>()
+    });
+    let held = |class: bool| {
+        let holds = |rows: &&Vec<(u16, Vec<u16>)>| rows.iter().any(|row| (row.0 == 1) == class);
+        both[0].iter().filter(holds).count() as f64
+    };
+    let rows = joined(&both[0]);
+    let size = |class: bool| rows.iter().filter(|row| (row.0 == 1) == class).count() as f64;
+    let factor = |count: f64| count / (count - 1.0);
+    let (mut negatives, mut positives, mut mixed) = (0.0, 0.0, 0.0);
+    for (old, new) in old.iter().zip(&new) {
+        let from = if own { [0.0; 2] } else { *old };
+        let [q, p] = [new[0] - from[0], new[1] - from[1]];
+        negatives += q * q;
+        positives += p * p;
+        mixed += 2.0 * p * q;
+    }
+    let variance = factor(held(true)) * positives / size(true).powi(2)
+        + factor(held(false)) * negatives / size(false).powi(2)
+        + factor(both[0].len() as f64) * mixed / (size(true) * size(false));
+    variance.sqrt()
+}
+
+fn students(degrees: f64) -> StudentsT {
+    StudentsT::new(0.0, 1.0, degrees).unwrap()
+}
+
+fn near(found: f64, expected: f64) {
+    let error = (found - expected).abs();
+    assert!(
+        error <= 1e-9 * expected.abs().max(1e-3),
+        "{found} {expected}"
+    );
+}
+
+/// statrs has the normal distribution to about 1e-8.
+fn same_p(found: Option<f64>, enough: bool, expected: f64) {
+    assert_eq!(found.is_some(), enough);
+    if let Some(found) = found {
+        assert!(
+            (found - expected).abs() <= 1e-6 * expected,
+            "{found} {expected}"
+        );
+    }
+}
+
+/// Checks limits, p-values about the margin and what could be seen against an estimate
+/// with an error and a distribution, in every question.
+fn check(
+    runs: &mut Runs,
+    metric: &str,
+    (estimate, error): (f64, f64),
+    quantile: impl Fn(f64) -> f64,
+    below: impl Fn(f64) -> f64,
+) {
+    let count = clusters(runs, &runs.new).len() as f64;
+    let data = if runs.clusters.is_some() {
+        "cluster = \"c\""
+    } else {
+        ""
+    };
+    let mut ask = |gate: &str| -> Comparison {
+        let gate = format!("alpha = 0.005\n{gate}");
+        runs.spec = spec("", data, &gate, metric);
+        runs.compare()
+    };
+    let normal = Normal::standard();
+    let (z_power, z) = (normal.inverse_cdf(0.8), normal.inverse_cdf(0.995));
+    let critical = quantile(0.995);
+    let enough = |margin: f64| count >= z * z * (1.0 - margin) / margin;
+    for higher in ["", "direction = \"higher\"\n"] {
+        let sign = if higher.is_empty() { 1.0 } else { -1.0 };
+        let found = ask(&format!("margin = 0.03\n{higher}"));
+        near(found.change, estimate);
+        near(found.error, error);
+        let (lower, upper) = found.limits.unwrap();
+        near(lower, estimate - critical * error);
+        near(upper, estimate + critical * error);
+        let detectable = found.detectable.unwrap();
+        near(
+            detectable,
+            ((critical + z_power) * error).max(0.03 + z_power * error),
+        );
+        let harm = -sign * estimate;
+        assert_eq!(found.harm_exceeds_margin, harm > 0.03);
+        assert_eq!(found.gain_exceeds_margin, -harm > 0.03);
+
+        // Margins about each limit of the harm, and about the estimate.
+        let reach = critical * error;
+        for margin in [harm - reach, harm, harm + reach].map(f64::abs) {
+            for margin in [margin - 0.002, margin + 0.002] {
+                if margin <= 0.0 {
+                    continue;
+                }
+                let proof = ask(&format!("margin = {margin:.9}\nmode = \"prove\"\n{higher}"));
+                same_p(
+                    proof.p_margin,
+                    enough(margin),
+                    below((harm - margin) / error),
+                );
+                assert_eq!(proof.excludes_harm, enough(margin) && harm + reach < margin);
+                assert_eq!(proof.excludes_gain, enough(margin) && reach - harm < margin);
+                let beyond = ask(&format!(
+                    "margin = {margin:.9}\nnull = \"margin\"\n{higher}"
+                ));
+                same_p(
+                    beyond.p_margin,
+                    enough(margin),
+                    below((margin - harm) / error),
+                );
+                let shown = enough(margin) && harm - reach > margin;
+                assert_eq!(beyond.shows_harm_beyond_margin, shown);
+                assert_eq!(beyond.harm_exceeds_margin, harm > margin);
+                assert_eq!(beyond.gain_exceeds_margin, -harm > margin);
+            }
+        }
+    }
+}
+
+fn runs(metric: &str, data: &str, examples: usize, replicates: usize, harm: f64) -> Runs {
+    let gate = spec("", data, "margin = 0.03\nalpha = 0.005", metric);
+    let mut runs = Runs::random(gate, 11, examples, replicates, 0.06, harm);
+    runs.clusters = (!data.is_empty()).then(|| (0..examples as u32).map(|i| i / 4).collect());
+    runs
+}
+
+#[test]
+fn a_macro_f1_has_the_jackknifes_limits_within_classes() {
+    for (data, replicates) in [("", 1), ("", 2), ("cluster = \"c\"", 1)] {
+        let mut runs = runs(F1, data, 160, replicates, 0.15);
+        let (estimate, error, degrees) = jackknife(&runs, macro_f1, data.is_empty());
+        assert!(estimate < -0.03);
+        let t = students(degrees);
+        check(
+            &mut runs,
+            F1,
+            (estimate, error),
+            |p| t.inverse_cdf(p),
+            |x| t.cdf(x),
+        );
+    }
+}
+
+#[test]
+fn a_ranking_has_delongs_limits() {
+    for (data, replicates) in [("", 1), ("", 2), ("cluster = \"c\"", 1)] {
+        let mut runs = runs(AUROC, data, 160, replicates, 0.0);
+        // Few scores, so that there are ties; a share of the class falls to the end.
+        for column in [&mut runs.old.columns[0], &mut runs.new.columns[0]] {
+            let scores = column.values.iter_mut();
+            scores.for_each(|score| *score -= *score % 4_096);
+        }
+        for example in (1..160).step_by(12) {
+            runs.new.columns[0].values[example * replicates] = 0;
+        }
+        let change = {
+            let rows = |outcomes| joined(&clusters(&runs, outcomes));
+            auroc(&rows(&runs.new)) - auroc(&rows(&runs.old))
+        };
+        assert!(change < -0.03);
+        let error = area_error(&runs, false);
+        let normal = Normal::standard();
+        check(
+            &mut runs,
+            AUROC,
+            (change, error),
+            |p| normal.inverse_cdf(p),
+            |x| normal.cdf(x),
+        );
+    }
+}
+
+/// Limits with at least 20 of the 1,999 bootstrap values beyond them are the bootstrap's, and
+/// those of a small alpha the jackknife's t. About the error of 20,000 draws of our own,
+/// taken within classes, less the jackknife's acceleration, both agree.
+#[test]
+fn a_larger_alpha_has_the_bootstraps_limits() {
+    let mut runs = runs(F1, "", 200, 1, 0.1);
+    let (estimate, error, degrees) = jackknife(&runs, macro_f1, true);
+    let both = [clusters(&runs, &runs.old), clusters(&runs, &runs.new)];
+    let mut stream = crate::seed::Stream::new(5, "test@1", 0, "");
+    let mut values: Vec<f64> = (0..4_000)
+        .map(|_| {
+            let drawn: Vec<usize> = (0..200)
+                .map(|row| {
+                    // Of the same class: labels are 0, 1, 2, 0, ….
+                    let class: usize = row % 3;
+                    let count = (200_usize - class).div_ceil(3) as u64;
+                    class + 3 * stream.below(count) as usize
+                })
+                .collect();
+            let value = |clusters: &Vec<Vec<(u16, Vec<u16>)>>| {
+                let rows: Vec<_> = drawn.iter().map(|&row| clusters[row].clone()).collect();
+                macro_f1(&joined(&rows))
+            };
+            value(&both[1]) - value(&both[0])
+        })
+        .collect();
+    values.sort_by(f64::total_cmp);
+    for (alpha, bootstrap) in [("0.05", true), ("0.011", true), ("0.01", false)] {
+        runs.spec = spec("", "", &format!("margin = 0.03\nalpha = {alpha}"), F1);
+        let (lower, upper) = runs.compare().limits.unwrap();
+        let alpha: f64 = alpha.parse().unwrap();
+        let reach = students(degrees).inverse_cdf(1.0 - alpha) * error;
+        let is_jackknife = (estimate - reach - lower).abs() < 1e-9;
+        assert_eq!(is_jackknife, !bootstrap, "{alpha}");
+        let at = |share: f64| values[(share * 4_000.0) as usize];
+        // A quantile of 1,999 values at 0.011 is known to a fifth of the error.
+        for (limit, quantile) in [(lower, at(alpha)), (upper, at(1.0 - alpha))] {
+            assert!(
+                (limit - quantile).abs() < 0.35 * error,
+                "{limit} {quantile} {error}"
+            );
+        }
+    }
+}
+
+/// Ten rows that changed have 1,024 exchanges, of which the share at least as harmful is the
+/// p-value.
+#[test]
+fn every_exchange_of_records_counts() {
+    for (metric, of, replicates) in [
+        (F1, macro_f1 as Definition, 2),
+        (AUROC, auroc as Definition, 1),
+    ] {
+        let mut runs = runs(metric, "", 60, replicates, 0.0);
+        runs.new.columns = runs.old.columns.clone();
+        let values = &mut runs.new.columns[0].values;
+        for (index, example) in (3..60).step_by(6).enumerate() {
+            let row = example * replicates;
+            values[row] = match metric {
+                F1 if index < 7 => (values[row] + 1) % 3,
+                F1 => (example % 3) as u16,
+                _ if index < 7 => 30_000_u16.saturating_add(values[row]),
+                _ => 0,
+            };
+        }
+        let both = [clusters(&runs, &runs.old), clusters(&runs, &runs.new)];
+        let changed: Vec<usize> = (0..60).filter(|&i| both[0][i] != both[1][i]).collect();
+        let count = changed.len();
+        assert!((6..=10).contains(&count), "{count}");
+        let exchanged = |pattern: usize| {
+            let mut sides = both.clone();
+            for (bit, &row) in changed.iter().enumerate() {
+                if pattern >> bit & 1 == 1 {
+                    let [old, new] = &mut sides;
+                    std::mem::swap(&mut old[row], &mut new[row]);
+                }
+            }
+            of(&joined(&sides[1])) - of(&joined(&sides[0]))
+        };
+        let observed = exchanged(0);
+        let share = |harmful: &dyn Fn(f64) -> bool| {
+            let found = (0..1 << count).filter(|&pattern| harmful(exchanged(pattern)));
+            found.count() as f64 / f64::from(1 << count)
+        };
+        let found = runs.compare();
+        for (p, exact) in [
+            (found.p_harm, share(&|value| value <= observed + 1e-12)),
+            (found.p_gain, share(&|value| value >= observed - 1e-12)),
+        ] {
+            // At least 50 draws exceed: 14 % is one standard error.
+            assert!((p / exact - 1.0).abs() < 0.5, "{metric}: {p} {exact}");
+        }
+    }
+}
+
+/// A metric without limits: the jackknife must agree with the exchanges.
+#[test]
+fn a_calibration_error_is_held_against_its_jackknife_as_well() {
+    for fall in [0.0, 0.05, 0.2] {
+        let mut runs = runs(ECE, "", 120, 1, 0.0);
+        for row in 0..120 {
+            let spread = (row % 7) as f64 / 100.0;
+            let confidence = |level: f64| ((level + spread) * f64::from(QUANTA)) as u16;
+            for (outcomes, level) in [(&mut runs.old, 0.82), (&mut runs.new, 0.52 - fall)] {
+                outcomes.columns[0].values[row] = u16::from(row % 10 < 7);
+                outcomes.columns[1].values[row] = confidence(level);
+            }
+        }
+        let (estimate, error, degrees) = jackknife(&runs, calibration, false);
+        let p = students(degrees).cdf(-estimate / error);
+        for (higher, sign) in [("", 1.0), ("direction = \"lower\"", -1.0)] {
+            runs.spec = spec("", "", "alpha = 0.005", &format!("{ECE}\n{higher}"));
+            let found = runs.compare();
+            near(found.change, estimate);
+            near(found.error, error);
+            assert_eq!((found.limits, found.p_margin), (None, None));
+            assert!(!found.excludes_harm && !found.shows_harm_beyond_margin);
+            let [rises, falls] = match sign > 0.0 {
+                true => [found.p_harm, found.p_gain],
+                false => [found.p_gain, found.p_harm],
+            };
+            assert!(rises >= p - 1e-9 && falls >= 1.0 - p - 1e-9);
+            if fall > 0.0 {
+                near(falls, 1.0 - p);
+            }
+        }
+    }
+}
+
+/// Fewer than eight clusters, or fewer than z² (1 − m) / m, prove and show nothing.
+#[test]
+fn too_few_clusters_have_limits_that_prove_nothing() {
+    let found = |clusters: u32, margin: &str, gate: &str| {
+        let gate = format!("margin = {margin}\nalpha = 0.05\n{gate}");
+        let gate = spec("", "cluster = \"c\"", &gate, F1);
+        let mut runs = Runs::random(gate, 3, 240, 1, 0.0, 0.0);
+        runs.clusters = Some((0..240).map(|row| row % clusters).collect());
+        runs.compare()
+    };
+    // 1.6449² · 0.8 / 0.2 = 10.8; of 0.5 it is 2.7.
+    for (clusters, margin, enough) in [
+        (7, "0.5", false),
+        (8, "0.5", true),
+        (10, "0.2", false),
+        (12, "0.2", true),
+    ] {
+        let proof = found(clusters, margin, "mode = \"prove\"");
+        assert_eq!(proof.excludes_harm, enough, "{clusters} {margin}");
+        assert_eq!(proof.p_margin.is_some(), enough, "{clusters} {margin}");
+    }
+}
+
+/// The interval of one run: Wilson's, DeLong's, or the jackknife's, within the range.
+#[test]
+fn a_run_has_its_own_interval() {
+    let of = |runs: &Runs| {
+        let spec = &runs.spec.metrics[0];
+        let metric = crate::builtin::metric(spec.kind.name).unwrap();
+        let columns = metric.columns(&spec.label, &spec.parameters);
+        let rows = Rows::new(&runs.new, &columns, &runs.labels).unwrap();
+        interval(metric, spec, &rows, runs.clusters.as_deref(), 3)
+    };
+    let expect = |found: Option<(f64, f64)>, expected: (f64, f64)| {
+        let found = found.unwrap();
+        near(found.0, expected.0);
+        near(found.1, expected.1);
+    };
+    let normal = Normal::standard();
+    for (data, replicates) in [("", 1), ("", 2), ("cluster = \"c\"", 1)] {
+        let ranking = runs(AUROC, data, 120, replicates, 0.0);
+        let area = auroc(&joined(&clusters(&ranking, &ranking.new)));
+        let reach = normal.inverse_cdf(0.975) * area_error(&ranking, true);
+        expect(of(&ranking), (area - reach, area + reach));
+
+        let mut f1 = runs(F1, data, 120, replicates, 0.1);
+        let value = macro_f1(&joined(&clusters(&f1, &f1.new)));
+        // Against a run that is right everywhere, whose value is 1 whoever is left out.
+        for (row, class) in f1.old.columns[0].values.iter_mut().enumerate() {
+            *class = f1.labels[row / replicates];
+        }
+        let (_, error, degrees) = jackknife(&f1, macro_f1, data.is_empty());
+        let reach = students(degrees).inverse_cdf(0.975) * error;
+        expect(of(&f1), (value - reach, value + reach));
+
+        let accuracy = runs("kind = \"accuracy\"", data, 120, replicates, 0.1);
+        let right: u64 = accuracy.new.columns[0]
+            .values
+            .iter()
+            .map(|&row| u64::from(row))
+            .sum();
+        let proportion = wilson(right, 120, 0.05);
+        let is_wilson = of(&accuracy) == Some((proportion.lower, proportion.upper));
+        assert_eq!(is_wilson, replicates == 1 && data.is_empty());
+    }
+    // Nothing lies beyond the range of the metric.
+    let mut perfect = runs(F1, "", 30, 1, 0.0);
+    perfect.new.columns[0].values = perfect.labels.clone();
+    assert_eq!(of(&perfect), Some((1.0, 1.0)));
+    perfect.new.columns[0].values[3] = 1;
+    let (low, high) = of(&perfect).unwrap();
+    assert!(low < 1.0 && high == 1.0);
+    assert_eq!(of(&runs(ECE, "", 60, 1, 0.0)), None);
+    let slices = "kind = \"worst_slice_accuracy\"";
+    assert_eq!(of(&runs(slices, "slice = \"site\"", 60, 1, 0.0)), None);
+}
