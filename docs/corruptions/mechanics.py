@@ -78,7 +78,8 @@ def to_levels(image):
 
 def line_filter(image, radius, sigma, degrees):
     """ImageMagick's motion blur of 8-bit values: half a Gaussian along a line of
-    2 radius + 1 steps, whose points go to whole pixels, borders repeated, rounded."""
+    2 radius + 1 steps, whose points go to whole pixels, borders repeated, truncated
+    to levels as ImageMagick 6.9 (16-bit) writes them."""
     steps = np.arange(2 * int(np.ceil(radius)) + 1)
     weights = np.exp(-(steps**2) / (2.0 * sigma**2))
     weights /= weights.sum()
@@ -91,7 +92,7 @@ def line_filter(image, radius, sigma, degrees):
         rows = np.clip(np.arange(height) + y, 0, height - 1)
         columns = np.clip(np.arange(width) + x, 0, width - 1)
         total += weight * image[np.ix_(rows, columns)]
-    return np.floor(total + 0.5).clip(0, 255).astype(np.uint8)
+    return np.floor(total + 1e-4).clip(0, 255).astype(np.uint8)
 
 
 def motion_blur(image, parameters, random):
