@@ -14,6 +14,7 @@ mod gate;
 mod grid;
 mod harness;
 mod metrics;
+mod rare;
 mod retrain;
 mod scratch;
 mod simulate;
@@ -69,6 +70,11 @@ const SECTIONS: &[Section] = &[
         name: "metrics",
         title: "Other metrics",
         run: metrics::section,
+    },
+    Section {
+        name: "rare",
+        title: "Scores that change a lot in a few examples",
+        run: rare::section,
     },
     Section {
         name: "family",

@@ -76,6 +76,15 @@ const PROBES: &[Probe] = &[
         sizes: &[(1000, 5_000)],
     },
     Probe {
+        metric: "negative_log_likelihood",
+        parameters: "",
+        margin: 0.02,
+        base: CALIBRATED,
+        harm: Harm::Blur,
+        rules: &Rule::PLAIN,
+        sizes: &[(200, 2_000), (1000, 2_000)],
+    },
+    Probe {
         metric: "auroc",
         parameters: "class = 1",
         margin: 0.01,

@@ -31,7 +31,7 @@ use crate::outcome::ColumnSpec;
 use crate::perturb::PerturbationError;
 use crate::provenance::Identity;
 use crate::record::{Run, Slices};
-use crate::spec::{Case, Examples, MetricSpec, Mode, PerturbationSpec, Setting, SpecError};
+use crate::spec::{Case, Examples, MetricSpec, Mode, Null, PerturbationSpec, Setting, SpecError};
 use crate::stats::mcnemar::fewest_harms;
 
 /// Why a case could not be run.
@@ -143,12 +143,21 @@ fn check_size(case: &Case, data: &Dataset) -> Result<(), RunError> {
     }
     let clusters = data.clusters().map(|clusters| {
         let last = clusters.iter().max();
-        last.map_or(0, |&last| last + 1)
+        let mut rows = vec![0_u64; last.map_or(0, |&last| last + 1)];
+        for &cluster in clusters {
+            rows[cluster] += 1;
+        }
+        rows
     });
-    let (units, what) = match clusters {
-        Some(clusters) => (clusters, "clusters"),
+    let (units, what) = match &clusters {
+        Some(clusters) => (clusters.len(), "clusters"),
         None => (data.len(), "examples"),
     };
+    // Clusters of unequal size say as much as fewer equal ones: N² / Σ n_g².
+    let squares = |rows: &Vec<u64>| rows.iter().map(|rows| rows * rows).sum::<u64>();
+    let equal = clusters.as_ref().map_or(data.len() as f64, |rows| {
+        (data.len() as f64).powi(2) / squares(rows).max(1) as f64
+    });
     for metric in case.metrics() {
         let Some(test) = &metric.test else {
             continue;
@@ -165,6 +174,13 @@ fn check_size(case: &Case, data: &Dataset) -> Result<(), RunError> {
                 "{units} {what} are too few for a test of {} at alpha {:.2e}, which needs {floor}: whatever the model does, nothing could be shown. Give more, or a larger alpha; or say examples = \"exhaustive\" where these are all there are, mark them [critical], or give the metric report_only = true",
                 metric.label,
                 test.alpha.value()
+            )));
+        }
+        let about_the_margin = test.mode == Mode::Prove || test.null == Null::Margin;
+        if clusters.is_some() && about_the_margin && equal < 8.0 - 1e-9 {
+            return Err(RunError::Mismatch(format!(
+                "{units} clusters of these sizes say as much as {equal:.1} of equal size, and a test of {} against its margin needs 8: whatever the model does, nothing could be shown. Give more clusters, or fewer rows of the largest; or mode = \"detect\" with null = \"no_harm\", which takes any sizes; or report_only = true",
+                metric.label
             )));
         }
     }

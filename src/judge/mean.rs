@@ -13,7 +13,8 @@ use crate::stats::mcnemar::{drop_exceeds, mid_p};
 use crate::stats::power::{fewest_to_prove, pairs_to_prove};
 use crate::stats::shared::Estimate;
 use crate::stats::tango::Table;
-use crate::stats::{exhaustive, shared, sign_flip};
+use crate::stats::unseen::{Unseen, fewest};
+use crate::stats::{Limits, exhaustive, shared, sign_flip};
 
 /// Judges the pair.
 pub fn judge(pair: &Pair<'_>) -> Harm {
@@ -43,7 +44,12 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
         .map(|&example| example as f64 * scale)
         .collect();
     let largest = range.map_or(1.0, |(low, high)| high - low);
-    let effective = clustered::mean(&values, largest, pair.clusters);
+    let effective = clustered::mean_of_sizes(&values, largest, pair.clusters);
+    let unseen = is_score.then(|| Unseen {
+        estimate: effective.estimate,
+        range: largest,
+        n: effective.effective_clusters(),
+    });
     let single = !is_score && per_example == 1 && pair.clusters.is_none();
 
     let (harm, gain) = rows
@@ -83,17 +89,32 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
             || table.adjusted_p_below(-m, f64::INFINITY),
         );
     } else {
+        // Flips of a right answer are all as large: what few could do, their counts say.
+        let missed = |p: &dyn Fn(&Unseen) -> f64| unseen.as_ref().map_or(0.0, p);
         let turned: Vec<i64> = sums.iter().map(|sum| -sum).collect();
-        p_harm = sign_flip::p(&sums, alpha, &mut pair.stream("sign_flip"));
-        p_gain = sign_flip::p(&turned, alpha, &mut pair.stream("sign_flip"));
-        limits = effective.limits(alpha);
-        let enough = effective.clusters >= FEWEST_CLUSTERS;
-        excludes = [
-            enough && effective.excludes_down_to(-m, alpha),
-            enough && effective.excludes_up_to(m, alpha),
+        p_harm = sign_flip::p(&sums, alpha, &mut pair.stream("sign_flip"))
+            .max(missed(&|unseen| unseen.p_below(0.0)));
+        p_gain = sign_flip::p(&turned, alpha, &mut pair.stream("sign_flip"))
+            .max(missed(&|unseen| unseen.p_above(0.0)));
+        let [above, below] = [
+            missed(&|unseen| unseen.p_above(-m)),
+            missed(&|unseen| unseen.p_below(m)),
         ];
-        shows_beyond = enough && effective.adjusted_upper(alpha) < -m;
-        let p = pair.p_margin(|| effective.p_above(-m), || effective.adjusted_p_below(-m));
+        let beyond_margin = missed(&|unseen| unseen.p_below(-m));
+        limits = unseen.as_ref().map_or(effective.limits(alpha), |unseen| {
+            wider(effective.limits(alpha), unseen.limits(alpha))
+        });
+        // To rounding: eight clusters of equal size are enough.
+        let enough = effective.effective_clusters() > FEWEST_CLUSTERS as f64 - 1e-9;
+        excludes = [
+            enough && above <= alpha && effective.excludes_down_to(-m, alpha),
+            enough && below <= alpha && effective.excludes_up_to(m, alpha),
+        ];
+        shows_beyond = enough && beyond_margin <= alpha && effective.adjusted_upper(alpha) < -m;
+        let p = pair.p_margin(
+            || effective.p_above(-m).max(above),
+            || effective.adjusted_p_below(-m).max(beyond_margin),
+        );
         p_margin = p.filter(|_| enough);
     }
     let (detectable, needed) = if single && pair.test.null != Null::Margin {
@@ -111,12 +132,12 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
     } else {
         let critical = effective.critical(alpha);
         let least = sign_flip::least_p(effective.clusters);
-        by_error(
-            pair,
-            error_with_harm(pair, &effective, is_score),
-            critical,
-            least,
-        )
+        let error = error_with_harm(pair, &effective, is_score);
+        let known = by_error(pair, error, critical, least);
+        match &unseen {
+            Some(unseen) => despite(pair, unseen, error, known),
+            None => known,
+        }
     };
     Harm {
         estimate: effective.estimate,
@@ -144,6 +165,42 @@ fn error_with_harm(pair: &Pair<'_>, effective: &Mean, is_score: bool) -> f64 {
     let drop = pair.test.detectable_drop.value();
     let harm = drop * (1.0 - drop) * effective.concentration;
     (effective.error * effective.error + harm).sqrt()
+}
+
+/// The limits that are further out.
+fn wider(one: Limits, other: Limits) -> Limits {
+    Limits {
+        lower: one.lower.min(other.lower),
+        upper: one.upper.max(other.upper),
+    }
+}
+
+/// What a test of scores sees, and the examples that it needs, despite those that may
+/// not have been drawn.
+fn despite(
+    pair: &Pair<'_>,
+    unseen: &Unseen,
+    error: f64,
+    (detectable, needed): (Option<f64>, Option<u64>),
+) -> (Option<f64>, Option<u64>) {
+    let test = pair.power();
+    let drop = pair.test.detectable_drop.value();
+    // The harm that is to be seen, and the harm that it is held against.
+    let (seen, against) = match (pair.test.mode, pair.test.null) {
+        (Mode::Prove, _) => (0.0, -test.margin),
+        (Mode::Detect, Null::Margin) => (drop, test.margin),
+        (Mode::Detect, Null::NoHarm | Null::Retrain) => (drop, 0.0),
+    };
+    let smallest =
+        unseen.smallest_beyond(against.max(0.0), test.alpha) + normal_quantile(test.power) * error;
+    let rows = pair.examples() as f64 / unseen.n;
+    let fewest = rows * fewest(unseen.range, seen, against, test.alpha);
+    (
+        detectable.map(|detectable| detectable.max(smallest)),
+        needed
+            .filter(|_| fewest.is_finite())
+            .map(|needed| needed.max(fewest.ceil() as u64)),
+    )
 }
 
 /// A mean that a t test judges.

@@ -11,7 +11,8 @@ use crate::stats::power::{Test, fewest_to_prove, smallest_beyond_margin};
 /// The seed of the judge's own draws: a verdict is the same on every run.
 const SEED: u64 = 0;
 
-/// Below this number of clusters nothing is proven (statistics.md 2.2).
+/// Below this number of clusters nothing is proven (statistics.md 2.2); of clusters of
+/// unequal size, below this number of effective ones.
 pub(super) const FEWEST_CLUSTERS: usize = 8;
 
 /// The numbers that a verdict rests on.

@@ -20,6 +20,8 @@ pub struct Mean {
     pub error: f64,
     /// Number of clusters.
     pub clusters: usize,
+    /// Degrees of freedom of Student's t.
+    pub degrees: f64,
     /// Σ n_g² / N²: the share of the variance of whole clusters that flip together.
     pub concentration: f64,
     /// How much larger the variance is than that of independent whole flips.
@@ -36,6 +38,27 @@ pub struct Mean {
 /// Source: Rao & Scott 1992; Nam & Kwon 2009; Yang, Sun & Hardin 2012, as
 /// statistics.md 2.2 joins them.
 pub fn mean(differences: &[f64], largest: f64, clusters: Option<&[u32]>) -> Mean {
+    by(differences, largest, clusters, Sizes::TakenAsEqual)
+}
+
+/// The same for clusters of any sizes: a large one pulls the mean towards itself, so
+/// that its deviation is too small and G − 1 degrees of freedom are too many. Of equal
+/// clusters it is the [mean].
+///
+/// Source: the deviations of Bell & McCaffrey 2002 (their bias reduced linearisation,
+/// CR2), N² / Σ n_g² effective clusters of Kish 1965; measured in docs/statistics.md.
+pub fn mean_of_sizes(differences: &[f64], largest: f64, clusters: Option<&[u32]>) -> Mean {
+    by(differences, largest, clusters, Sizes::Known)
+}
+
+/// What the error of a mean knows of the sizes of clusters.
+#[derive(Clone, Copy, PartialEq)]
+enum Sizes {
+    TakenAsEqual,
+    Known,
+}
+
+fn by(differences: &[f64], largest: f64, clusters: Option<&[u32]>, sizes: Sizes) -> Mean {
     let n = differences.len() as f64;
     // Not the largest that was met: limits would depend on one outlier.
     let scale = if largest > 1.0 { largest } else { 1.0 };
@@ -56,11 +79,19 @@ pub fn mean(differences: &[f64], largest: f64, clusters: Option<&[u32]>) -> Mean
         entry.2 |= difference != 0.0;
     }
     let groups = sums.len() as f64;
-    let squares: f64 = sums.values().map(|(sum, _, _)| sum * sum).sum();
-    let variance = if groups > 1.0 {
-        groups / (groups - 1.0) * squares / (n * n)
-    } else {
-        0.0
+    let rows: f64 = sums.values().map(|(_, rows, _)| rows * rows).sum();
+    let concentration = rows / (n * n).max(1.0);
+    let squares: f64 = sums
+        .values()
+        .map(|&(sum, rows, _)| match sizes {
+            Sizes::TakenAsEqual => groups / (groups - 1.0) * sum * sum,
+            Sizes::Known => sum * sum / (1.0 - rows / n),
+        })
+        .sum();
+    let variance = if groups > 1.0 { squares / (n * n) } else { 0.0 };
+    let effective = match sizes {
+        Sizes::TakenAsEqual => groups,
+        Sizes::Known => n * n / rows,
     };
     // Equal differences leave a rest of rounding, which is no variance.
     let rounding = 1e-12 * (harm + gain) / n.max(1.0);
@@ -76,7 +107,6 @@ pub fn mean(differences: &[f64], largest: f64, clusters: Option<&[u32]>) -> Mean
     } else {
         1.0
     };
-    let rows: f64 = sums.values().map(|(_, rows, _)| rows * rows).sum();
     let discordant = sums.values().filter(|(_, _, differs)| *differs).count();
     if clusters.is_some() && discordant < FEW {
         design_effect = design_effect.max(rows / n.max(1.0));
@@ -85,7 +115,8 @@ pub fn mean(differences: &[f64], largest: f64, clusters: Option<&[u32]>) -> Mean
         estimate: estimate * scale,
         error: variance.sqrt() * scale,
         clusters: sums.len(),
-        concentration: rows / (n * n).max(1.0),
+        degrees: (effective - 1.0).max(1.0),
+        concentration,
         design_effect,
         scale,
         table: Table {
@@ -97,14 +128,14 @@ pub fn mean(differences: &[f64], largest: f64, clusters: Option<&[u32]>) -> Mean
 }
 
 impl Mean {
-    /// The critical value of a one-sided test at `alpha`: Student's t of G − 1
-    /// degrees of freedom.
+    /// The critical value of a one-sided test at `alpha`: Student's t.
     pub fn critical(&self, alpha: f64) -> f64 {
-        t_quantile(1.0 - alpha, self.degrees())
+        t_quantile(1.0 - alpha, self.degrees)
     }
 
-    fn degrees(&self) -> f64 {
-        (self.clusters as f64 - 1.0).max(1.0)
+    /// N² / Σ n_g²: how many clusters of equal size would say as much.
+    pub fn effective_clusters(&self) -> f64 {
+        1.0 / self.concentration
     }
 
     /// The p-value against a mean difference of `value` or less: below an alpha
@@ -114,7 +145,7 @@ impl Mean {
         if value <= -1.0 {
             0.0
         } else {
-            t_cdf(-self.table.score(value), self.degrees())
+            t_cdf(-self.table.score(value), self.degrees)
         }
     }
 
@@ -122,7 +153,7 @@ impl Mean {
     /// where [the upper limit](Self::adjusted_upper) is below `value`.
     pub fn adjusted_p_below(&self, value: f64) -> f64 {
         let value = value / self.scale;
-        self.table.adjusted_p_below(value, self.degrees())
+        self.table.adjusted_p_below(value, self.degrees)
     }
 
     /// One-sided limits at `alpha` each.
@@ -225,6 +256,36 @@ mod tests {
         assert!(mean.p_above(-2.0) > 0.0);
         assert!(close(mean.adjusted_upper(0.05), 3.0 * upper));
         assert!(close(mean.adjusted_p_below(3.0 * upper), 0.05));
+    }
+
+    /// The same clusters, with their sizes known: NumPy and SciPy by the formulas, the
+    /// deviations' squares over 1 − n_g / N, t of N² / Σ n_g² − 1 degrees of freedom.
+    #[test]
+    fn clusters_of_unequal_size_are_known_less_well() {
+        let Some(group) = group("paired_mean_and_clusters") else {
+            return;
+        };
+        let case = &group["cluster_case"];
+        let list = |key: &str| case[key].as_array().unwrap().iter();
+        let differences: Vec<f64> = list("d").map(|d| d.as_f64().unwrap()).collect();
+        let clusters: Vec<u32> = list("cluster")
+            .map(|c| c.as_u64().unwrap() as u32)
+            .collect();
+        let found = mean_of_sizes(&differences, LARGEST, Some(&clusters));
+        assert!(close(found.error, 0.174_389_568_799_932_37));
+        assert!(close(found.effective_clusters(), 20.0 / 3.0));
+        assert!(close(found.critical(0.05), 1.963_844_122_994_455));
+        let limits = found.limits(0.05);
+        assert!(close(limits.lower, -0.474_067_191_197_416_97));
+        assert!(close(limits.upper, 0.213_209_282_662_554_34));
+        // Of clusters of one size nothing changes, nor of rows by themselves.
+        let pairs: Vec<u32> = (0..20).map(|row| row / 2).collect();
+        for clusters in [None, Some(&pairs[..])] {
+            let [plain, known] =
+                [mean, mean_of_sizes].map(|by| by(&differences, LARGEST, clusters));
+            assert!(close(known.error, plain.error) && close(known.degrees, plain.degrees));
+            assert!(close(known.limits(0.01).lower, plain.limits(0.01).lower));
+        }
     }
 
     /// Flips that cancel within their clusters show no variance; where few clusters have

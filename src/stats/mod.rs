@@ -28,6 +28,7 @@ pub mod quantile;
 pub mod shared;
 pub mod sign_flip;
 pub mod tango;
+pub mod unseen;
 
 /// One-sided limits of an estimate, at some error rate each.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -228,8 +228,10 @@ fn replicates_reach_the_margin_exactly_and_do_not_exceed_it() {
     }
 }
 
+/// The reference's clusters, by the errors and degrees of freedom that know their sizes
+/// (computed with NumPy and SciPy, see `stats::clustered`).
 #[test]
-fn clusters_have_the_references_error_and_limits() {
+fn clusters_of_unequal_size_have_their_error_and_limits() {
     let Some(group) = group("paired_mean_and_clusters") else {
         return;
     };
@@ -238,41 +240,40 @@ fn clusters_have_the_references_error_and_limits() {
         let values = case[key].as_array().unwrap().iter();
         values.map(|value| value.as_i64().unwrap()).collect()
     };
-    let expected = |key: &str| case[key].as_f64().unwrap();
     let compare = |gate: &str, rows: &[i64], clusters: &[i64]| {
         let gate = spec("", "cluster = \"c\"", gate, ACCURACY);
         let mut runs = differing(gate, 1, rows);
         runs.clusters = Some(clusters.iter().map(|&cluster| cluster as u32).collect());
         runs.compare()
     };
+    let prove = |margin: &str, rows: &[i64], clusters: &[i64]| {
+        let gate = format!("margin = {margin}\nmode = \"prove\"");
+        compare(&gate, rows, clusters)
+    };
+    // Eight clusters, which say as much as 20² / 60 of equal size: they prove nothing.
     let (rows, clusters) = (list("d"), list("cluster"));
     let found = compare("margin = 0.1\nalpha = 0.05", &rows, &clusters);
-    assert!(close(found.change, expected("mean")));
-    assert!(close(found.error, expected("se")));
+    assert!(close(found.error, 0.174_389_568_799_932_37));
     let (lower, upper) = found.limits.unwrap();
-    assert!(close(lower, expected("rao_scott_tango_lower")));
-    assert!(close(upper, expected("rao_scott_tango_upper")));
-    // Eight clusters are enough to prove what the limit, −0.4571, excludes.
-    let prove = |margin: &str, rows: &[i64], clusters: &[i64]| {
-        compare(
-            &format!("margin = {margin}\nmode = \"prove\""),
-            rows,
-            clusters,
-        )
-    };
-    let found = prove("0.458", &rows, &clusters);
-    assert!(found.excludes_harm && found.excludes_gain);
-    assert!(found.p_margin.unwrap() < 0.05);
-    let found = prove("0.457", &rows, &clusters);
-    assert!(!found.excludes_harm && found.p_margin.unwrap() > 0.05);
-    // Below 0.1916 lies no gain that is excluded.
-    assert!(prove("0.192", &rows, &clusters).excludes_gain);
-    assert!(!prove("0.191", &rows, &clusters).excludes_gain);
-    // Seven are not, whatever the margin.
-    let kept = clusters.iter().filter(|&&cluster| cluster < 7).count();
-    let found = prove("0.99", &rows[..kept], &clusters[..kept]);
+    assert!(close(lower, -0.474_067_191_197_416_97), "{lower}");
+    assert!(close(upper, 0.213_209_282_662_554_34), "{upper}");
+    let found = prove("0.99", &rows, &clusters);
     assert!(!found.excludes_harm && !found.excludes_gain);
     assert_eq!(found.p_margin, None);
+    // Twice as many prove what the limits, −0.3541 and 0.0674, exclude.
+    let others = clusters.iter().map(|cluster| cluster + 8);
+    let clusters: Vec<i64> = clusters.iter().copied().chain(others).collect();
+    let rows = [&rows[..], &rows].concat();
+    let (lower, upper) = prove("0.1", &rows, &clusters).limits.unwrap();
+    assert!(close(lower, -0.354_114_746_423_687_57), "{lower}");
+    assert!(close(upper, 0.067_428_724_081_267_8), "{upper}");
+    let found = prove("0.355", &rows, &clusters);
+    assert!(found.excludes_harm && found.excludes_gain);
+    assert!(found.p_margin.unwrap() < 0.05);
+    let found = prove("0.354", &rows, &clusters);
+    assert!(!found.excludes_harm && found.p_margin.unwrap() > 0.05);
+    assert!(prove("0.068", &rows, &clusters).excludes_gain);
+    assert!(!prove("0.067", &rows, &clusters).excludes_gain);
 }
 
 /// Eight clusters of four rows that all become wrong have a change without variance: with
@@ -379,6 +380,27 @@ fn scores_of_a_fixed_set_are_in_the_metrics_unit() {
     let found = runs.compare();
     assert!(near(found.change, 0.04), "{found:?}");
     assert!(found.harm_exceeds_margin);
+}
+
+/// Every example is worse by h = 480 / 65535 of the range R: (R / (R + h))^n is the
+/// probability that none was drawn of those that would gain R and make it up.
+#[test]
+fn small_harm_to_every_score_may_be_made_up_by_what_was_not_drawn() {
+    let nll = "kind = \"negative_log_likelihood\"\nmargin = 0.02";
+    let compare = |gate: &str, n: usize, quanta: u16| {
+        let mut runs = Runs::random(spec("", "", gate, nll), 1, n, 1, 0.0, 0.0);
+        runs.old.columns[0].values = vec![20_000; n];
+        runs.new.columns[0].values = vec![20_000 + quanta; n];
+        runs.compare()
+    };
+    // Python: R = -log(1e-3); h = 480 / 65535 * R; (R / (R + h))**200, and **500.
+    let p = |n| compare("alpha = 0.05", n, 480).p_harm;
+    assert!(near(p(200), 0.232_346_015_584_847_38), "{}", p(200));
+    assert!(near(p(500), 0.026_021_844_260_698_437), "{}", p(500));
+    assert!(!compare("null = \"margin\"\nalpha = 0.05", 200, 480).shows_harm_beyond_margin);
+    // log(0.05) / log((R - 0.02) / R) = 1033.2 examples without a difference.
+    let proven = |n| compare("mode = \"prove\"", n, 0).excludes_harm;
+    assert_eq!((proven(1033), proven(1034)), (false, true));
 }
 
 /// One shared draw is one draw an example: the same numbers as without.
@@ -536,7 +558,8 @@ fn what_scores_can_see_is_by_their_error() {
         (detectable - 0.107_546_579_248_629_3).abs() < 1e-8,
         "{detectable}"
     );
-    assert_eq!(found.needed, Some(3));
+    // log(20) / log(2.2 / 2) = 31.4: harm of 0.2 in as few could be what was not drawn.
+    assert_eq!(found.needed, Some(32));
     // A rise is harm.
     let risen = |quanta: u16| {
         let mut runs = runs_of(&runs);
