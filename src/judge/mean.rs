@@ -77,10 +77,11 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
         p_gain = mid_p(gain, harm);
         limits = table.score_limits(z);
         excludes = [table.score(-m) >= z, -table.score(m) >= z];
-        shows_beyond = table.adjusted_limits(z).upper < -m;
+        let sides = [table, table.turned()];
+        shows_beyond = sides.map(|side| side.adjusted_limits(z).upper < -m);
         p_margin = pair.p_margin(
             || normal_cdf(-table.score(-m)),
-            || table.adjusted_p_below(-m, f64::INFINITY),
+            || sides.map(|side| side.adjusted_p_below(-m, f64::INFINITY)),
         );
     } else {
         let turned: Vec<i64> = sums.iter().map(|sum| -sum).collect();
@@ -92,8 +93,12 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
             enough && effective.excludes_down_to(-m, alpha),
             enough && effective.excludes_up_to(m, alpha),
         ];
-        shows_beyond = enough && effective.adjusted_upper(alpha) < -m;
-        let p = pair.p_margin(|| effective.p_above(-m), || effective.adjusted_p_below(-m));
+        let sides = [effective, effective.turned()];
+        shows_beyond = sides.map(|side| enough && side.adjusted_upper(alpha) < -m);
+        let p = pair.p_margin(
+            || effective.p_above(-m),
+            || sides.map(|side| side.adjusted_p_below(-m)),
+        );
         p_margin = p.filter(|_| enough);
     }
     let (detectable, needed) = if single && pair.test.null != Null::Margin {
@@ -164,11 +169,14 @@ fn by_estimate(pair: &Pair<'_>, estimate: Estimate) -> Harm {
         p_harm,
         p_gain: 1.0 - p_harm,
         p_margin: pair
-            .p_margin(|| estimate.p_above(-m), || estimate.p_below(-m))
+            .p_margin(
+                || estimate.p_above(-m),
+                || [estimate.p_below(-m), estimate.p_above(m)],
+            )
             .filter(|_| enough || pair.test.mode == Mode::Detect),
         beyond: [-estimate.estimate > m, estimate.estimate > m],
         excludes: [enough && limits.lower > -m, enough && limits.upper < m],
-        shows_beyond: limits.upper < -m,
+        shows_beyond: [limits.upper < -m, limits.lower > m],
         detectable,
         needed,
         slice: None,
