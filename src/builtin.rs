@@ -96,12 +96,12 @@ mod tests {
     use super::*;
     use crate::spec::{Source, SpecError, Suite, parse_spec};
 
-    /// What is said of a spec with these lines of `[[metric]]`.
-    fn refused(mode: &str, metric: &str) -> Option<String> {
+    /// What is said of a spec with this line of `[gate]` and these of `[[metric]]`.
+    fn refused(question: &str, metric: &str) -> Option<String> {
         let text = format!(
             "schema = 1\nseed = 1\n[model]\nonnx = \"m.onnx\"\ngives = \"logits\"\n\
              [data]\npath = \"d.npz\"\ninputs = \"x\"\nlabels = \"y\"\n\
-             [gate]\nmargin = 0.01\nmode = \"{mode}\"\n[[perturbation]]\nkind = \"identity\"\n\
+             [gate]\nmargin = 0.01\n{question}\n[[perturbation]]\nkind = \"identity\"\n\
              [[metric]]\n{metric}\n"
         );
         let source = Arc::new(Source {
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_valid_limit_is_not_proven() {
+    fn what_has_no_valid_limit_is_not_asked_about_its_margin() {
         let mut without = 0;
         for kind in catalogue().metrics {
             let classes = if kind.parameters.iter().any(|known| known.default.is_none()) {
@@ -128,9 +128,14 @@ mod tests {
                 ""
             };
             let metric = format!("kind = \"{}\"\n{classes}margin = 0.01", kind.name);
-            let found = refused("prove", &metric).unwrap_or_default();
+            let found = refused("mode = \"prove\"", &metric).unwrap_or_default();
             let told = format!("`{}` has no valid confidence limit", kind.name);
             assert_eq!(found.contains(&told), !kind.has_limits, "{found}");
+            // Nor is harm beyond a margin shown of it, whoever asks for that.
+            let found = refused("null = \"margin\"", &metric).unwrap_or_default();
+            assert_eq!(found.contains(&told), !kind.has_limits, "{found}");
+            let cure = "or give [gate] null = \"no_harm\"";
+            assert_eq!(found.contains(cure), !kind.has_limits, "{found}");
             without += usize::from(!kind.has_limits);
         }
         assert_eq!(without, 3);
@@ -145,7 +150,7 @@ mod tests {
             "{metric}\n[[perturbation]]\nkind = \"gaussian_noise\"\n{noise}\n\
              [[perturbation]]\nkind = \"contrast\"\n{contrast}"
         );
-        refused("detect", &more).unwrap_or_default()
+        refused("mode = \"detect\"", &more).unwrap_or_default()
     }
 
     #[test]
@@ -266,16 +271,20 @@ mod tests {
 
     #[test]
     fn what_must_be_given_is_asked_for() {
-        let classwise = refused("detect", "kind = \"classwise_calibration_error\"").unwrap();
+        let classwise = refused(
+            "mode = \"detect\"",
+            "kind = \"classwise_calibration_error\"",
+        )
+        .unwrap();
         assert!(
             classwise.contains("has no `classes`; classes = …"),
             "{classwise}"
         );
-        let slices = refused("detect", "kind = \"worst_slice_accuracy\"").unwrap();
+        let slices = refused("mode = \"detect\"", "kind = \"worst_slice_accuracy\"").unwrap();
         assert!(
             slices.contains("[data] names none; [data] slice = "),
             "{slices}"
         );
-        assert_eq!(refused("detect", "kind = \"auroc\""), None);
+        assert_eq!(refused("mode = \"detect\"", "kind = \"auroc\""), None);
     }
 }

@@ -137,8 +137,8 @@ pub struct MetricKind {
     /// The smallest and largest value. The margin of `[gate]` is for metrics on
     /// [0, 1]; others need their own.
     pub range: (f64, f64),
-    /// Whether confidence limits of its change are valid, so that `prove` may be
-    /// asked of it.
+    /// Whether confidence limits of its change are valid, so that `prove` and
+    /// `null = "margin"` may be asked of it.
     pub has_limits: bool,
     /// Whether it is of slices, so that a spec must name an array of them.
     pub needs_slices: bool,

@@ -115,21 +115,27 @@ pub fn number(value: f64, digits: usize) -> String {
     }
 }
 
+/// Half the width of an interval that does not tell .05 from .10.
+const TELLING: f64 = 0.02;
+
 /// Whether a rate keeps a declared bound; `looked_at` is the number of rates among
 /// which this is the worst, which its interval allows for.
 pub fn against(worst: Rate, bound: f64, looked_at: usize) -> String {
     let excess = worst.value() - bound;
     let (low, _) = worst.interval_beyond(0.025 / looked_at.max(1) as f64);
+    let (least, most) = worst.interval();
     let digits = digits(bound);
-    if excess <= 0.0 {
+    if low > bound {
+        format!("**exceeds by {}**", number(excess, digits.max(3)))
+    } else if most > bound && most - least > 2.0 * TELLING {
+        "not shown: too few models".to_owned()
+    } else if excess <= 0.0 {
         "on the safe side".to_owned()
-    } else if low <= bound {
+    } else {
         format!(
             "within Monte Carlo error (+{})",
             number(excess, digits.max(3))
         )
-    } else {
-        format!("**exceeds by {}**", number(excess, digits.max(3)))
     }
 }
 

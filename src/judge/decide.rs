@@ -71,16 +71,22 @@ pub fn decide(comparison: &Comparison, test: &TestSpec, identical: bool) -> Deci
         }
         return decision(Verdict::Regressed, Status::Fail, rule);
     }
-    if both && gained && comparison.gain_exceeds_margin {
+    let (gained_beyond, rule) = match test.null {
+        Null::NoHarm | Null::Retrain => (
+            gained && comparison.gain_exceeds_margin,
+            "a change in the other direction is shown, beyond the margin, and direction = \"both\"",
+        ),
+        Null::Margin => (
+            comparison.shows_gain_beyond_margin,
+            "the whole interval lies beyond the margin in the other direction, and direction = \"both\"",
+        ),
+    };
+    if both && gained_beyond {
         if comparison.too_few_replicates {
             let rule = "a change in the other direction is shown, beyond the margin, but fewer than 5 shared draws are too few to fail by";
             return decision(Verdict::Improved, unless_proven(Status::Warn), rule);
         }
-        return decision(
-            Verdict::Improved,
-            Status::Fail,
-            "a change in the other direction is shown, beyond the margin, and direction = \"both\"",
-        );
+        return decision(Verdict::Improved, Status::Fail, rule);
     }
     if harmed {
         let rule = if comparison.harm_exceeds_margin {

@@ -83,10 +83,11 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
         p_gain = mid_p(gain, harm);
         limits = table.score_limits(z);
         excludes = [table.score(-m) >= z, -table.score(m) >= z];
-        shows_beyond = table.adjusted_limits(z).upper < -m;
+        let sides = [table, table.turned()];
+        shows_beyond = sides.map(|side| side.adjusted_limits(z).upper < -m);
         p_margin = pair.p_margin(
             || normal_cdf(-table.score(-m)),
-            || table.adjusted_p_below(-m, f64::INFINITY),
+            || sides.map(|side| side.adjusted_p_below(-m, f64::INFINITY)),
         );
     } else {
         // Flips of a right answer are all as large: what few could do, their counts say.
@@ -100,7 +101,6 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
             missed(&|unseen| unseen.p_above(-m)),
             missed(&|unseen| unseen.p_below(m)),
         ];
-        let beyond_margin = missed(&|unseen| unseen.p_below(-m));
         limits = unseen.as_ref().map_or(effective.limits(alpha), |unseen| {
             wider(effective.limits(alpha), unseen.limits(alpha))
         });
@@ -110,10 +110,15 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
             enough && above <= alpha && effective.excludes_down_to(-m, alpha),
             enough && below <= alpha && effective.excludes_up_to(m, alpha),
         ];
-        shows_beyond = enough && beyond_margin <= alpha && effective.adjusted_upper(alpha) < -m;
+        let sides = [
+            (effective, missed(&|unseen| unseen.p_below(-m))),
+            (effective.turned(), missed(&|unseen| unseen.p_above(m))),
+        ];
+        shows_beyond = sides
+            .map(|(side, missed)| enough && missed <= alpha && side.adjusted_upper(alpha) < -m);
         let p = pair.p_margin(
             || effective.p_above(-m).max(above),
-            || effective.adjusted_p_below(-m).max(beyond_margin),
+            || sides.map(|(side, missed)| side.adjusted_p_below(-m).max(missed)),
         );
         p_margin = p.filter(|_| enough);
     }
@@ -221,11 +226,14 @@ fn by_estimate(pair: &Pair<'_>, estimate: Estimate) -> Harm {
         p_harm,
         p_gain: 1.0 - p_harm,
         p_margin: pair
-            .p_margin(|| estimate.p_above(-m), || estimate.p_below(-m))
+            .p_margin(
+                || estimate.p_above(-m),
+                || [estimate.p_below(-m), estimate.p_above(m)],
+            )
             .filter(|_| enough || pair.test.mode == Mode::Detect),
         beyond: [-estimate.estimate > m, estimate.estimate > m],
         excludes: [enough && limits.lower > -m, enough && limits.upper < m],
-        shows_beyond: limits.upper < -m,
+        shows_beyond: [limits.upper < -m, limits.lower > m],
         detectable,
         needed,
         slice: None,

@@ -30,8 +30,8 @@ pub struct Comparison {
     pub p_gain: f64,
     /// What the test asks about the margin: in prove mode the p-value of harm of the
     /// margin or more (small: it is shown to be less), with `null = "margin"` that of
-    /// harm of the margin or less (small: it is shown to be more); `None`: nothing,
-    /// or there are too few clusters to tell.
+    /// harm of the margin or less (small: it is shown to be more), where gain counts as well the
+    /// smaller of the two; `None`: nothing, or there are too few clusters to tell.
     pub p_margin: Option<f64>,
     /// Which of the two `p_margin` is.
     pub mode: Mode,
@@ -45,8 +45,10 @@ pub struct Comparison {
     pub excludes_harm: bool,
     /// Whether gain beyond the margin is excluded.
     pub excludes_gain: bool,
-    /// Whether the whole interval lies beyond the margin.
+    /// Whether harm beyond the margin is shown, as `null = "margin"` asks.
     pub shows_harm_beyond_margin: bool,
+    /// Whether gain beyond the margin is shown, likewise.
+    pub shows_gain_beyond_margin: bool,
     /// The smallest harm that would be seen with the asked power.
     pub detectable: Option<f64>,
     /// The number of examples with which the detectable drop would be seen.
@@ -131,7 +133,7 @@ pub(super) struct Harm {
     pub(super) p_margin: Option<f64>,
     pub(super) beyond: [bool; 2],
     pub(super) excludes: [bool; 2],
-    pub(super) shows_beyond: bool,
+    pub(super) shows_beyond: [bool; 2],
     pub(super) detectable: Option<f64>,
     pub(super) needed: Option<u64>,
     pub(super) slice: Option<Decisive>,
@@ -152,15 +154,19 @@ impl Pair<'_> {
     }
 
     /// The p-value that the test asks for: that the harm is `within` the margin, or
-    /// `beyond` it.
+    /// that harm or gain is `beyond` it.
     pub(super) fn p_margin(
         &self,
         within: impl FnOnce() -> f64,
-        beyond: impl FnOnce() -> f64,
+        beyond: impl FnOnce() -> [f64; 2],
     ) -> Option<f64> {
         match (self.test.mode, self.test.null) {
             (Mode::Prove, _) => Some(within()),
-            (Mode::Detect, Null::Margin) => Some(beyond()),
+            (Mode::Detect, Null::Margin) => {
+                let [harm, gain] = beyond();
+                let both = self.test.direction == Direction::Both;
+                Some(if both { harm.min(gain) } else { harm })
+            }
             (Mode::Detect, Null::NoHarm | Null::Retrain) => None,
         }
     }

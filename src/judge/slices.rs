@@ -127,14 +127,14 @@ fn join(pair: &Pair<'_>, slices: Vec<Slice>) -> Harm {
     let any = |test: &dyn Fn(&Harm) -> bool| slices.iter().any(|slice| test(&slice.harm));
     let beyond = [any(&harmed), any(&gained)];
     let excludes = [all(&|harm| harm.excludes[0]), all(&|harm| harm.excludes[1])];
-    let shows_beyond = any(&|harm| harm.shows_beyond);
+    let shows_beyond = [0, 1].map(|side| any(&|harm| harm.shows_beyond[side]));
 
     // The slice that decided: one that failed, else the nearest to failing.
     let rank = |harm: &Harm| -> (bool, f64) {
         let margin = harm.p_margin.unwrap_or(1.0);
         match (pair.test.mode, harm.p_margin) {
             (Mode::Prove, _) => (!harmed(harm), -margin),
-            (Mode::Detect, Some(p)) => (!harm.shows_beyond, p),
+            (Mode::Detect, Some(p)) => (!harm.shows_beyond[0], p),
             (Mode::Detect, None) => (!harmed(harm), harm.p_harm),
         }
     };

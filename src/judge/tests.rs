@@ -182,16 +182,28 @@ proptest! {
     #[test]
     fn the_p_value_about_the_margin_decides_as_the_limit_does(
         seed in any::<u64>(), form in 0..FORMS.len(), proves in any::<bool>(),
+        either in any::<bool>(),
         examples in 60usize..300, churn in 0.0..0.2f64, harm in 0.0..0.3f64,
     ) {
         let (top, data, metric, replicates, clustered) = FORMS[form];
-        let question = if proves { "mode = \"prove\"" } else { "null = \"margin\"\nalpha = 0.05" };
+        let both = either && !proves;
+        let question = match (proves, both) {
+            (true, _) => "mode = \"prove\"",
+            (_, true) => "null = \"margin\"\nalpha = 0.05\ndirection = \"both\"",
+            (_, false) => "null = \"margin\"\nalpha = 0.05",
+        };
         let spec = spec(top, data, &format!("margin = 0.1\n{question}"), metric);
-        let alpha = spec.metrics[0].test.as_ref().unwrap().alpha.value();
         let mut runs = Runs::random(spec, seed, examples, replicates, churn, harm);
+        if both && seed % 2 == 0 {
+            std::mem::swap(&mut runs.old, &mut runs.new);
+        }
         runs.clusters = clustered.then(|| (0..examples as u32).map(|i| i / 4).collect());
         let found = runs.compare();
-        let shown = if proves { found.excludes_harm } else { found.shows_harm_beyond_margin };
+        let alpha = found.alpha_side;
+        let shown = match proves {
+            true => found.excludes_harm,
+            false => found.shows_harm_beyond_margin || both && found.shows_gain_beyond_margin,
+        };
         match found.p_margin {
             Some(p) => {
                 prop_assert!((0.0..=1.0).contains(&p));

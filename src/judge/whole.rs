@@ -5,7 +5,7 @@
 use super::pair::{FEWEST_CLUSTERS, Harm, Pair, by_error};
 use super::sums::Sums;
 use crate::metric::{Form, Metric, Rows, Strata};
-use crate::spec::MetricSpec;
+use crate::spec::{MetricSpec, Mode, Null};
 use crate::stats::Limits;
 use crate::stats::accelerated::Accelerated;
 use crate::stats::auroc;
@@ -81,11 +81,29 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
     let limits = has_limits.then(|| sampling.limits(alpha));
     let m = pair.margin();
     // Resampling no change at all gives limits of no width: they prove nothing
-    // that the same number of pairs without discordance would not.
-    let enough =
-        sums.clusters() >= FEWEST_CLUSTERS && sums.clusters() as f64 >= fewest_to_prove(alpha, m);
+    // that the same number of pairs without discordance would not. Of a change that
+    // exchanging records shows as well they are believed.
+    let several = has_limits && sums.clusters() >= FEWEST_CLUSTERS;
+    let enough = several && sums.clusters() as f64 >= fewest_to_prove(alpha, m);
     let within = |test: &dyn Fn(Limits) -> bool| enough && limits.is_some_and(test);
-    let least = least_swap_p(sums.clusters(), alpha);
+    let beyond =
+        |p: f64, test: &dyn Fn(Limits) -> bool| several && p <= alpha && limits.is_some_and(test);
+    let p_margin = pair.p_margin(
+        || sampling.p_above(-m),
+        || {
+            [
+                p_harm.max(1.0 - sampling.p_above(-m)),
+                p_gain.max(sampling.p_above(m)),
+            ]
+        },
+    );
+    let (known, least) = match (pair.test.mode, pair.test.null) {
+        (Mode::Detect, Null::Margin) if !several => (false, 1.0),
+        (mode, _) => (
+            several && (enough || mode == Mode::Detect),
+            least_swap_p(sums.clusters(), alpha),
+        ),
+    };
     let (detectable, needed) = by_error(pair, sampling.error(), sampling.critical(alpha), least);
     Harm {
         estimate: observed,
@@ -94,15 +112,16 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
         limits,
         p_harm,
         p_gain,
-        p_margin: (has_limits && enough)
-            .then(|| pair.p_margin(|| sampling.p_above(-m), || 1.0 - sampling.p_above(-m)))
-            .flatten(),
+        p_margin: p_margin.filter(|_| known),
         beyond: [-observed > m + ROUNDING, observed > m + ROUNDING],
         excludes: [
             within(&|limits| limits.lower > -m),
             within(&|limits| limits.upper < m),
         ],
-        shows_beyond: within(&|limits| limits.upper < -m),
+        shows_beyond: [
+            beyond(p_harm, &|limits| limits.upper < -m),
+            beyond(p_gain, &|limits| limits.lower > m),
+        ],
         detectable,
         needed,
         slice: None,

@@ -1087,21 +1087,37 @@ impl Parser<'_, '_> {
         let mode = word("mode")
             .and_then(Mode::from_text)
             .unwrap_or(Mode::Detect);
-        if mode == Mode::Prove && !kind.has_limits {
-            let place = given("mode").map_or(metric.span.clone(), |section| {
+        let null = word("null")
+            .and_then(Null::from_text)
+            .unwrap_or(Null::NoHarm);
+        // Both are questions about the margin, which a limit answers.
+        let about_margin = match (mode, null) {
+            (Mode::Prove, _) => Some((
+                "mode",
+                "nothing can be proven about it",
+                format!("give `{}` mode = \"detect\"", kind.name),
+            )),
+            (Mode::Detect, Null::Margin) => Some((
+                "null",
+                "harm beyond the margin cannot be shown",
+                "give [gate] null = \"no_harm\"".to_owned(),
+            )),
+            (Mode::Detect, Null::NoHarm | Null::Retrain) => None,
+        };
+        if let Some((key, why, instead)) = about_margin.filter(|_| !kind.has_limits) {
+            let place = given(key).map_or(metric.span.clone(), |section| {
                 if std::ptr::eq(section, defaults) {
                     metric.span.clone()
                 } else {
-                    section.place("mode")
+                    section.place(key)
                 }
             });
             self.reader.report(
                 place,
-                format!("`{}` has no valid confidence limit, so that nothing can be proven about it", kind.name),
-                "prove",
+                format!("`{}` has no valid confidence limit, so that {why}", kind.name),
+                "asks about the margin",
                 Some(format!(
-                    "gate brier_score or negative_log_likelihood instead, or give `{}` mode = \"detect\" or report_only = true",
-                    kind.name
+                    "gate brier_score or negative_log_likelihood instead, or {instead} or report_only = true"
                 )),
             );
             return None;
@@ -1126,9 +1142,6 @@ impl Parser<'_, '_> {
                     Better::Higher => Direction::Lower,
                     Better::Lower => Direction::Higher,
                 });
-        let null = word("null")
-            .and_then(Null::from_text)
-            .unwrap_or(Null::NoHarm);
         let on_inconclusive = word("on_inconclusive")
             .and_then(OnInconclusive::from_text)
             .unwrap_or(match mode {

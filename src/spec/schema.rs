@@ -250,7 +250,7 @@ pub fn reference(catalogue: &Catalogue) -> String {
             if kind.has_limits {
                 ""
             } else {
-                "; has no valid confidence limit, so that `prove` is refused"
+                "; has no valid confidence limit, so that `prove` and `null = \"margin\"` are refused"
             }
         );
         parameters(&mut text, kind.parameters, "**required**");

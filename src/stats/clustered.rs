@@ -156,6 +156,15 @@ impl Mean {
         self.table.adjusted_p_below(value, self.degrees)
     }
 
+    /// The same differences with harm and gain exchanged.
+    pub fn turned(&self) -> Self {
+        Self {
+            estimate: -self.estimate,
+            table: self.table.turned(),
+            ..*self
+        }
+    }
+
     /// One-sided limits at `alpha` each.
     pub fn limits(&self, alpha: f64) -> Limits {
         let limits = self.table.score_limits(self.critical(alpha));

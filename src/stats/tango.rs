@@ -106,6 +106,15 @@ impl Table {
         t_p_above(value - difference, error, degrees)
     }
 
+    /// The same pairs with harm and gain exchanged.
+    pub fn turned(&self) -> Self {
+        Self {
+            harm: self.gain,
+            gain: self.harm,
+            ..*self
+        }
+    }
+
     /// The difference and its standard error with one pair added to each cell.
     fn adjusted(&self) -> (f64, f64) {
         let total = self.n + 2.0;

@@ -4,7 +4,7 @@
 use super::super::pair::{Comparison, Decisive, smallest_bearable_margin};
 use super::super::{Basis, Outlook};
 use super::{EXHAUSTIVE, Runs, SHARED, spec};
-use crate::spec::{Exact, Spec, TestSpec};
+use crate::spec::{Direction, Exact, Spec, TestSpec};
 use crate::stats::distribution::normal_cdf;
 use crate::stats::reference::{close, group};
 
@@ -164,8 +164,15 @@ fn harm_beyond_the_margin_is_shown_by_the_references_limit() {
                 let test = test_of(&mut gate);
                 test.alpha = number(&format!("{alpha}"));
                 test.margin = number(&format!("{:.12}", -upper * times));
-                let found = pairs(gate, b, c, n);
+                let found = pairs(gate.clone(), b, c, n);
                 assert_eq!(found.shows_harm_beyond_margin, expected, "{case}");
+                assert_eq!(found.p_margin.unwrap() < alpha, expected, "{case}");
+                // Turned again, half of alpha a side: a gain of the same size.
+                let test = test_of(&mut gate);
+                test.alpha = number(&format!("{}", 2.0 * alpha));
+                test.direction = Direction::Both;
+                let found = pairs(gate, c, b, n);
+                assert_eq!(found.shows_gain_beyond_margin, expected, "{case}");
                 assert_eq!(found.p_margin.unwrap() < alpha, expected, "{case}");
                 asked += 1;
             }
@@ -464,8 +471,10 @@ fn shared_draws_prove_nothing_of_a_tiny_sample() {
     assert_eq!(found(25), (true, true, true));
     // The question about the margin in detect mode has no such floor.
     let gate = spec(SHARED, "", "margin = 0.1\nnull = \"margin\"", ACCURACY);
-    let found = differing(gate, 5, &[-1; 50]).compare();
+    let found = differing(gate.clone(), 5, &[-1; 50]).compare();
     assert!(found.shows_harm_beyond_margin && found.p_margin.is_some());
+    let found = differing(gate, 5, &[1; 50]).compare();
+    assert!(found.shows_gain_beyond_margin && !found.shows_harm_beyond_margin);
 }
 
 #[test]

@@ -140,7 +140,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         about: "gain beyond the margin",
-        nulls: ANY,
+        nulls: POINT,
         known: |it| {
             it.p_gain = ALPHA;
             it.gain_exceeds_margin = true;
@@ -161,11 +161,35 @@ const ROWS: &[Row] = &[
         both: [passes(NonInferior), INCONCLUSIVE],
     },
     Row {
+        about: "gain beyond the margin, and L ≤ m",
+        nulls: MARGIN,
+        known: |it| {
+            it.p_gain = ALPHA;
+            it.gain_exceeds_margin = true;
+            it.excludes_harm = true;
+        },
+        one: [passes(Improved), passes(Improved)],
+        both: [passes(Improved), fails(Improved)],
+    },
+    Row {
+        about: "L > m",
+        nulls: MARGIN,
+        known: |it| {
+            it.p_gain = ALPHA;
+            it.gain_exceeds_margin = true;
+            it.shows_gain_beyond_margin = true;
+            it.excludes_harm = true;
+        },
+        one: [passes(Improved), passes(Improved)],
+        both: [fails(Improved), fails(Improved)],
+    },
+    Row {
         about: "gain beyond the margin by too few shared draws: these warn only (2.3)",
         nulls: ANY,
         known: |it| {
             it.p_gain = ALPHA;
             it.gain_exceeds_margin = true;
+            it.shows_gain_beyond_margin = true;
             it.excludes_harm = true;
             it.too_few_replicates = true;
         },
@@ -280,6 +304,7 @@ fn unknown(mode: Mode) -> Comparison {
         excludes_harm: false,
         excludes_gain: false,
         shows_harm_beyond_margin: false,
+        shows_gain_beyond_margin: false,
         detectable: Some(0.020_000_1),
         needed: None,
         too_few_replicates: false,

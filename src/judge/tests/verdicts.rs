@@ -161,6 +161,15 @@ fn a_change_of_exactly_the_margin_is_within_it_in_either_direction() {
     // Each side has half of alpha: 2^-5 is above 0.025, 2^-6 is not.
     assert_eq!(gained(4), (Verdict::NonInferior, Status::Pass));
     assert_eq!(gained(5), (Verdict::Improved, Status::Pass));
+    // Against the margin itself a gain is held as harm is, at 0.025 a side. Bonett &
+    // Price: (k + 1 − 1) / 1002 less 1.96 errors is 0.01008 for 19 and 0.00929 for 18.
+    let beyond = format!("{both}\nnull = \"margin\"");
+    let gained = |gain| judged(&case(&beyond), &wrong("old", gain), &wrong("new", 0));
+    assert_eq!(gained(18), (Verdict::Improved, Status::Pass));
+    assert_eq!(gained(19), (Verdict::Improved, Status::Fail));
+    let harmed = |harm| judged(&case(&beyond), &wrong("old", 0), &wrong("new", harm));
+    assert_eq!(harmed(18), (Verdict::Degraded, Status::Warn));
+    assert_eq!(harmed(19), (Verdict::Regressed, Status::Fail));
     // A rise is harm.
     let higher = format!("{DETECT}\ndirection = \"higher\"");
     let risen = |gain| judged(&case(&higher), &wrong("old", gain), &wrong("new", 0));

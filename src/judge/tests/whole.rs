@@ -252,13 +252,19 @@ fn check(
                 let beyond = ask(&format!(
                     "margin = {margin:.9}\nnull = \"margin\"\n{higher}"
                 ));
-                same_p(
-                    beyond.p_margin,
-                    enough(margin),
-                    below((margin - harm) / error),
+                // However few the margin's n, once exchanging records shows harm as well.
+                let p = below((margin - harm) / error).max(beyond.p_harm);
+                same_p(beyond.p_margin, true, p);
+                let shown = beyond.p_harm <= 0.005;
+                assert_eq!(
+                    beyond.shows_harm_beyond_margin,
+                    shown && harm - reach > margin
                 );
-                let shown = enough(margin) && harm - reach > margin;
-                assert_eq!(beyond.shows_harm_beyond_margin, shown);
+                let shown = beyond.p_gain <= 0.005;
+                assert_eq!(
+                    beyond.shows_gain_beyond_margin,
+                    shown && harm + reach < -margin
+                );
                 assert_eq!(beyond.harm_exceeds_margin, harm > margin);
                 assert_eq!(beyond.gain_exceeds_margin, -harm > margin);
             }
@@ -468,6 +474,49 @@ fn too_few_clusters_have_limits_that_prove_nothing() {
         let proof = found(clusters, margin, "mode = \"prove\"");
         assert_eq!(proof.excludes_harm, enough, "{clusters} {margin}");
         assert_eq!(proof.p_margin.is_some(), enough, "{clusters} {margin}");
+    }
+}
+
+/// A model that answers all wrong, or ranks all the other way round, is beyond any
+/// margin, also where so few rows could not prove that margin: 7.88 · 0.98 / 0.02 = 386.
+#[test]
+fn a_collapse_is_beyond_the_margin() {
+    let found = |metric: &str, clusters: u32, other: &str| {
+        let gate = format!("margin = 0.02\nalpha = 0.0025\nnull = \"margin\"\n{other}");
+        let gate = spec("", "cluster = \"c\"", &gate, metric);
+        let mut runs = Runs::random(gate, 5, 300, 1, 0.0, 0.0);
+        runs.clusters = Some((0..300).map(|row| row % clusters).collect());
+        // Of class 1 or not; of each, five rows are wrong at first.
+        for (row, label) in runs.labels.iter_mut().enumerate() {
+            *label = row as u16 % 2;
+            let sure = |class: u16| class * if metric == AUROC { 50_000 } else { 1 };
+            let answers = if row < 10 { 1 - *label } else { *label };
+            runs.old.columns[0].values[row] = sure(answers);
+            runs.new.columns[0].values[row] = sure(1 - *label);
+        }
+        if !other.is_empty() {
+            std::mem::swap(&mut runs.old, &mut runs.new);
+        }
+        runs.compare()
+    };
+    for metric in [F1, AUROC] {
+        let fell = found(metric, 300, "");
+        near(fell.change, -290.0 / 300.0);
+        assert!(fell.shows_harm_beyond_margin, "{fell:?}");
+        assert!(fell.p_margin.unwrap() <= 0.0025 && fell.detectable.is_some());
+        let rose = found(metric, 300, "direction = \"both\"");
+        assert!(rose.shows_gain_beyond_margin && !rose.shows_harm_beyond_margin);
+        assert!(rose.p_margin.unwrap() <= 0.00125);
+        // Seven clusters, and eight at this alpha (2^-8 is above it), show nothing ever.
+        let few = found(metric, 7, "");
+        assert!(!few.shows_harm_beyond_margin, "{few:?}");
+        assert_eq!(
+            (few.p_margin, few.detectable, few.needed),
+            (None, None, None)
+        );
+        let few = found(metric, 8, "");
+        assert!(!few.shows_harm_beyond_margin && few.p_margin.unwrap() > 0.0025);
+        assert_eq!((few.detectable, few.needed), (None, None));
     }
 }
 
