@@ -8,7 +8,9 @@ pub mod curves;
 use crate::baseline::{Accepted, BaselineFile};
 use crate::diff::changes;
 use crate::error::Error;
-use crate::judge::{AnchorJudgement, Comparison, Flips, Judgement, MetricJudgement};
+use crate::judge::{
+    AnchorJudgement, Comparison, FEWEST_RETRAINS, Flips, Judgement, MetricJudgement,
+};
 use crate::record::Run;
 use crate::spec::{AnchorAt, Case, MetricSpec, Mode, TestSpec};
 use crate::verdict::{Status, Verdict};
@@ -287,10 +289,13 @@ fn power_line(text: &mut String, comparison: &Comparison, test: &TestSpec, repli
 
 /// The paired difference in words.
 pub fn evidence(comparison: &Comparison, margin: f64) -> String {
+    let spread = comparison.retrains >= Some(FEWEST_RETRAINS);
     let limits = comparison
         .limits
         .map_or("no valid limits".to_owned(), |(lower, upper)| {
-            format!("limits [{}, {}]", signed(lower), signed(upper))
+            // The spread of retrains is in the p-value, and not in the limits.
+            let of = if spread { " of this model alone" } else { "" };
+            format!("limits{of} [{}, {}]", signed(lower), signed(upper))
         });
     let slice = comparison
         .slice
@@ -308,8 +313,13 @@ pub fn evidence(comparison: &Comparison, margin: f64) -> String {
     } else {
         (comparison.p_harm, "harm")
     };
+    let beyond = if spread {
+        " beyond the spread of retrains"
+    } else {
+        ""
+    };
     format!(
-        "{slice}{} against a margin of {}, {limits} at alpha {}, p = {} ({of}){about_margin}",
+        "{slice}{} against a margin of {}, {limits} at alpha {}, p = {} ({of}{beyond}){about_margin}",
         signed(comparison.change),
         number(margin),
         probability(comparison.alpha_side),
