@@ -8,9 +8,7 @@ pub mod curves;
 use crate::baseline::{Accepted, BaselineFile};
 use crate::diff::changes;
 use crate::error::Error;
-use crate::judge::{
-    AnchorJudgement, Comparison, FEWEST_RETRAINS, Flips, Judgement, MetricJudgement,
-};
+use crate::judge::{AnchorJudgement, Comparison, Flips, Judgement, MetricJudgement};
 use crate::record::Run;
 use crate::spec::{AnchorAt, Case, MetricSpec, Mode, TestSpec};
 use crate::verdict::{Status, Verdict};
@@ -289,12 +287,14 @@ fn power_line(text: &mut String, comparison: &Comparison, test: &TestSpec, repli
 
 /// The paired difference in words.
 pub fn evidence(comparison: &Comparison, margin: f64) -> String {
-    let spread = comparison.retrains >= Some(FEWEST_RETRAINS);
     let limits = comparison
         .limits
         .map_or("no valid limits".to_owned(), |(lower, upper)| {
-            // The spread of retrains is in the p-value, and not in the limits.
-            let of = if spread { " of this model alone" } else { "" };
+            let of = if comparison.has_spread() {
+                " of this model alone"
+            } else {
+                ""
+            };
             format!("limits{of} [{}, {}]", signed(lower), signed(upper))
         });
     let slice = comparison
@@ -313,7 +313,7 @@ pub fn evidence(comparison: &Comparison, margin: f64) -> String {
     } else {
         (comparison.p_harm, "harm")
     };
-    let beyond = if spread {
+    let beyond = if comparison.has_spread() {
         " beyond the spread of retrains"
     } else {
         ""

@@ -2,7 +2,6 @@
 //! must not add up to harm (statistics.md 5.2).
 
 use super::pair::Comparison;
-use super::retrain::FEWEST_RETRAINS;
 use crate::baseline::{Accepted, BaselineFile};
 use crate::spec::{AnchorSpec, Direction, Exact, MetricSpec, Mode, Null, TestSpec};
 
@@ -79,10 +78,9 @@ pub fn test(test: &TestSpec, anchor: &AnchorSpec) -> TestSpec {
 
 /// How drift was shown, in words.
 pub fn rule(test: &TestSpec, comparison: &Comparison) -> &'static str {
-    let spread = comparison.retrains >= Some(FEWEST_RETRAINS);
     match test.null {
         Null::Margin => "the whole interval since the anchor lies beyond the anchor's margin",
-        Null::Retrain if spread => {
+        Null::Retrain if comparison.has_spread() => {
             "harm since the anchor beyond the spread of accepted retrains is shown (p ≤ alpha), and the change is beyond the anchor's margin"
         }
         Null::NoHarm | Null::Retrain => {

@@ -19,6 +19,14 @@ use crate::stats::shared::Estimate;
 /// `null` were `"no_harm"`.
 pub const FEWEST_RETRAINS: usize = 3;
 
+impl Comparison {
+    /// Whether the spread of recorded retrains is in the p-values. It is not in the
+    /// limits, which are of this model alone.
+    pub fn has_spread(&self) -> bool {
+        self.retrains >= Some(FEWEST_RETRAINS)
+    }
+}
+
 /// What the new value is held against, beside the spread of accepted ones.
 #[derive(Clone, Copy, Debug)]
 pub enum Reference {
