@@ -141,6 +141,46 @@ mod tests {
         assert_eq!(without, 3);
     }
 
+    #[test]
+    fn keys_of_the_gate_that_no_test_heeds_are_refused() {
+        let refused = |gate: &str, metric: &str| {
+            let metric = format!("kind = \"accuracy\"\n{metric}");
+            refused(gate, &metric).unwrap_or_default()
+        };
+        for null in ["retrain", "margin"] {
+            let gate = format!("null = \"{null}\"");
+            let prove = format!("mode = \"prove\"\n{gate}");
+            for found in [refused(&prove, ""), refused(&gate, "mode = \"prove\"")] {
+                assert!(
+                    found.contains(&format!(
+                        "null = \"{null}\" has no effect in mode \"prove\""
+                    )),
+                    "{found}"
+                );
+            }
+            // Some test heeds it, or none is there that could.
+            let other = "mode = \"prove\"\n[[metric]]\nkind = \"brier_score\"\nmargin = 0.01";
+            assert_eq!(refused(&gate, other), "");
+            assert_eq!(refused(&prove, "mode = \"detect\""), "");
+            assert_eq!(refused(&prove, "report_only = true"), "");
+        }
+        assert_eq!(refused("mode = \"prove\"\nnull = \"no_harm\"", ""), "");
+        let told = "an anchor's margin has no effect with anchor = \"none\"";
+        let none = "anchor = \"none\"";
+        let margin = "anchor_margin = 0.03";
+        for found in [
+            refused(&format!("{none}\n{margin}"), ""),
+            refused(none, margin),
+        ] {
+            assert!(
+                found.contains(told) && found.lines().count() == 1,
+                "{found}"
+            );
+        }
+        assert_eq!(refused(margin, ""), "");
+        assert_eq!(refused("anchor = \"first\"", margin), "");
+    }
+
     const FIVE: &str = "severity = [1, 2, 3, 4, 5]";
 
     /// What is said of a spec with gaussian_noise and contrast at these severities, the

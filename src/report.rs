@@ -290,7 +290,12 @@ pub fn evidence(comparison: &Comparison, margin: f64) -> String {
     let limits = comparison
         .limits
         .map_or("no valid limits".to_owned(), |(lower, upper)| {
-            format!("limits [{}, {}]", signed(lower), signed(upper))
+            let of = if comparison.has_spread() {
+                " of this model alone"
+            } else {
+                ""
+            };
+            format!("limits{of} [{}, {}]", signed(lower), signed(upper))
         });
     let slice = comparison
         .slice
@@ -308,8 +313,13 @@ pub fn evidence(comparison: &Comparison, margin: f64) -> String {
     } else {
         (comparison.p_harm, "harm")
     };
+    let beyond = if comparison.has_spread() {
+        " beyond the spread of retrains"
+    } else {
+        ""
+    };
     format!(
-        "{slice}{} against a margin of {}, {limits} at alpha {}, p = {} ({of}){about_margin}",
+        "{slice}{} against a margin of {}, {limits} at alpha {}, p = {} ({of}{beyond}){about_margin}",
         signed(comparison.change),
         number(margin),
         probability(comparison.alpha_side),

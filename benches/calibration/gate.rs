@@ -105,6 +105,16 @@ pub struct Gate {
 /// What a gate's specs are held against.
 pub struct Standing(Vec<References>);
 
+impl Standing {
+    /// The same with the anchors of another.
+    pub fn since(mut self, anchored: Self) -> Self {
+        for (own, other) in self.0.iter_mut().zip(anchored.0) {
+            own.anchor = other.anchor;
+        }
+        self
+    }
+}
+
 impl Gate {
     /// Without an anchor.
     pub fn new(tests: &[Test]) -> Self {

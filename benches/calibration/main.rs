@@ -7,6 +7,7 @@
 //! section. `cargo bench --bench calibration -- --quick` simulates a tenth.
 //! The numbers do not depend on the number of threads (`RAYON_NUM_THREADS`).
 
+mod anchor;
 mod dependent;
 mod family;
 mod flips;
@@ -95,6 +96,11 @@ const SECTIONS: &[Section] = &[
         name: "curse",
         title: "Luck that a baseline keeps",
         run: succession::winners_curse,
+    },
+    Section {
+        name: "anchor",
+        title: "Since the anchor, against the margin and retrains",
+        run: anchor::section,
     },
     Section {
         name: "retrain",

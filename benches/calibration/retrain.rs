@@ -15,9 +15,9 @@ const ALPHAS: [f64; 2] = [0.05, 0.0005];
 const ACCURACY: f64 = 0.9;
 /// The share of examples that retrains answer by a coin: two equal ones differ on
 /// half of them.
-const COINS: f64 = 0.1;
+pub const COINS: f64 = 0.1;
 /// Of those, retrains are right on half.
-const EASY: f64 = ACCURACY - COINS / 2.0;
+pub const EASY: f64 = ACCURACY - COINS / 2.0;
 
 /// The rules compared.
 const RULES: [&str; 6] = [

@@ -151,7 +151,12 @@ fn tests_table(cases: &[Recorded]) -> String {
         let limits = comparison
             .limits
             .map_or("none valid".to_owned(), |(lower, upper)| {
-                format!("[{}, {}]", signed(lower), signed(upper))
+                let of = if comparison.has_spread() {
+                    " of this model alone"
+                } else {
+                    ""
+                };
+                format!("[{}, {}]{of}", signed(lower), signed(upper))
             });
         text.push_str(&format!(
             "| {} | {} | {} | {} | {} | {limits} | {:.2} | {} | {} | {} |\n",

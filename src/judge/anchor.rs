@@ -34,32 +34,34 @@ pub struct Step {
 }
 
 impl AnchorJudgement {
-    /// `files`: the anchor and the baseline.
+    /// `test`: the test against the anchor; `files`: the anchor and the baseline.
     pub fn new(
         spec: &MetricSpec,
-        asked: &AnchorSpec,
+        test: &TestSpec,
         value: f64,
         comparison: Comparison,
         (anchor, baseline): (&BaselineFile, &BaselineFile),
     ) -> Self {
-        let harm = comparison.p_harm <= comparison.alpha_side && comparison.harm_exceeds_margin;
+        let harm = match test.null {
+            Null::Margin => comparison.shows_harm_beyond_margin,
+            Null::NoHarm | Null::Retrain => {
+                comparison.p_harm <= comparison.alpha_side && comparison.harm_exceeds_margin
+            }
+        };
         let gain = comparison.p_gain <= comparison.alpha_side && comparison.gain_exceeds_margin;
-        let both = spec
-            .test
-            .as_ref()
-            .is_some_and(|test| test.direction == Direction::Both);
+        let both = test.direction == Direction::Both;
         Self {
             accepted: anchor.accepted.clone(),
             value,
             drifted: harm || both && gain,
             comparison,
-            margin: asked.margin.clone(),
+            margin: test.margin.clone(),
             steps: steps(&spec.label, anchor, baseline),
         }
     }
 }
 
-/// The test of a metric against its anchor.
+/// The test of a metric against its anchor, of the same null.
 pub fn test(test: &TestSpec, anchor: &AnchorSpec) -> TestSpec {
     TestSpec {
         margin: anchor.margin.clone(),
@@ -69,9 +71,21 @@ pub fn test(test: &TestSpec, anchor: &AnchorSpec) -> TestSpec {
             .unwrap_or_else(|| test.detectable_drop.clone()),
         alpha: anchor.alpha.clone(),
         mode: Mode::Detect,
-        null: Null::NoHarm,
         anchor: None,
         ..test.clone()
+    }
+}
+
+/// How drift was shown, in words.
+pub fn rule(test: &TestSpec, comparison: &Comparison) -> &'static str {
+    match test.null {
+        Null::Margin => "the whole interval since the anchor lies beyond the anchor's margin",
+        Null::Retrain if comparison.has_spread() => {
+            "harm since the anchor beyond the spread of accepted retrains is shown (p ≤ alpha), and the change is beyond the anchor's margin"
+        }
+        Null::NoHarm | Null::Retrain => {
+            "harm since the anchor is shown (p ≤ alpha), beyond the anchor's margin"
+        }
     }
 }
 

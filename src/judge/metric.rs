@@ -135,7 +135,9 @@ impl Question<'_> {
             return judgement.decided(Verdict::Error, Status::Fail, rule);
         };
         if test.null == Null::Retrain {
-            retrain::widen(&mut comparison, spec, test, file, after);
+            let change = after - judgement.baseline.unwrap_or(f64::NAN);
+            let reference = retrain::Reference::Accepted { change };
+            retrain::widen(&mut comparison, spec, test, file, reference);
         }
         let mut judgement = if self.drifted_alone {
             let rule = "nothing changed but the outcomes";
@@ -170,16 +172,21 @@ impl Question<'_> {
             .metrics
             .iter()
             .any(|metric| metric.name == spec.label && metric.identity == spec.identity());
-        let comparison = known
-            .then(|| self.compare(spec, &anchor::test(test, asked), beside))
-            .flatten();
+        let test = &anchor::test(test, asked);
+        let comparison = known.then(|| self.compare(spec, test, beside)).flatten();
         let before = value(spec, &beside.old, &beside.new);
-        let (Some(comparison), Some(before)) = (comparison, before) else {
+        let (Some(mut comparison), Some(before)) = (comparison, before) else {
             return judgement;
         };
+        if test.null == Null::Retrain {
+            let after = value(spec, &beside.new.outcomes, &beside.new);
+            let change = after.map_or(f64::NAN, |after| after - before);
+            let reference = retrain::Reference::Anchor { change };
+            retrain::widen(&mut comparison, spec, test, self.beside.file, reference);
+        }
         let since = AnchorJudgement::new(
             spec,
-            asked,
+            test,
             before,
             comparison,
             (beside.file, self.beside.file),
@@ -191,7 +198,7 @@ impl Question<'_> {
                 _ => judgement.decided(Verdict::Drifted, Status::Warn, rule),
             }
         } else if since.drifted {
-            let rule = "harm since the anchor is shown (p ≤ alpha), beyond the anchor's margin";
+            let rule = anchor::rule(test, &since.comparison);
             judgement.decided(Verdict::Drifted, Status::Fail, rule)
         } else {
             judgement

@@ -12,12 +12,37 @@ use super::pair::{Comparison, alpha_side};
 use crate::baseline::BaselineFile;
 use crate::spec::{MetricSpec, TestSpec};
 use crate::stats::distribution::{normal_quantile, t_quantile};
-use crate::stats::prediction::one_more;
+use crate::stats::prediction::{one_from_another, one_more};
 use crate::stats::shared::Estimate;
 
 /// Retrains without which their spread is not known: harm is then tested as if
 /// `null` were `"no_harm"`.
 pub const FEWEST_RETRAINS: usize = 3;
+
+impl Comparison {
+    /// Whether the spread of recorded retrains is in the p-values. It is not in the
+    /// limits, which are of this model alone.
+    pub fn has_spread(&self) -> bool {
+        self.retrains >= Some(FEWEST_RETRAINS)
+    }
+}
+
+/// What the new value is held against, beside the spread of accepted ones.
+#[derive(Clone, Copy, Debug)]
+pub enum Reference {
+    /// The mean of the accepted ones. They are of all examples of the baseline: where
+    /// only some can be compared, the change over those (new minus baseline) is what
+    /// the baseline's own value is taken to have changed by.
+    Accepted {
+        /// The metric's change since the baseline.
+        change: f64,
+    },
+    /// The anchor: one model, which is not among the accepted ones.
+    Anchor {
+        /// The metric's change since the anchor.
+        change: f64,
+    },
+}
 
 /// Makes harm and gain what goes beyond the spread of accepted retrains.
 pub fn widen(
@@ -25,7 +50,7 @@ pub fn widen(
     spec: &MetricSpec,
     test: &TestSpec,
     baseline: &BaselineFile,
-    value: f64,
+    reference: Reference,
 ) {
     let identity = spec.identity();
     comparison.retrains = Some(retrained(&identity, baseline).len());
@@ -34,7 +59,13 @@ pub fn widen(
     };
     let sign = test.direction.sign() as f64;
     let signed: Vec<f64> = accepted.iter().map(|value| sign * value).collect();
-    let Some(found) = one_more(sign * value, &signed) else {
+    let found = match reference {
+        Reference::Accepted { change } => signed
+            .last()
+            .and_then(|own| one_more(own + sign * change, &signed)),
+        Reference::Anchor { change } => one_from_another(sign * change, &signed),
+    };
+    let Some(found) = found else {
         return;
     };
     let margin = test.margin.value();

@@ -166,6 +166,7 @@ impl Parser<'_, '_> {
         let metrics = self.metrics(&perturbations);
         self.dependence(&metrics);
         self.slices(&metrics);
+        self.without_effect(&metrics);
         let (family, mut metrics): (Vec<_>, Vec<_>) = metrics
             .into_iter()
             .partition(|metric| metric.kind.family.is_some());
@@ -195,6 +196,39 @@ impl Parser<'_, '_> {
             pooled,
             critical,
         })
+    }
+
+    /// Keys of `[gate]` that no test of this spec heeds.
+    fn without_effect(&mut self, metrics: &[MetricSpec]) {
+        let tests: Vec<&TestSpec> = metrics.iter().filter_map(|it| it.test.as_ref()).collect();
+        let Some(gate) = self.document.section("gate").filter(|_| !tests.is_empty()) else {
+            return;
+        };
+        let null = gate.text("null").filter(|null| *null != "no_harm");
+        if let Some(null) = null
+            && tests.iter().all(|test| test.mode == Mode::Prove)
+        {
+            self.reader.report(
+                gate.place("null"),
+                format!("null = \"{null}\" has no effect in mode \"prove\": a proof is against harm of the margin"),
+                "says what `detect` tests",
+                Some("remove it, or choose mode = \"detect\"".to_owned()),
+            );
+        }
+        if gate.entries.contains_key("anchor_margin")
+            && tests.iter().all(|test| test.anchor.is_none())
+        {
+            self.idle_anchor_margin(gate);
+        }
+    }
+
+    fn idle_anchor_margin(&mut self, section: &Section) {
+        self.reader.report(
+            section.place("anchor_margin"),
+            "an anchor's margin has no effect with anchor = \"none\"".to_owned(),
+            "the margin of no test",
+            Some("remove it, or choose anchor = \"first\"".to_owned()),
+        );
     }
 
     /// What is shown of each cell where only the whole family is judged: the points of
@@ -1087,8 +1121,10 @@ impl Parser<'_, '_> {
         let mode = word("mode")
             .and_then(Mode::from_text)
             .unwrap_or(Mode::Detect);
+        // A proof has no other null than harm of the margin.
         let null = word("null")
             .and_then(Null::from_text)
+            .filter(|_| mode == Mode::Detect)
             .unwrap_or(Null::NoHarm);
         // Both are questions about the margin, which a limit answers.
         let about_margin = match (mode, null) {
@@ -1160,6 +1196,9 @@ impl Parser<'_, '_> {
                 Some("twice the margin is the default".to_owned()),
             );
             return None;
+        }
+        if metric.entries.contains_key("anchor_margin") && matches!(anchor, Some(("none", _))) {
+            self.idle_anchor_margin(metric);
         }
         let anchor = self.anchor(anchor, anchor_margin, budgeted);
         Some(TestSpec {

@@ -1,5 +1,5 @@
-//! One new value against a few accepted ones of the same kind: is it lower than one
-//! more of them would be?
+//! New values against a few accepted ones of the same kind: is one lower than one more
+//! of them would be, or lower than another is by luck?
 
 use super::shared::Estimate;
 
@@ -27,6 +27,24 @@ pub fn one_more(value: f64, accepted: &[f64]) -> Option<Estimate> {
     })
 }
 
+/// A `difference` of two values, neither of which is among the `accepted` ones, with
+/// the standard error that two of the same spread would have, s √2, and R − 1 degrees
+/// of freedom; `None` for fewer than two accepted values.
+///
+/// The means of the two may differ from that of the accepted: only s is taken from
+/// them, and it is independent of the difference, so that the ratio is exactly
+/// Student's t. Source: Student's two samples of one value each, with the variance of
+/// a third (Welch 1938 has the general form).
+pub fn one_from_another(difference: f64, accepted: &[f64]) -> Option<Estimate> {
+    let spread = one_more(0.0, accepted)?;
+    let count = accepted.len() as f64;
+    Some(Estimate {
+        estimate: difference,
+        error: spread.error * (2.0 / (1.0 + 1.0 / count)).sqrt(),
+        degrees: spread.degrees,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +63,17 @@ mod tests {
         let two = one_more(0.0, &[1.0, 2.0]).unwrap();
         assert_eq!((two.estimate, two.degrees), (-1.5, 1.0));
         assert!((two.error - f64::sqrt(0.5 * 1.5)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn two_values_differ_by_twice_the_variance_of_one() {
+        // s² = 2.5, so that the error is √5, of the same four degrees of freedom.
+        let accepted = [1.0, 2.0, 3.0, 4.0, 5.0];
+        let found = one_from_another(-2.131_846_786 * f64::sqrt(5.0), &accepted).unwrap();
+        assert!((found.error - f64::sqrt(5.0)).abs() < 1e-12);
+        assert_eq!(found.degrees, 4.0);
+        assert!((found.p_harm() - 0.05).abs() < 1e-8, "{}", found.p_harm());
+        assert_eq!(one_from_another(0.0, &[1.0]), None);
     }
 
     #[test]

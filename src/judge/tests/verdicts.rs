@@ -593,11 +593,33 @@ fn the_test_since_the_anchor_has_its_own_alpha_and_question() {
     // Each side of two has half of alpha, as in detect mode: 2^-10 = 0.00098.
     let both = "direction = \"both\"";
     assert!(!drifted(both, 8) && drifted(both, 9));
-    // Not against its margin, whose double is what must be seen.
-    let found = since(&format!("{DETECT}\nnull = \"margin\""), 0, 20, 21);
+    // It is of harm, whatever a proof is of.
+    let found = since("margin = 0.01\nmode = \"prove\"", 0, 20, 21);
     let anchor = found.metrics[0].anchor.as_ref().unwrap();
     assert_eq!(anchor.comparison.p_margin, None);
     assert!(anchor.comparison.needed.is_some());
+}
+
+/// With `null = "margin"` drift is harm that is shown to be beyond the anchor's margin of
+/// 0.02. Upper limit of 29 harms and no gain by Bonett & Price 2012, by hand with SciPy:
+/// (-29 + norm.ppf(.95) √(31 - 29² / 1002)) / 1002 = -0.01993, of 30 -0.02079.
+#[test]
+fn a_drift_within_the_margin_by_luck_is_none_where_the_margin_is_the_null() {
+    let gate = format!("{DETECT}\nnull = \"margin\"");
+    assert_eq!(since(DETECT, 0, 20, 29).verdict, Verdict::Drifted);
+    let found = since(&gate, 0, 20, 29);
+    assert_eq!(
+        (found.verdict, found.status),
+        (Verdict::Degraded, Status::Warn)
+    );
+    let found = since(&gate, 0, 20, 30);
+    assert_eq!(
+        (found.verdict, found.status),
+        (Verdict::Drifted, Status::Fail)
+    );
+    let metric = &found.metrics[0];
+    assert!(metric.rule.contains("whole interval since the anchor"));
+    assert!(metric.anchor.as_ref().unwrap().comparison.p_margin.unwrap() < 0.05);
 }
 
 /// Four shared draws are too few to fail by, since the anchor as since the baseline.
@@ -1054,6 +1076,88 @@ fn a_retrain_is_held_against_the_spread_of_accepted_ones() {
     assert_eq!(verdict, Verdict::Regressed);
     assert!((comparison.p_harm - P).abs() < 1e-9, "{comparison:?}");
     assert!(comparison.harm_exceeds_margin && !comparison.gain_exceeds_margin);
+}
+
+/// The new value is held against the anchor's, too: accepted are 0.90, 0.91, 0.92 and the
+/// baseline's 0.91, s² = 2e-4 / 3, and two retrains differ with an error of s √2 = 0.011547.
+/// scipy: t.cdf((0.88 - 0.92) / 0.011547005, 3) = 0.02025966317691701.
+#[test]
+fn since_the_anchor_retrains_are_held_against_their_spread_as_well() {
+    let found = |alpha: &str, anchor: usize, retrains: &[f64]| {
+        let gate = case(&format!(
+            "margin = 0.01\nalpha = {alpha}\nnull = \"retrain\""
+        ));
+        let old = wrong("old", 90);
+        let references = References {
+            baseline: Lookup::Found(Box::new(with_retrains(&gate, &old, retrains))),
+            common: None,
+            anchor: Anchor::Found {
+                file: Box::new(baseline(&gate, &wrong("anchor", anchor), 1)),
+                common: None,
+            },
+        };
+        judge(&gate, &wrong("new", 120), &references)
+    };
+    let values = [0.90, 0.91, 0.92];
+    // The paired test since the anchor has 2^-41.
+    let spread = found("0.02", 80, &values);
+    assert_eq!(spread.verdict, Verdict::Inconclusive);
+    let since = spread.metrics[0].anchor.as_ref().unwrap();
+    assert_eq!(since.comparison.retrains, Some(3));
+    assert!(
+        (since.comparison.p_harm - 0.020_259_663_176_917_01).abs() < 1e-9,
+        "{since:?}"
+    );
+    // At this alpha it is beyond the spread since the anchor, and is not since the baseline.
+    let drifted = found("0.021", 80, &values);
+    assert_eq!(
+        (drifted.verdict, drifted.status),
+        (Verdict::Drifted, Status::Fail)
+    );
+    let rule = &drifted.metrics[0].rule;
+    assert!(
+        rule.contains("beyond the spread of accepted retrains"),
+        "{rule}"
+    );
+    // 0.02 is the anchor's margin, and no drift however small the spread is.
+    let within = found("0.3", 100, &[0.910, 0.910, 0.911]);
+    let since = within.metrics[0].anchor.as_ref().unwrap();
+    assert!(
+        since.comparison.p_harm < 1e-3 && !since.drifted,
+        "{since:?}"
+    );
+    // Two retrains do not tell the spread: as against no harm.
+    let few = found("0.02", 80, &values[..2]);
+    assert_eq!(few.verdict, Verdict::Drifted);
+}
+
+/// Examples that both models get wrong are taken out of the data: the change is over the
+/// 950 that are left, and the accepted values are over all 1000. scipy:
+/// t.cdf(-30 / 950 / 0.009128709291752777, 3) = 0.0203304084943162.
+#[test]
+fn retrains_are_held_against_the_change_where_the_data_changed() {
+    let gate = case("margin = 0.01\nalpha = 0.05\nnull = \"retrain\"\nanchor = \"none\"");
+    let values = (50..EXAMPLES).map(|example| u16::from(example >= 120));
+    let mut new = run("new", EXAMPLES - 50, 1, vec![correct(values.collect())]);
+    new.identity.inputs["data"]["digest"] = json!("sha256:other");
+    new.identity.inputs_digest = Digest::of_json(&new.identity.inputs);
+    let file = with_retrains(&gate, &wrong("old", 90), &[0.90, 0.91, 0.92]);
+    let references = References {
+        baseline: Lookup::Found(Box::new(file)),
+        common: Some(Common {
+            old: (50..EXAMPLES).collect(),
+            new: (0..EXAMPLES - 50).collect(),
+            of: EXAMPLES,
+        }),
+        anchor: Anchor::None,
+    };
+    let found = judge(&gate, &new, &references);
+    assert_eq!(found.verdict, Verdict::Regressed);
+    let comparison = found.metrics[0].comparison.as_ref().unwrap();
+    assert!(
+        (comparison.p_harm - 0.020_330_408_494_316_2).abs() < 1e-9,
+        "{comparison:?}"
+    );
 }
 
 /// Harm is what lies below the mean of the accepted ones by more than the margin, too.
