@@ -94,13 +94,19 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::metric::Form;
     use crate::spec::{Source, SpecError, Suite, parse_spec};
 
     /// What is said of a spec with these lines of `[[metric]]`.
     fn refused(mode: &str, metric: &str) -> Option<String> {
+        refused_with("", mode, metric)
+    }
+
+    /// Likewise, with this line in `[data]` as well.
+    fn refused_with(data: &str, mode: &str, metric: &str) -> Option<String> {
         let text = format!(
             "schema = 1\nseed = 1\n[model]\nonnx = \"m.onnx\"\ngives = \"logits\"\n\
-             [data]\npath = \"d.npz\"\ninputs = \"x\"\nlabels = \"y\"\n\
+             [data]\npath = \"d.npz\"\ninputs = \"x\"\nlabels = \"y\"\n{data}\n\
              [gate]\nmargin = 0.01\nmode = \"{mode}\"\n[[perturbation]]\nkind = \"identity\"\n\
              [[metric]]\n{metric}\n"
         );
@@ -134,6 +140,47 @@ mod tests {
             without += usize::from(!kind.has_limits);
         }
         assert_eq!(without, 3);
+    }
+
+    #[test]
+    fn what_no_test_knows_of_is_not_judged_where_the_examples_are_all_there_are() {
+        let mut without = 0;
+        for metric in METRICS {
+            let kind = metric.kind();
+            if kind.family.is_some() || kind.needs_slices {
+                continue;
+            }
+            let lines = match kind.name {
+                "classwise_calibration_error" => "classes = 3\n",
+                _ => "",
+            };
+            let entry = format!("kind = \"{}\"\n{lines}margin = 0.01", kind.name);
+            let found = refused_with("examples = \"exhaustive\"", "detect", &entry);
+            let told = format!("`{}` cannot be judged under examples", kind.name);
+            let whole = metric.form() == Form::Whole;
+            assert_eq!(found.unwrap_or_default().contains(&told), whole, "{told}");
+            let reported = format!("kind = \"{}\"\n{lines}report_only = true", kind.name);
+            let found = refused_with("examples = \"exhaustive\"", "detect", &reported);
+            assert_eq!(found, None);
+            without += usize::from(whole);
+        }
+        assert_eq!(without, 5);
+    }
+
+    /// A limit that is not valid never lies beyond the margin: such a test would pass
+    /// whatever came.
+    #[test]
+    fn what_has_no_valid_limit_is_not_held_against_the_margin() {
+        let metric = "kind = \"expected_calibration_error\"\nnull = \"margin\"";
+        let found = refused("detect", metric).unwrap();
+        assert!(
+            found.contains("harm beyond the margin cannot be shown"),
+            "{found}"
+        );
+        assert_eq!(
+            refused("detect", "kind = \"auroc\"\nnull = \"margin\""),
+            None
+        );
     }
 
     const FIVE: &str = "severity = [1, 2, 3, 4, 5]";

@@ -207,9 +207,7 @@ mod tests {
 
     #[test]
     fn agree_with_the_reference() {
-        let Some(group) = group("ml_metrics") else {
-            return;
-        };
+        let group = group("ml_metrics");
         let ties = &group["auroc_ties"];
         let area = auroc(&labels(&ties["y"]), &numbers(&ties["s"])).unwrap();
         assert!(close(area, ties["auroc"].as_f64().unwrap()));

@@ -78,9 +78,7 @@ mod tests {
 
     #[test]
     fn agrees_with_the_reference() {
-        let Some(group) = group("mcnemar") else {
-            return;
-        };
+        let group = group("mcnemar");
         let cases = group["cases"].as_array().unwrap();
         assert!(cases.len() > 5);
         for case in cases {

@@ -206,9 +206,7 @@ mod tests {
 
     #[test]
     fn ranks_agree_with_the_reference() {
-        let Some(group) = group("quantile_order_statistics") else {
-            return;
-        };
+        let group = group("quantile_order_statistics");
         let cases = group["cases"].as_array().unwrap();
         assert!(cases.len() >= 6);
         for case in cases {

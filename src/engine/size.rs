@@ -1,0 +1,170 @@
+//! Samples that are too small, or alphas too small for the test, to show anything:
+//! refused, not passed whatever comes (statistics.md 2.1, 2.2, 2.4, 6b).
+
+use std::collections::HashSet;
+
+use super::{RunError, metric};
+use crate::data::Dataset;
+use crate::metric::Form;
+use crate::spec::{Case, Direction, Exact, Examples, MetricSpec, Mode, Null, TestSpec};
+use crate::stats::permutation::{least_sampled_p, least_swap_p};
+use crate::stats::sign_flip;
+
+/// The fewest clusters with which anything is proven (statistics.md 2.2).
+const FEWEST_TO_PROVE: u64 = 8;
+
+/// More than any reachable p-value needs: one of 2⁻⁴⁰⁹⁶ is no double.
+const MANY: u64 = 4096;
+
+/// Refuses a case whose tests cannot show anything, whatever the model does.
+pub fn check(case: &Case, data: &Dataset) -> Result<(), RunError> {
+    if case.spec.data.examples == Examples::Exhaustive {
+        return Ok(());
+    }
+    for spec in case.metrics() {
+        if let Some(test) = &spec.test {
+            let units = Units::of(spec, data)?;
+            test_of_harm(spec, test, &units)?;
+            if let Some(anchor) = &test.anchor {
+                let alpha = (&anchor.alpha, one_sided(&anchor.alpha, test, &units));
+                units.reach(spec, "its test against the anchor", alpha)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn test_of_harm(spec: &MetricSpec, test: &TestSpec, units: &Units) -> Result<(), RunError> {
+    if test.mode == Mode::Prove {
+        return match units.count < FEWEST_TO_PROVE {
+            false => Ok(()),
+            true => Err(units.too_few(spec, &test.alpha, FEWEST_TO_PROVE, "nothing is proven")),
+        };
+    }
+    // Harm beyond the margin is shown by a limit, which is not sampled so finely.
+    if test.null == Null::Margin && units.law != Law::Flips {
+        return Ok(());
+    }
+    let alpha = (&test.alpha, one_sided(&test.alpha, test, units));
+    let floor = units.reach(spec, "its test", alpha)?;
+    // A floor of more than half of the answers is no test.
+    if units.law == Law::Flips && units.count < 2 * floor {
+        let why = format!(
+            "no harm is shown unless {floor} of them become wrong, and those must not be more than half"
+        );
+        return Err(units.refused(spec, &test.alpha, 2 * floor, &why));
+    }
+    Ok(())
+}
+
+/// The alpha that one side of one slice is held against.
+fn one_sided(alpha: &Exact, test: &TestSpec, units: &Units) -> f64 {
+    let sides = if test.direction == Direction::Both {
+        2.0
+    } else {
+        1.0
+    };
+    alpha.value() / (sides * units.slices as f64)
+}
+
+/// How small the p-value of harm can become.
+#[derive(Clone, Copy, PartialEq)]
+enum Law {
+    /// Of right and wrong answers: mid-p, exact.
+    Flips,
+    /// Of the mean of a score: random signs, sampled.
+    Scores,
+    /// Of all rows together: exchanges of the records, sampled.
+    Exchanges,
+}
+
+impl Law {
+    fn least(self, units: u64, alpha: f64) -> f64 {
+        let count = units as usize;
+        match self {
+            Self::Flips => sign_flip::least_p(count),
+            Self::Scores => sign_flip::least_p(count).max(least_sampled_p(alpha)),
+            Self::Exchanges => least_swap_p(count, alpha),
+        }
+    }
+}
+
+/// What a metric is a sample of: of slices, of the largest.
+struct Units {
+    law: Law,
+    slices: usize,
+    count: u64,
+    what: &'static str,
+}
+
+impl Units {
+    fn of(spec: &MetricSpec, data: &Dataset) -> Result<Self, RunError> {
+        let algorithm = metric(spec)?;
+        let columns = algorithm.columns(&spec.label, &spec.parameters);
+        let law = match algorithm.form() {
+            Form::Whole => Law::Exchanges,
+            Form::Mean if columns.iter().any(|column| column.range.is_some()) => Law::Scores,
+            Form::Mean | Form::WorstSlice => Law::Flips,
+        };
+        let slices = match (algorithm.form(), data.slices()) {
+            (Form::WorstSlice, Some(slices)) => Some(slices),
+            _ => None,
+        };
+        let names = slices.map_or(1, |_| data.slice_names().len().max(1));
+        let mut members = vec![HashSet::new(); names];
+        for example in 0..data.len() {
+            let slice = slices.map_or(0, |slices| slices[example]);
+            let cluster = data.clusters().map_or(example, |of| of[example]);
+            members[slice].insert(cluster);
+        }
+        let largest = members.iter().map(HashSet::len).max().unwrap_or(0);
+        Ok(Self {
+            law,
+            slices: names,
+            count: largest as u64,
+            what: match data.clusters() {
+                Some(_) => "cluster",
+                None => "example",
+            },
+        })
+    }
+
+    /// The fewest that reach the alpha of one side; an error where these do not.
+    fn reach(
+        &self,
+        spec: &MetricSpec,
+        test: &str,
+        (written, alpha): (&Exact, f64),
+    ) -> Result<u64, RunError> {
+        let reaches = |&units: &u64| self.law.least(units, alpha) <= alpha;
+        match (1..=MANY).find(reaches) {
+            Some(floor) if floor <= self.count => Ok(floor),
+            Some(floor) => Err(self.too_few(spec, written, floor, "no harm is shown")),
+            None => Err(RunError::Mismatch(format!(
+                "the p-value of {} is sampled and never below {:.0e}, so that {test} at alpha {written} could not show anything. Give a larger alpha, or the metric report_only = true",
+                spec.label,
+                least_sampled_p(alpha),
+            ))),
+        }
+    }
+
+    fn too_few(&self, spec: &MetricSpec, alpha: &Exact, needs: u64, what: &str) -> RunError {
+        let why = format!("with fewer {what}, whatever the model does");
+        self.refused(spec, alpha, needs, &why)
+    }
+
+    fn refused(&self, spec: &MetricSpec, alpha: &Exact, needs: u64, why: &str) -> RunError {
+        let (what, verb) = match self.count {
+            1 => (self.what.to_owned(), "is"),
+            _ => (format!("{}s", self.what), "are"),
+        };
+        let place = match self.slices {
+            1 => String::new(),
+            slices => format!(" in the largest of {slices} slices"),
+        };
+        RunError::Mismatch(format!(
+            "{} {what}{place} {verb} too few for a test of {} at alpha {alpha}, which needs {needs}: {why}. Give more, or a larger alpha; or say examples = \"exhaustive\" where these are all there are, mark them [critical], or give the metric report_only = true",
+            self.count, spec.label,
+        ))
+    }
+}
