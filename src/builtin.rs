@@ -99,15 +99,15 @@ mod tests {
 
     /// What is said of a spec with these lines of `[[metric]]`.
     fn refused(mode: &str, metric: &str) -> Option<String> {
-        refused_with("", mode, metric)
+        refused_with("", &format!("mode = \"{mode}\""), metric)
     }
 
-    /// Likewise, with this line in `[data]` as well.
-    fn refused_with(data: &str, mode: &str, metric: &str) -> Option<String> {
+    /// Likewise, with these lines in `[data]` and `[gate]`.
+    fn refused_with(data: &str, gate: &str, metric: &str) -> Option<String> {
         let text = format!(
             "schema = 1\nseed = 1\n[model]\nonnx = \"m.onnx\"\ngives = \"logits\"\n\
              [data]\npath = \"d.npz\"\ninputs = \"x\"\nlabels = \"y\"\n{data}\n\
-             [gate]\nmargin = 0.01\nmode = \"{mode}\"\n[[perturbation]]\nkind = \"identity\"\n\
+             [gate]\nmargin = 0.01\n{gate}\n[[perturbation]]\nkind = \"identity\"\n\
              [[metric]]\n{metric}\n"
         );
         let source = Arc::new(Source {
@@ -155,12 +155,12 @@ mod tests {
                 _ => "",
             };
             let entry = format!("kind = \"{}\"\n{lines}margin = 0.01", kind.name);
-            let found = refused_with("examples = \"exhaustive\"", "detect", &entry);
+            let found = refused_with("examples = \"exhaustive\"", "", &entry);
             let told = format!("`{}` cannot be judged under examples", kind.name);
             let whole = metric.form() == Form::Whole;
             assert_eq!(found.unwrap_or_default().contains(&told), whole, "{told}");
             let reported = format!("kind = \"{}\"\n{lines}report_only = true", kind.name);
-            let found = refused_with("examples = \"exhaustive\"", "detect", &reported);
+            let found = refused_with("examples = \"exhaustive\"", "", &reported);
             assert_eq!(found, None);
             without += usize::from(whole);
         }
@@ -171,16 +171,14 @@ mod tests {
     /// whatever came.
     #[test]
     fn what_has_no_valid_limit_is_not_held_against_the_margin() {
-        let metric = "kind = \"expected_calibration_error\"\nnull = \"margin\"";
-        let found = refused("detect", metric).unwrap();
-        assert!(
-            found.contains("harm beyond the margin cannot be shown"),
-            "{found}"
-        );
-        assert_eq!(
-            refused("detect", "kind = \"auroc\"\nnull = \"margin\""),
-            None
-        );
+        let of = |name: &str| {
+            let metric = format!("kind = \"{name}\"");
+            refused_with("", "null = \"margin\"", &metric).unwrap_or_default()
+        };
+        let found = of("expected_calibration_error");
+        let told = "harm beyond the margin cannot be shown of it";
+        assert!(found.contains(told), "{found}");
+        assert_eq!(of("auroc"), "");
     }
 
     const FIVE: &str = "severity = [1, 2, 3, 4, 5]";

@@ -226,7 +226,8 @@ fn stale_fields(
         baseline.counts.n,
     );
     Ok(match baseline::common(old, &wanted, &data) {
-        Some(_) => Vec::new(),
+        Some(common) if common.is_enough() => Vec::new(),
+        Some(few) => vec![few.shortfall()],
         None => fields,
     })
 }

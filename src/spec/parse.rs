@@ -253,9 +253,9 @@ impl Parser<'_, '_> {
         }
         let cells: usize = perturbations.iter().map(|entry| entry.settings.len()).sum();
         let share = |alpha: &mut Exact, factor: u32| {
-            if let Some(shared) = alpha.times(factor).and_then(|alpha| alpha.divided_by(2)) {
-                *alpha = shared;
-            }
+            // Too odd a number to be multiplied: one cell's share is less than all.
+            let all = alpha.times(factor).unwrap_or_else(|| alpha.clone());
+            *alpha = all.shared_by(2);
         };
         let scaled = |metric: &mut MetricSpec, factor: u32| {
             let Some(test) = &mut metric.test else {
@@ -1148,7 +1148,7 @@ impl Parser<'_, '_> {
                 format!("`{}` has no valid confidence limit, so that harm beyond the margin cannot be shown of it", kind.name),
                 "margin",
                 Some(format!(
-                    "gate brier_score or negative_log_likelihood instead, or give `{}` null = \"no_harm\" or report_only = true",
+                    "gate brier_score or negative_log_likelihood instead, give `{}` report_only = true, or judge it in a spec with null = \"no_harm\"",
                     kind.name
                 )),
             );

@@ -3,6 +3,9 @@
 //!
 //! Harm adds to the churn that there is anyway, so that a drop d is seen among a
 //! discordance of ψ₀ + d, with ψ₀ the discordance without harm.
+//!
+//! The gate and `power` use [`Test`], which also holds for means; [`Pairs`], the exact
+//! power by enumeration, is what it is tested against, and for users of the library.
 
 use super::distribution::{binomial_upper_tail, log_binomial, normal_cdf, normal_quantile};
 use super::mcnemar::{critical_harm, drop_exceeds, exact_p, fewest_harms, mid_p};
