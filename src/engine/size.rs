@@ -27,7 +27,13 @@ pub fn check(case: &Case, data: &Dataset) -> Result<(), RunError> {
             test_of_harm(spec, test, &units)?;
             if let Some(anchor) = &test.anchor {
                 let alpha = (&anchor.alpha, one_sided(&anchor.alpha, test, &units));
-                units.reach(spec, "its test against the anchor", alpha)?;
+                let floor = units.floor(spec, "its test against the anchor", alpha)?;
+                units.at_least(
+                    floor,
+                    spec,
+                    &anchor.alpha,
+                    "no harm since the anchor is shown",
+                )?;
             }
         }
     }
@@ -36,19 +42,19 @@ pub fn check(case: &Case, data: &Dataset) -> Result<(), RunError> {
 
 fn test_of_harm(spec: &MetricSpec, test: &TestSpec, units: &Units) -> Result<(), RunError> {
     if test.mode == Mode::Prove {
-        return match units.count < FEWEST_TO_PROVE {
-            false => Ok(()),
-            true => Err(units.too_few(spec, &test.alpha, FEWEST_TO_PROVE, "nothing is proven")),
-        };
+        return units.at_least(FEWEST_TO_PROVE, spec, &test.alpha, "nothing is proven");
     }
     // Harm beyond the margin is shown by a limit, which is not sampled so finely.
     if test.null == Null::Margin && units.law != Law::Flips {
-        return Ok(());
+        return units.at_least(FEWEST_TO_PROVE, spec, &test.alpha, "no harm is shown");
     }
     let alpha = (&test.alpha, one_sided(&test.alpha, test, units));
-    let floor = units.reach(spec, "its test", alpha)?;
+    let floor = units.floor(spec, "its test", alpha)?;
+    if units.law != Law::Flips {
+        return units.at_least(floor, spec, &test.alpha, "no harm is shown");
+    }
     // A floor of more than half of the answers is no test.
-    if units.law == Law::Flips && units.count < 2 * floor {
+    if units.count < 2 * floor {
         let why = format!(
             "no harm is shown unless {floor} of them become wrong, and those must not be more than half"
         );
@@ -129,28 +135,35 @@ impl Units {
         })
     }
 
-    /// The fewest that reach the alpha of one side; an error where these do not.
-    fn reach(
+    /// The fewest that reach the alpha of one side; an error where no number does.
+    fn floor(
         &self,
         spec: &MetricSpec,
         test: &str,
         (written, alpha): (&Exact, f64),
     ) -> Result<u64, RunError> {
         let reaches = |&units: &u64| self.law.least(units, alpha) <= alpha;
-        match (1..=MANY).find(reaches) {
-            Some(floor) if floor <= self.count => Ok(floor),
-            Some(floor) => Err(self.too_few(spec, written, floor, "no harm is shown")),
-            None => Err(RunError::Mismatch(format!(
+        (1..=MANY).find(reaches).ok_or_else(|| {
+            RunError::Mismatch(format!(
                 "the p-value of {} is sampled and never below {:.0e}, so that {test} at alpha {written} could not show anything. Give a larger alpha, or the metric report_only = true",
                 spec.label,
                 least_sampled_p(alpha),
-            ))),
-        }
+            ))
+        })
     }
 
-    fn too_few(&self, spec: &MetricSpec, alpha: &Exact, needs: u64, what: &str) -> RunError {
+    fn at_least(
+        &self,
+        needs: u64,
+        spec: &MetricSpec,
+        alpha: &Exact,
+        what: &str,
+    ) -> Result<(), RunError> {
+        if self.count >= needs {
+            return Ok(());
+        }
         let why = format!("with fewer {what}, whatever the model does");
-        self.refused(spec, alpha, needs, &why)
+        Err(self.refused(spec, alpha, needs, &why))
     }
 
     fn refused(&self, spec: &MetricSpec, alpha: &Exact, needs: u64, why: &str) -> RunError {
