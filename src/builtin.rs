@@ -94,14 +94,20 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::metric::Form;
     use crate::spec::{Source, SpecError, Suite, parse_spec};
 
-    /// What is said of a spec with this line of `[gate]` and these of `[[metric]]`.
-    fn refused(question: &str, metric: &str) -> Option<String> {
+    /// What is said of a spec with these lines of `[gate]` and `[[metric]]`.
+    fn refused(gate: &str, metric: &str) -> Option<String> {
+        refused_with("", gate, metric)
+    }
+
+    /// Likewise, with these lines in `[data]` and `[gate]`.
+    fn refused_with(data: &str, gate: &str, metric: &str) -> Option<String> {
         let text = format!(
             "schema = 1\nseed = 1\n[model]\nonnx = \"m.onnx\"\ngives = \"logits\"\n\
-             [data]\npath = \"d.npz\"\ninputs = \"x\"\nlabels = \"y\"\n\
-             [gate]\nmargin = 0.01\n{question}\n[[perturbation]]\nkind = \"identity\"\n\
+             [data]\npath = \"d.npz\"\ninputs = \"x\"\nlabels = \"y\"\n{data}\n\
+             [gate]\nmargin = 0.01\n{gate}\n[[perturbation]]\nkind = \"identity\"\n\
              [[metric]]\n{metric}\n"
         );
         let source = Arc::new(Source {
@@ -179,6 +185,31 @@ mod tests {
         }
         assert_eq!(refused(margin, ""), "");
         assert_eq!(refused("anchor = \"first\"", margin), "");
+    }
+
+    #[test]
+    fn what_no_test_knows_of_is_not_judged_where_the_examples_are_all_there_are() {
+        let mut without = 0;
+        for metric in METRICS {
+            let kind = metric.kind();
+            if kind.family.is_some() || kind.needs_slices {
+                continue;
+            }
+            let lines = match kind.name {
+                "classwise_calibration_error" => "classes = 3\n",
+                _ => "",
+            };
+            let entry = format!("kind = \"{}\"\n{lines}margin = 0.01", kind.name);
+            let found = refused_with("examples = \"exhaustive\"", "", &entry);
+            let told = format!("`{}` cannot be judged under examples", kind.name);
+            let whole = metric.form() == Form::Whole;
+            assert_eq!(found.unwrap_or_default().contains(&told), whole, "{told}");
+            let reported = format!("kind = \"{}\"\n{lines}report_only = true", kind.name);
+            let found = refused_with("examples = \"exhaustive\"", "", &reported);
+            assert_eq!(found, None);
+            without += usize::from(whole);
+        }
+        assert_eq!(without, 5);
     }
 
     const FIVE: &str = "severity = [1, 2, 3, 4, 5]";

@@ -188,12 +188,20 @@ pub fn ledger_problem(ledger: &Ledger) -> Option<String> {
     if ledger.balanced {
         return None;
     }
+    let cure = if ledger.shared {
+        "raise `capacity`, which tests that give no alpha share, or lower the alphas that are given"
+    } else {
+        "lower the alphas that the specs give; `capacity` is for tests that give none"
+    };
     let mut text = format!(
-        "the specs have {} tests whose alphas add up to {:.6}, and the family's alpha is {}: raise `capacity` in {FOLDER}/suite.toml, or spend less\n",
-        ledger.tests, ledger.spent, ledger.budget
+        "the specs have {} whose alphas add up to {:.6}, and the family's alpha is {} ({FOLDER}/suite.toml): {cure}\n",
+        report::plural(ledger.tests, "test"),
+        ledger.spent,
+        ledger.budget
     );
     for (name, tests, spent) in &ledger.specs {
-        text.push_str(&format!("      {name}: {tests} tests, {spent:.6}\n"));
+        let tests = report::plural(*tests, "test");
+        text.push_str(&format!("      {name}: {tests}, {spent:.6}\n"));
     }
     Some(text)
 }

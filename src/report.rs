@@ -255,13 +255,13 @@ fn power_line(text: &mut String, comparison: &Comparison, test: &TestSpec, repli
         ),
         (Mode::Detect, Some(smallest)) => format!(
             "the smallest change that would be seen is {} (power {}), and {} is asked for",
-            number(smallest),
+            not_below(smallest),
             test.power,
             test.detectable_drop
         ),
         (Mode::Detect, None) => format!(
             "no change, however large, would be seen at alpha {}",
-            probability(comparison.alpha_side)
+            alpha(comparison.alpha_side)
         ),
     };
     let needed = match comparison.needed {
@@ -322,7 +322,7 @@ pub fn evidence(comparison: &Comparison, margin: f64) -> String {
         "{slice}{} against a margin of {}, {limits} at alpha {}, p = {} ({of}{beyond}){about_margin}",
         signed(comparison.change),
         number(margin),
-        probability(comparison.alpha_side),
+        alpha(comparison.alpha_side),
         probability(p),
     )
 }
@@ -380,7 +380,8 @@ fn how_to(case: &Case, verdict: Verdict) -> String {
     text
 }
 
-fn plural(count: usize, word: &str) -> String {
+/// A number of things.
+pub fn plural(count: usize, word: &str) -> String {
     if count == 1 {
         format!("1 {word}")
     } else {
@@ -404,6 +405,30 @@ pub fn signed(value: f64) -> String {
         format!("+{text}")
     } else {
         text
+    }
+}
+
+/// As [`number`], rounded up: what is said to be enough is.
+pub fn not_below(value: f64) -> String {
+    if !value.is_finite() || value <= 0.0 {
+        return number(value);
+    }
+    let places = if value < 5e-4 {
+        2.0 - value.log10().floor()
+    } else {
+        4.0
+    };
+    let scale = 10_f64.powf(places);
+    number((value * scale - 1e-9).ceil() / scale)
+}
+
+/// Up to four significant digits: an alpha is shown as the spec gives it.
+pub fn alpha(value: f64) -> String {
+    let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
+    if rounded >= 1e-4 {
+        format!("{rounded}")
+    } else {
+        format!("{rounded:e}")
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use steadfast::stats::distribution::beta_quantile;
+use steadfast::stats::proportion::clopper_pearson;
 
 /// How often something happened among independent simulated models.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -33,18 +33,8 @@ impl Rate {
 
     /// The exact interval of Clopper & Pearson (1934), `tail` on either side.
     pub fn interval_beyond(self, tail: f64) -> (f64, f64) {
-        let (k, n) = (self.hits as f64, self.of as f64);
-        let low = if self.hits == 0 {
-            0.0
-        } else {
-            beta_quantile(tail, k, n - k + 1.0)
-        };
-        let high = if self.hits == self.of {
-            1.0
-        } else {
-            beta_quantile(1.0 - tail, k + 1.0, n - k)
-        };
-        (low, high)
+        let limits = clopper_pearson(self.hits, self.of, 2.0 * tail);
+        (limits.lower, limits.upper)
     }
 
     /// The exact 95 % interval.

@@ -1,7 +1,7 @@
 //! What `bless` does with anchors: the first baseline of a case is kept when later
 //! ones take its place, and only `--reanchor` lets go of it.
 
-use steadfast::baseline::{self, Anchor, BaselineFile, Lookup};
+use steadfast::baseline::{self, Anchor, BaselineFile, Common, Lookup};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::report::number;
 use steadfast::spec::AnchorAt;
@@ -38,7 +38,11 @@ pub fn keep(
     let first = case.case.anchor() == Some(&AnchorAt::First) && !acceptance.reanchor;
     let itself = || {
         let comparable = old.inputs_digest == case.run.identity.inputs_digest
-            || case.references.common.is_some();
+            || case
+                .references
+                .common
+                .as_ref()
+                .is_some_and(Common::is_enough);
         if first && comparable && old.columns != file.columns {
             keep(old)
         } else {

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use steadfast::baseline::{Lookup, look_up};
+use steadfast::engine;
 use steadfast::error::Error;
-use steadfast::judge::{ASSUMED_CHURN, Basis, Outlook};
+use steadfast::judge::{ASSUMED_CHURN, Basis, Comparison, Outlook};
 use steadfast::metric::ACCURACY;
-use steadfast::report::{number, probability};
+use steadfast::report::{alpha, not_below, number};
 use steadfast::spec::{Case, Examples, MetricSpec, Mode, Null, TestSpec};
 
 use crate::cases::{Recorded, recorded};
@@ -35,7 +36,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         if case.spec.ignore.is_some() {
             continue;
         }
-        let sight = match Sight::of(&repository, &case, recorded(&repository, case.clone()).ok()) {
+        let checked = engine::check(&case, &repository.context).map_err(Error::from);
+        let sight = checked.and_then(|()| {
+            let recorded = recorded(&repository, case.clone()).ok();
+            Sight::of(&repository, &case, recorded)
+        });
+        let sight = match sight {
             Ok(sight) => sight,
             Err(error) => {
                 say!("{}", case.name);
@@ -48,10 +54,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         for (metric, test) in judged(&case) {
             let outlooks = sight.outlooks(metric, test);
             if outlooks.is_empty() {
-                say!(
-                    "    {}: not known until a run differs from the baseline, or retrains are recorded",
-                    metric.label
-                );
+                let why = if sight.is_exact(metric) {
+                    "any change is seen as it is: the examples are all there are, and replicates do not differ"
+                } else {
+                    "not known until a run differs from the baseline, or retrains are recorded"
+                };
+                say!("    {}: {why}", metric.label);
             }
             for outlook in outlooks {
                 let mark = if outlook.is_enough(test) { ' ' } else { '!' };
@@ -71,6 +79,8 @@ fn judged(case: &Case) -> impl Iterator<Item = (&MetricSpec, &TestSpec)> {
 struct Sight {
     /// Whether the examples are a sample of rows that stand for themselves.
     independent: bool,
+    /// Whether the examples are all there are.
+    exhaustive: bool,
     examples: usize,
     replicates: usize,
     recorded: Option<Recorded>,
@@ -90,6 +100,7 @@ impl Sight {
         Ok(Self {
             independent: case.spec.data.cluster.is_none()
                 && case.spec.data.examples == Examples::Sample,
+            exhaustive: case.spec.data.examples == Examples::Exhaustive,
             examples: data.len(),
             replicates: recorded
                 .as_ref()
@@ -99,16 +110,28 @@ impl Sight {
         })
     }
 
+    /// What the last run's verdict about a metric rests on, where it differed.
+    fn comparison(&self, metric: &MetricSpec) -> Option<&Comparison> {
+        let recorded = self.recorded.iter();
+        let mut judged = recorded.flat_map(|recorded| &recorded.judgement.metrics);
+        judged
+            .find(|judged| judged.name == metric.label)?
+            .comparison
+            .as_ref()
+    }
+
+    /// Whether a change of a metric has no error that could hide it.
+    fn is_exact(&self, metric: &MetricSpec) -> bool {
+        let no_spread = |comparison: &Comparison| comparison.error <= ROUNDING;
+        let once = self.recorded.is_some() && self.replicates == 1;
+        self.exhaustive && (once || self.comparison(metric).is_some_and(no_spread))
+    }
+
     /// What is known of a metric: from the last run where it differed from the baseline,
     /// else from retrains, else, for a proportion, at several churns.
     fn outlooks(&self, metric: &MetricSpec, test: &TestSpec) -> Vec<Outlook> {
-        let judged = self
-            .recorded
-            .iter()
-            .flat_map(|recorded| &recorded.judgement.metrics)
-            .find(|judged| judged.name == metric.label);
-        let observed = judged
-            .and_then(|judged| judged.comparison.as_ref())
+        let observed = self
+            .comparison(metric)
             .filter(|comparison| comparison.error > ROUNDING)
             .map(|comparison| Outlook::of_run(test, comparison, self.examples, self.replicates));
         // The error that retrains record is not that of a slice at its share of alpha.
@@ -142,7 +165,7 @@ impl Sight {
 
 /// An outlook in words.
 fn words(test: &TestSpec, outlook: &Outlook) -> String {
-    let alpha = probability(test.alpha.value());
+    let alpha = alpha(test.alpha.value());
     let basis = match outlook.basis {
         Basis::Run(error) => format!("standard error {} in the last run", number(error)),
         Basis::Retrains(count, error) => {
@@ -155,10 +178,10 @@ fn words(test: &TestSpec, outlook: &Outlook) -> String {
         Mode::Prove => &test.margin,
     };
     let what = match (test.mode, outlook.smallest) {
-        (Mode::Detect, Some(smallest)) => format!("detects a change of {}", number(smallest)),
+        (Mode::Detect, Some(smallest)) => format!("detects a change of {}", not_below(smallest)),
         (Mode::Detect, None) => "detects no change, however large".to_owned(),
         (Mode::Prove, Some(smallest)) => {
-            format!("proves an equal model to be within {}", number(smallest))
+            format!("proves an equal model to be within {}", not_below(smallest))
         }
         (Mode::Prove, None) => "proves nothing about an equal model".to_owned(),
     };
@@ -216,7 +239,11 @@ pub fn lint(
         if case.spec.ignore.is_some() {
             continue;
         }
-        let Ok(sight) = Sight::of(repository, &case, recorded) else {
+        // What is refused is said with the case, and sees nothing.
+        let Ok(sight) = engine::check(&case, &repository.context)
+            .map_err(Error::from)
+            .and_then(|()| Sight::of(repository, &case, recorded))
+        else {
             continue;
         };
         for (metric, test) in judged(&case) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use steadfast::error::Error;
 use steadfast::report::curves::{self, Accuracies};
-use steadfast::report::{acceptance, headline, number, probability, signed};
+use steadfast::report::{acceptance, headline, number, plural, probability, signed};
 use steadfast::spec::{Spec, ledger};
 use steadfast::stats::multiplicity::{benjamini_hochberg, holm};
 use steadfast::verdict::Status;
@@ -45,8 +45,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     }
     let ledger = ledger(&repository.specs.suite, &repository.specs.specs);
     say!(
-        "The error budget: {} tests spend {:.6} of {}: so many false failures are expected of each model that is no worse. A case fails by its own alpha alone; the adjusted p-values say which of many changes to believe, whatever fails.\n",
-        ledger.tests,
+        "The error budget: {} spending {:.6} of {}: so many false failures are expected of each model that is no worse. A case fails by its own alpha alone; the adjusted p-values say which of many changes to believe, whatever fails.\n",
+        plural(ledger.tests, "test"),
         ledger.spent,
         ledger.budget
     );
@@ -73,8 +73,8 @@ fn counts(cases: &[Recorded]) -> String {
         cases.filter(|case| case.judgement.status == status).count()
     };
     format!(
-        "{} cases: {} failed, {} passed with a warning, {} passed.",
-        cases.len(),
+        "{}: {} failed, {} passed with a warning, {} passed.",
+        plural(cases.len(), "case"),
         of(Status::Fail),
         of(Status::Warn),
         of(Status::Pass)

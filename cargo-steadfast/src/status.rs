@@ -2,9 +2,10 @@
 //! large they are.
 
 use steadfast::baseline::{self, BaselineFile, Lookup, look_up};
-use steadfast::engine::{RunError, differing_fields, tree_inputs};
+use steadfast::engine::{self, RunError, differing_fields, tree_inputs};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::record::Record;
+use steadfast::report::plural;
 use steadfast::spec::{Case, ledger};
 
 use crate::cases::{Recorded, recorded};
@@ -60,8 +61,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     say!("{}, {} orphaned", counts.words(), orphans.len());
     let ledger = ledger(&repository.specs.suite, &repository.specs.specs);
     say!(
-        "error budget: {} tests spend {:.6} of {}, capacity {}",
-        ledger.tests,
+        "error budget: {} spending {:.6} of {}, capacity {}",
+        plural(ledger.tests, "test"),
         ledger.spent,
         ledger.budget,
         repository.specs.suite.capacity
@@ -121,7 +122,8 @@ impl Counts {
         let [good, pending, missing, stale, unusable, ignored, unrun] = self.0;
         let total: usize = self.0.iter().sum();
         format!(
-            "{total} cases: {good} in order, {unrun} not run on this tree, {pending} pending, {missing} missing, {stale} stale, {unusable} unusable, {ignored} ignored"
+            "{}: {good} in order, {unrun} not run on this tree, {pending} pending, {missing} missing, {stale} stale, {unusable} unusable, {ignored} ignored",
+            plural(total, "case")
         )
     }
 }
@@ -135,6 +137,11 @@ fn examine(
     let name = case.name.clone();
     if case.spec.ignore.is_some() {
         return (Found::Ignored, None);
+    }
+    // What a run would refuse is not to be blessed.
+    if let Err(error) = engine::check(case, &repository.context) {
+        let error = Error::from(error);
+        return (Found::Unusable, Some(format!("unusable: {name}: {error}")));
     }
     let baseline = match look_up(&repository.root, &name) {
         Lookup::Missing => {
@@ -219,7 +226,8 @@ fn stale_fields(
         baseline.counts.n,
     );
     Ok(match baseline::common(old, &wanted, &data) {
-        Some(_) => Vec::new(),
+        Some(common) if common.is_enough() => Vec::new(),
+        Some(few) => vec![few.shortfall()],
         None => fields,
     })
 }

@@ -76,9 +76,32 @@ pub struct Common {
     pub of: usize,
 }
 
+impl Common {
+    /// Whether they are as many as a judgement takes: 95 % of the baseline's.
+    pub fn is_enough(&self) -> bool {
+        self.old.len() as f64 >= ENOUGH * self.of as f64
+    }
+
+    /// What there is too little of.
+    pub fn shortfall(&self) -> String {
+        let there = self.old.len();
+        if there == 0 {
+            return format!(
+                "the data do not begin with the baseline's {} examples (without ids of their own, examples may only be appended)",
+                self.of
+            );
+        }
+        format!(
+            "{there} of the baseline's {} examples are there unchanged, and {} % are needed",
+            self.of,
+            100.0 * ENOUGH
+        )
+    }
+}
+
 /// The common examples of a baseline of `examples` rows over `old` inputs and of a
-/// run over `new` inputs; `None` where anything but the data differs, where fewer
-/// than 95 % of the baseline's examples are there, or where that cannot be told.
+/// run over `new` inputs, [enough](Common::is_enough) or not; `None` where anything
+/// but the data differs, or where that cannot be told.
 pub fn common(
     (old, seen, examples): (&Value, Option<&ExamplesSeen>, usize),
     new: &Value,
@@ -96,9 +119,10 @@ pub fn common(
     let seen = seen?;
     if let Some(all) = &seen.all {
         let there = examples <= data.len() && first(data, examples) == *all;
-        return there.then(|| Common {
-            old: (0..examples).collect(),
-            new: (0..examples).collect(),
+        let kept = if there { examples } else { 0 };
+        return Some(Common {
+            old: (0..kept).collect(),
+            new: (0..kept).collect(),
             of: examples,
         });
     }
@@ -114,7 +138,7 @@ pub fn common(
         .enumerate()
         .filter_map(|(example, bytes)| Some((example, *places.get(bytes)?)))
         .unzip();
-    (old.len() as f64 >= ENOUGH * examples as f64).then_some(Common {
+    Some(Common {
         old,
         new,
         of: examples,

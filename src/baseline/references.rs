@@ -16,7 +16,8 @@ use crate::spec::{AnchorAt, Case};
 pub struct References {
     /// What stands as its baseline.
     pub baseline: Lookup,
-    /// The examples that the baseline shares with the run, where the data grew.
+    /// The examples that the baseline shares with the run, where nothing but the data
+    /// changed; they may be too few.
     pub common: Option<Common>,
     /// The anchor.
     pub anchor: Anchor,
@@ -74,7 +75,7 @@ impl References {
         };
         let anchor = match anchor {
             Anchor::Found { file, .. } => {
-                let common = shared(&file);
+                let common = shared(&file).filter(Common::is_enough);
                 if common.is_some() || file.inputs_digest == run.identity.inputs_digest {
                     Anchor::Found { file, common }
                 } else {

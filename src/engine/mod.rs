@@ -10,6 +10,7 @@ mod guard;
 mod identity;
 mod pooled;
 mod score;
+mod size;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,8 +32,7 @@ use crate::outcome::ColumnSpec;
 use crate::perturb::PerturbationError;
 use crate::provenance::Identity;
 use crate::record::{Run, Slices};
-use crate::spec::{Case, Examples, MetricSpec, Mode, Null, PerturbationSpec, Setting, SpecError};
-use crate::stats::mcnemar::fewest_harms;
+use crate::spec::{Case, MetricSpec, PerturbationSpec, Setting, SpecError};
 
 /// Why a case could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -111,7 +111,7 @@ pub fn run(
         return context.once(&case.name, || cell(case, context, progress));
     }
     let data = context.dataset(&case.spec)?;
-    check_size(case, &data)?;
+    size::check(case, &data)?;
     let cells = cells(case);
     // What cannot be computed of the cells is known before any is run.
     let wanted = pooled::Wanted::of(case, &cells, &data, context.registry())?;
@@ -134,57 +134,18 @@ pub fn cell_runs(case: &Case, context: &Context) -> Result<Vec<(Case, Arc<Run>)>
         .collect()
 }
 
-/// A sample that is too small to show anything is refused, not passed whatever comes:
-/// with fewer one-sided harms than the test's floor no p-value reaches its alpha, and
-/// a floor of more than half of the examples is no test (statistics.md 6b, 2.2).
-fn check_size(case: &Case, data: &Dataset) -> Result<(), RunError> {
-    if case.spec.data.examples == Examples::Exhaustive {
-        return Ok(());
+/// What would be refused before the model is asked anything: a sample that cannot show
+/// harm, a class that is hardly there, a critical example that is not.
+///
+/// # Errors
+/// What is refused, and what to do.
+pub fn check(case: &Case, context: &Context) -> Result<(), RunError> {
+    let data = context.dataset(&case.spec)?;
+    if case.cell().is_some() {
+        check_critical(case, &data)?;
+        enough_of_each_class(case, &data)?;
     }
-    let clusters = data.clusters().map(|clusters| {
-        let last = clusters.iter().max();
-        let mut rows = vec![0_u64; last.map_or(0, |&last| last + 1)];
-        for &cluster in clusters {
-            rows[cluster] += 1;
-        }
-        rows
-    });
-    let (units, what) = match &clusters {
-        Some(clusters) => (clusters.len(), "clusters"),
-        None => (data.len(), "examples"),
-    };
-    // Clusters of unequal size say as much as fewer equal ones: N² / Σ n_g².
-    let squares = |rows: &Vec<u64>| rows.iter().map(|rows| rows * rows).sum::<u64>();
-    let equal = clusters.as_ref().map_or(data.len() as f64, |rows| {
-        (data.len() as f64).powi(2) / squares(rows).max(1) as f64
-    });
-    for metric in case.metrics() {
-        let Some(test) = &metric.test else {
-            continue;
-        };
-        let floor = match test.mode {
-            Mode::Detect if metric.kind.name == crate::metric::ACCURACY.name => {
-                2 * fewest_harms(test.alpha.value())
-            }
-            Mode::Detect => fewest_harms(test.alpha.value()),
-            Mode::Prove => 8,
-        };
-        if (units as u64) < floor {
-            return Err(RunError::Mismatch(format!(
-                "{units} {what} are too few for a test of {} at alpha {:.2e}, which needs {floor}: whatever the model does, nothing could be shown. Give more, or a larger alpha; or say examples = \"exhaustive\" where these are all there are, mark them [critical], or give the metric report_only = true",
-                metric.label,
-                test.alpha.value()
-            )));
-        }
-        let about_the_margin = test.mode == Mode::Prove || test.null == Null::Margin;
-        if clusters.is_some() && about_the_margin && equal < 8.0 - 1e-9 {
-            return Err(RunError::Mismatch(format!(
-                "{units} clusters of these sizes say as much as {equal:.1} of equal size, and a test of {} against its margin needs 8: whatever the model does, nothing could be shown. Give more clusters, or fewer rows of the largest; or mode = \"detect\" with null = \"no_harm\", which takes any sizes; or report_only = true",
-                metric.label
-            )));
-        }
-    }
-    Ok(())
+    size::check(case, &data)
 }
 
 /// What is marked critical must be there: else nothing would be guarded.
@@ -265,9 +226,7 @@ fn cell(
     let model = context.model(&case.spec)?;
     let perturbation = identity::resolve(cell, &data, context.registry())?;
     perturbation.check(data.shape())?;
-    check_critical(case, &data)?;
-    check_size(case, &data)?;
-    enough_of_each_class(case, &data)?;
+    check(case, context)?;
     let identity = identity::identify(case, &data, context)?;
     let replicates = if perturbation.stochastic() {
         case.spec.replicates as usize

@@ -118,6 +118,13 @@ impl<'a> Beside<'a> {
         run: &'a Run,
         common: Option<&Common>,
     ) -> Result<Self, (Verdict, String)> {
+        if let Some(few) = common.filter(|common| !common.is_enough()) {
+            let note = format!(
+                "the data changed, so that nothing was tested: {}",
+                few.shortfall()
+            );
+            return Err((Verdict::Stale, note));
+        }
         if common.is_none() && file.inputs_digest != run.identity.inputs_digest {
             let fields = differing_fields(&file.inputs, &run.identity.inputs);
             let note = format!(

@@ -53,7 +53,7 @@ pub struct Comparison {
     pub detectable: Option<f64>,
     /// The number of examples with which the detectable drop would be seen.
     pub needed: Option<u64>,
-    /// Why a failing verdict is not to be trusted with few shared replicates.
+    /// Whether there are fewer than five shared draws: what would fail only warns.
     pub too_few_replicates: bool,
     /// The share of the squared error that comes from the draws and not from the
     /// examples; `None` where it cannot be told.

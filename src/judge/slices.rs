@@ -31,10 +31,10 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
     }
     // Each slice has its share of alpha, except where all of them must be shown.
     let mut test = pair.test.clone();
-    if test.mode == Mode::Detect
-        && let Some(share) = test.alpha.divided_by(count as u32)
-    {
-        test.alpha = share;
+    if test.mode == Mode::Detect {
+        test.alpha = test
+            .alpha
+            .shared_by(u32::try_from(count).unwrap_or(u32::MAX));
     }
     let slices: Vec<Slice> = members
         .iter()

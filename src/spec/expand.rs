@@ -51,6 +51,8 @@ pub struct Ledger {
     pub budget: f64,
     /// Whether the sum, added exactly, is at most the budget.
     pub balanced: bool,
+    /// Whether any test takes its share of the family's alpha, alpha / capacity.
+    pub shared: bool,
     /// What each spec spends: name, tests, sum of alphas.
     pub specs: Vec<(String, usize, f64)>,
 }
@@ -78,6 +80,7 @@ pub fn ledger(suite: &Suite, specs: &[Arc<Spec>]) -> Ledger {
         spent: 0.0,
         budget: suite.alpha.value(),
         balanced: true,
+        shared: false,
         specs: Vec::new(),
     };
     // Alphas that are equal are multiplied, so that the exact sum stays small.
@@ -102,6 +105,7 @@ pub fn ledger(suite: &Suite, specs: &[Arc<Spec>]) -> Ledger {
             }
         }
         ledger.tests += tests;
+        ledger.shared |= spec.shares;
         ledger.spent += sum;
         ledger.specs.push((spec.name.clone(), tests, sum));
     }

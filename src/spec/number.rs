@@ -66,6 +66,17 @@ impl Exact {
         Some(Self::computed(Ratio::new(numerator, denominator)))
     }
 
+    /// The number's share of `shares`: exact where that fits, else rounded down, so that
+    /// shares never add up to more than the number (but for those below 10⁻¹⁸).
+    pub fn shared_by(&self, shares: u32) -> Self {
+        self.divided_by(shares).unwrap_or_else(|| {
+            let (numerator, denominator) = self.fraction();
+            let product = i128::from(denominator) * i128::from(shares.max(1));
+            let above = (product - 1) / i128::from(numerator.max(1)) + 1;
+            Self::computed(Ratio::new(1, i64::try_from(above).unwrap_or(i64::MAX)))
+        })
+    }
+
     /// The number times a whole number, exactly.
     pub fn times(&self, factor: u32) -> Option<Self> {
         let (numerator, denominator) = self.fraction();
@@ -155,6 +166,21 @@ fn decimal(text: &str) -> Result<Ratio<i64>, String> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn shares_never_add_up_to_more() {
+        let number = |text| Exact::parse(text).unwrap();
+        assert_eq!(number("0.05").shared_by(20).fraction(), (1, 400));
+        // 10¹⁵ · 10,007 is more than a denominator holds: rounded down, by little.
+        let odd = number("0.000000000000007");
+        let shares = 10_007;
+        assert!(odd.divided_by(shares).is_none());
+        let share = odd.shared_by(shares);
+        let (top, bottom) = share.fraction();
+        let sum = i128::from(top) * i128::from(shares) * 1_000_000_000_000_000;
+        assert!(sum <= 7 * i128::from(bottom), "{share}");
+        assert!((share.value() * f64::from(shares) / 7e-15 - 1.0).abs() < 1e-12);
+    }
 
     #[test]
     fn reads_what_toml_writes() {

@@ -30,6 +30,16 @@ const POWER: &str = "0.8";
 /// The metrics whose tests take shared draws into account.
 const BY_REPLICATE: [&str; 2] = ["accuracy", "worst_slice_accuracy"];
 
+/// The metrics of all rows together: they have no value of an example whose replicates
+/// alone could be its error.
+const OF_ALL_ROWS: [&str; 5] = [
+    "expected_calibration_error",
+    "classwise_calibration_error",
+    "adaptive_calibration_error",
+    "macro_f1",
+    "auroc",
+];
+
 /// A literal of this module.
 fn literal(text: &str) -> Exact {
     Exact::parse(text).unwrap_or_else(|_| unreachable!("{text} is a number"))
@@ -98,6 +108,7 @@ pub fn parse_spec(
         reader: &mut reader,
         suite,
         document: &document,
+        shares: false,
     }
     .spec(name, source);
     finish(source, reader.problems, ()).and_then(|()| {
@@ -149,6 +160,8 @@ struct Parser<'a, 'r> {
     reader: &'a mut Reader<'r>,
     suite: &'a Suite,
     document: &'a Section,
+    /// Whether a test so far gives no alpha of its own.
+    shares: bool,
 }
 
 impl Parser<'_, '_> {
@@ -195,6 +208,7 @@ impl Parser<'_, '_> {
             metrics,
             pooled,
             critical,
+            shares: self.shares,
         })
     }
 
@@ -273,9 +287,9 @@ impl Parser<'_, '_> {
         }
         let cells: usize = perturbations.iter().map(|entry| entry.settings.len()).sum();
         let share = |alpha: &mut Exact, factor: u32| {
-            if let Some(shared) = alpha.times(factor).and_then(|alpha| alpha.divided_by(2)) {
-                *alpha = shared;
-            }
+            // Too odd a number to be multiplied: one cell's share is less than all.
+            let all = alpha.times(factor).unwrap_or_else(|| alpha.clone());
+            *alpha = all.shared_by(2);
         };
         let scaled = |metric: &mut MetricSpec, factor: u32| {
             let Some(test) = &mut metric.test else {
@@ -405,21 +419,33 @@ impl Parser<'_, '_> {
                 Some("keep the one that dominates".to_owned()),
             );
         }
-        if !shared {
+        // What a metric must not be judged under, and which metrics those are not.
+        let (under, others, cure, is_known): (_, _, _, &dyn Fn(&str) -> bool) = if shared {
+            (
+                "seed_scope = \"shared\"",
+                "only accuracy, of all or of slices, has a test that knows of that",
+                "seed_scope = \"example\"",
+                &|name| BY_REPLICATE.contains(&name),
+            )
+        } else if exhaustive {
+            (
+                "examples = \"exhaustive\"",
+                "only metrics that have a value for each example have a test that knows of that",
+                "gate accuracy or brier_score instead",
+                &|name| !OF_ALL_ROWS.contains(&name),
+            )
+        } else {
             return;
-        }
+        };
         for metric in metrics
             .iter()
-            .filter(|metric| metric.test.is_some() && !BY_REPLICATE.contains(&metric.kind.name))
+            .filter(|metric| metric.test.is_some() && !is_known(metric.kind.name))
         {
             self.reader.report(
                 metric.span.clone(),
-                format!(
-                    "`{}` cannot be judged under seed_scope = \"shared\"",
-                    metric.label
-                ),
-                "only accuracy, of all or of slices, has a test that knows of that",
-                Some("give it report_only = true, or seed_scope = \"example\"".to_owned()),
+                format!("`{}` cannot be judged under {under}", metric.label),
+                others,
+                Some(format!("give it report_only = true, or {cure}")),
             );
         }
     }
@@ -1158,7 +1184,30 @@ impl Parser<'_, '_> {
             );
             return None;
         }
+        let null = word("null")
+            .and_then(Null::from_text)
+            .unwrap_or(Null::NoHarm);
+        if null == Null::Margin && !kind.has_limits {
+            let place = given("null").map_or(metric.span.clone(), |section| {
+                if std::ptr::eq(section, defaults) {
+                    metric.span.clone()
+                } else {
+                    section.place("null")
+                }
+            });
+            self.reader.report(
+                place,
+                format!("`{}` has no valid confidence limit, so that harm beyond the margin cannot be shown of it", kind.name),
+                "margin",
+                Some(format!(
+                    "gate brier_score or negative_log_likelihood instead, give `{}` report_only = true, or judge it in a spec with null = \"no_harm\"",
+                    kind.name
+                )),
+            );
+            return None;
+        }
         let budgeted = number("alpha").filter(|_| mode == Mode::Detect);
+        let is_share = budgeted.is_none();
         let budgeted = budgeted.unwrap_or_else(|| self.suite.test_alpha());
         let alpha = match (number("alpha"), mode) {
             (Some(alpha), _) => alpha,
@@ -1201,6 +1250,7 @@ impl Parser<'_, '_> {
             self.idle_anchor_margin(metric);
         }
         let anchor = self.anchor(anchor, anchor_margin, budgeted);
+        self.shares |= is_share && (mode == Mode::Detect || anchor.is_some());
         Some(TestSpec {
             margin,
             detectable_drop,

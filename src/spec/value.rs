@@ -143,6 +143,8 @@ pub struct Spec {
     pub pooled: Option<Vec<MetricSpec>>,
     /// Where any flip to wrong fails.
     pub critical: Option<CriticalSpec>,
+    /// Whether a test takes its share of the suite's alpha, alpha / capacity.
+    pub shares: bool,
 }
 
 /// `[critical]`: examples of which none may become wrong.

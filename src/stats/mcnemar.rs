@@ -1,4 +1,7 @@
 //! Paired proportions: is the new run worse, given the discordant pairs?
+//!
+//! The gate uses the mid-p value; the exact one is for users of the library that must
+//! not be above their alpha anywhere.
 
 use super::distribution::{half_binomial_upper_tail, log_half_binomial};
 
@@ -78,9 +81,7 @@ mod tests {
 
     #[test]
     fn agrees_with_the_reference() {
-        let Some(group) = group("mcnemar") else {
-            return;
-        };
+        let group = group("mcnemar");
         let cases = group["cases"].as_array().unwrap();
         assert!(cases.len() > 5);
         for case in cases {

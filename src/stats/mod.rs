@@ -41,26 +41,52 @@ pub struct Limits {
 
 #[cfg(test)]
 pub(crate) mod reference {
-    //! The values that an independent implementation computed.
+    //! The values that an independent implementation computed
+    //! (`tests/reference/README.md`).
 
     use serde_json::Value;
 
-    /// The groups of the reference file, or `None`, said on stderr, where it is not there.
-    pub fn group(name: &str) -> Option<Value> {
-        let path = concat!(
+    const FILE: &str = include_str!("../../tests/reference/statistics.json");
+
+    /// A group of the reference file.
+    pub fn group(name: &str) -> Value {
+        let mut file: Value = serde_json::from_str(FILE).unwrap();
+        let group = file[name].take();
+        assert!(
+            !group.is_null(),
+            "there is no group {name} in the reference"
+        );
+        group
+    }
+
+    /// Whether two numbers agree to 1e-9, relative: a p-value of 1e-20, too, to its ninth
+    /// digit. Zero is met to 1e-12.
+    pub fn close(found: f64, expected: f64) -> bool {
+        let slack = if expected == 0.0 {
+            1e-12
+        } else {
+            1e-9 * expected.abs()
+        };
+        (found - expected).abs() <= slack
+    }
+
+    /// The copy that is compared with is the one that was designed.
+    #[test]
+    fn the_reference_is_the_designs() {
+        let design = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../shared/design/reference/statistics.json"
         );
-        let Ok(text) = std::fs::read_to_string(path) else {
-            eprintln!("skipped: {path} is not there");
-            return None;
-        };
-        let mut file: Value = serde_json::from_str(&text).unwrap();
-        Some(file[name].take())
+        // Only the copy goes with the repository.
+        if let Ok(text) = std::fs::read_to_string(design) {
+            assert!(text == FILE, "{design} is another one: copy it again");
+        }
     }
 
-    /// Whether two numbers agree to 1e-9, relative and absolute.
-    pub fn close(found: f64, expected: f64) -> bool {
-        (found - expected).abs() <= 1e-9 + 1e-9 * expected.abs()
+    #[test]
+    fn closeness_is_relative() {
+        assert!(close(1e-20, 1e-20) && !close(1.01e-20, 1e-20) && !close(0.0, 1e-20));
+        assert!(close(1e-13, 0.0) && !close(1e-9, 0.0));
+        assert!(close(1.0 + 9e-10, 1.0) && !close(1.0 + 2e-9, 1.0));
     }
 }

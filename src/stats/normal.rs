@@ -123,17 +123,11 @@ mod tests {
 
     #[test]
     fn the_quantiles_are_those_of_the_reference() {
-        let path = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../shared/design/reference/statistics.json"
-        );
-        let Ok(text) = std::fs::read_to_string(path) else {
-            eprintln!("skipped: {path} is not there");
-            return;
-        };
-        let reference: serde_json::Value = serde_json::from_str(&text).unwrap();
         let mut seen = 0;
-        for case in reference["quantiles"]["cases"].as_array().unwrap() {
+        for case in crate::stats::reference::group("quantiles")["cases"]
+            .as_array()
+            .unwrap()
+        {
             if case["dist"] == "norm" {
                 let (p, x) = (case["p"].as_f64().unwrap(), case["x"].as_f64().unwrap());
                 let error = (normal(p) - x).abs();

@@ -6,7 +6,8 @@ use crate::seed::Stream;
 /// The fewest draws of any sampled test.
 const FEWEST: u64 = 9_999;
 
-/// The most: below an alpha of 1e-5 nothing is shown by sampling, and said so.
+/// The most: a p-value is then no smaller than 5e-7. A test at an alpha below that is
+/// refused; above it, from 1e-5 down, alpha is resolved less finely than 20 times.
 const MOST: u64 = 2_000_000;
 
 /// A sampled p-value cannot fall below 1 / (draws + 1): that is this many times
@@ -88,9 +89,14 @@ pub fn swap_p(
     })
 }
 
+/// The smallest p-value that a sampled test at `alpha` can give: 1 / (draws + 1).
+pub fn least_sampled_p(alpha: f64) -> f64 {
+    1.0 / (draws_for(alpha) + 1) as f64
+}
+
 /// The smallest p-value that exchanging `clusters` at `alpha` can give.
 pub fn least_swap_p(clusters: usize, alpha: f64) -> f64 {
-    libm::exp2(-(clusters as f64)).max(1.0 / (draws_for(alpha) + 1) as f64)
+    libm::exp2(-(clusters as f64)).max(least_sampled_p(alpha))
 }
 
 #[cfg(test)]

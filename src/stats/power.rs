@@ -3,6 +3,9 @@
 //!
 //! Harm adds to the churn that there is anyway, so that a drop d is seen among a
 //! discordance of ψ₀ + d, with ψ₀ the discordance without harm.
+//!
+//! The gate and `power` use [`Test`], which also holds for means; [`Pairs`], the exact
+//! power by enumeration, is what it is tested against, and for users of the library.
 
 use super::distribution::{binomial_upper_tail, log_binomial, normal_cdf, normal_quantile};
 use super::mcnemar::{critical_harm, drop_exceeds, exact_p, fewest_harms, mid_p};
@@ -338,9 +341,7 @@ mod tests {
 
     #[test]
     fn power_agrees_with_the_reference() {
-        let Some(group) = group("mcnemar_power") else {
-            return;
-        };
+        let group = group("mcnemar_power");
         let cases = group["cases"].as_array().unwrap();
         assert!(cases.len() >= 5);
         for case in cases {
@@ -421,9 +422,7 @@ mod tests {
 
     #[test]
     fn connor_agrees_with_the_reference() {
-        let Some(group) = group("mcnemar_power") else {
-            return;
-        };
+        let group = group("mcnemar_power");
         for case in group["cases"].as_array().unwrap() {
             let number = |key: &str| case[key].as_f64().unwrap();
             let Some(expected) = case["n_for_80pct_connor"].as_f64() else {

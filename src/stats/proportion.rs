@@ -1,4 +1,6 @@
-//! Confidence intervals of one proportion.
+//! Confidence intervals of one proportion: Wilson's is that of a stated accuracy,
+//! Clopper and Pearson's that of the rates in docs/statistics.md. The gate asks for
+//! neither: it compares pairs.
 
 use super::Limits;
 use super::distribution::{beta_quantile, normal_quantile};
@@ -57,9 +59,7 @@ mod tests {
 
     #[test]
     fn agree_with_the_reference() {
-        let Some(group) = group("wilson_clopper_pearson") else {
-            return;
-        };
+        let group = group("wilson_clopper_pearson");
         let cases = group["cases"].as_array().unwrap();
         assert!(cases.len() > 100);
         for case in cases {
@@ -70,7 +70,10 @@ mod tests {
                 (clopper_pearson(x, n, alpha), "clopper_pearson"),
             ] {
                 let expected = |side: usize| case[key][side].as_f64().unwrap();
-                assert!(close(limits.lower, expected(0)), "{key} {case}: {limits:?}");
+                // At no success the reference is a rest of rounding, 2e-19, where Wilson's
+                // formula is 0.
+                let lower = if x == 0 { 0.0 } else { expected(0) };
+                assert!(close(limits.lower, lower), "{key} {case}: {limits:?}");
                 assert!(close(limits.upper, expected(1)), "{key} {case}: {limits:?}");
             }
         }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::repository::{Ran, Repository};
+use crate::repository::{Ran, Repository, source};
 
 /// Runs the harness with its records in `folder`.
 fn record(repository: &Repository, folder: &str) {
@@ -541,4 +541,30 @@ fn a_metric_of_slices_is_of_the_slice_that_decides() {
     ] {
         assert!(ran.stdout.contains(words), "{words}: {}", ran.all());
     }
+}
+
+/// The page shows what the command prints, up to the part that it leaves out.
+#[test]
+fn the_page_shows_what_is_printed() {
+    let repository = Repository::digits();
+    for path in [
+        "robustness-specs/digits.toml",
+        "robustness-specs/suite.toml",
+        "models/digits-worse.onnx",
+    ] {
+        repository.copy(path, path);
+    }
+    let command =
+        "compare models/digits.onnx models/digits-worse.onnx --spec digits::gaussian_noise";
+    let ran = repository.steadfast(&command.split(' ').collect::<Vec<_>>());
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let page = std::fs::read_to_string(source("docs/compare.md")).unwrap();
+    assert!(page.contains(&format!("cargo steadfast {command}\n")));
+    let shown = page.split_once("```text\n").unwrap().1;
+    let shown = shown.split_once("\n…\n").unwrap().0;
+    assert!(
+        ran.stdout.starts_with(shown),
+        "docs/compare.md shows other numbers than `cargo steadfast {command}` prints:\n{}",
+        ran.stdout
+    );
 }

@@ -81,7 +81,7 @@ fn the_family_fails_as_one_number_where_no_cell_does() {
         .unwrap()
         .to_owned();
     assert!(
-        evidence.contains("limits [") && evidence.contains("at alpha 0.0013"),
+        evidence.contains("limits [") && evidence.contains("at alpha 0.00125"),
         "{evidence}"
     );
     let message = ran.stdout;
@@ -107,7 +107,11 @@ fn where_only_the_family_is_judged_the_cells_are_shown() {
     assert_eq!(cell["metrics"][0]["verdict"], serde_json::Value::Null);
     // One test is paid for.
     let status = repository.steadfast(&["status"]);
-    assert!(status.stdout.contains("spend 0.001250"), "{}", status.all());
+    assert!(
+        status.stdout.contains("1 test spending 0.001250"),
+        "{}",
+        status.all()
+    );
     let listed = repository.steadfast(&["list"]);
     assert!(listed.stdout.contains("table::pooled"), "{}", listed.all());
     let power = repository.steadfast(&["power", "table::pooled"]);
@@ -175,7 +179,7 @@ fn the_budget_of_a_pooled_spec_is_shared_and_the_familys_own_is_added() {
         let repository = family(&format!("anchor = \"none\"\n{gate}"), metrics);
         let text = repository.steadfast(&["status"]).stdout;
         let line = text.lines().find(|line| line.starts_with("error budget"));
-        line.unwrap().split("spend ").nth(1).unwrap()[..8].to_owned()
+        line.unwrap().split("spending ").nth(1).unwrap()[..8].to_owned()
     };
     let accuracy = "[[metric]]\nkind = \"accuracy\"\n\n";
     assert_eq!(spent("", accuracy), "0.013750");
@@ -230,7 +234,7 @@ fn an_area_of_two_severities_is_their_pooled_accuracy() {
     };
     assert_eq!(limits(&pooled), limits(&area));
     assert!(
-        limits(&area).contains("at alpha 0.0013"),
+        limits(&area).contains("at alpha 0.00125"),
         "{}",
         limits(&area)
     );

@@ -57,8 +57,11 @@ fn a_changed_row_makes_the_baseline_stale() {
     let mut rows: Vec<usize> = (0..N).collect();
     rows.swap(3, 4);
     repository.rows(&rows, false);
-    assert_eq!(repository.test(&[]).code, 101);
+    let ran = repository.test(&[]);
+    assert_eq!(ran.code, 101);
     assert_eq!(repository.verdict(CASE), "stale");
+    let words = "the data do not begin with the baseline's 1000 examples";
+    assert!(ran.stdout.contains(words), "{}", ran.all());
 }
 
 #[test]
@@ -79,7 +82,13 @@ fn examples_with_ids_may_come_and_go_by_one_in_twenty() {
         "{}",
         ran.all()
     );
+    // 100 rows fewer: of the 960 that are left, ids 100 to 999.
     repository.rows(&rows[..1100], true);
-    assert_eq!(repository.test(&[]).code, 101);
+    let ran = repository.test(&[]);
+    assert_eq!(ran.code, 101);
     assert_eq!(repository.verdict(CASE), "stale");
+    let words = "900 of the baseline's 1000 examples are there unchanged, and 95 % are needed";
+    for ran in [ran, repository.steadfast(&["status"])] {
+        assert!(ran.stdout.contains(words), "{}", ran.all());
+    }
 }

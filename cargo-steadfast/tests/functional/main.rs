@@ -15,6 +15,7 @@ mod listing;
 mod misbehaviour;
 mod pooled;
 mod power;
+mod refusals;
 mod repository;
 mod retrain;
 mod show;

@@ -39,7 +39,7 @@ fn harm_in_every_cell_fails_the_pooled_case_alone() {
     assert!((record["metrics"][0]["value"].as_f64().unwrap() - 0.87).abs() < 1e-9);
     // Half of what 20 cells would take at .05 / 40 each.
     let evidence = record["metrics"][0]["evidence"].as_str().unwrap();
-    assert!(evidence.contains("at alpha 0.013,"), "{evidence}");
+    assert!(evidence.contains("at alpha 0.0125,"), "{evidence}");
     let cell = repository.record("table::custom::cell::cell_3");
     let evidence = cell["metrics"][0]["evidence"].as_str().unwrap();
     assert!(evidence.contains("at alpha 0.0006"), "{evidence}");
@@ -55,7 +55,7 @@ fn it_spends_no_more_than_the_cells_would() {
     let spent = |repository: &Repository| {
         let text = repository.steadfast(&["status"]).stdout;
         let line = text.lines().find(|line| line.starts_with("error budget"));
-        line.unwrap().split("spend ").nth(1).unwrap()[..8].to_owned()
+        line.unwrap().split("spending ").nth(1).unwrap()[..8].to_owned()
     };
     assert_eq!(spent(&apart), "0.050000");
     assert_eq!(spent(&together), "0.050000");

@@ -163,7 +163,7 @@ fn too_few_clusters_are_refused_whatever_happened() {
     let ran = repository.test(&["--exact", "digits::identity"]);
     assert_eq!(ran.code, 101);
     // 8 one-sided harms at alpha .0025 (2⁻⁹), and twice as many clusters.
-    let words = "2 clusters are too few for a test of accuracy at alpha 2.50e-3, which needs 16";
+    let words = "2 clusters are too few for a test of accuracy at alpha 0.0025, which needs 16";
     assert!(ran.stdout.contains(words), "{}", ran.all());
 }
 
