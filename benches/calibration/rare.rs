@@ -64,8 +64,8 @@ pub fn section(effort: Effort) -> String {
     let mut promises = Promises::new();
     for (margins, name) in [(0.0, "0"), (1.0, "m"), (2.0, "2m")] {
         for (turned, few) in [(false, "gains 5 nats"), (true, "loses 5 nats")] {
-            for n in [50, 200, 1000, 5000] {
-                let met: Vec<[bool; 3]> = (0..effort.models(2_000))
+            for n in [50, 200, 1000] {
+                let met: Vec<[bool; 3]> = (0..effort.models(1_000))
                     .into_par_iter()
                     .map(|model| {
                         let mut draw = Draw::new("rare", &format!("{name} {few} {n}"), model);

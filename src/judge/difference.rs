@@ -79,9 +79,9 @@ pub fn replicate_values(spec: &MetricSpec, run: &Run) -> Option<Vec<f64>> {
 ///
 /// Of a mean they are the clusters' own differences, and their mean is the
 /// difference; the gate's error is a little larger where clusters are of unequal size,
-/// whose sizes it takes into account. Of any other metric they are the jackknife's pseudo-values, of groups
-/// of clusters where there are more than 200 (Shao & Tu 1995, 5.1), and their mean is
-/// the difference but for its bias.
+/// whose sizes it takes into account. Of any other metric they are the jackknife's
+/// pseudo-values, of groups of clusters where there are more than 200 (Shao & Tu 1995,
+/// 5.1), and their mean is the difference but for its bias.
 ///
 /// `None` where columns are missing, or where there are fewer than two clusters.
 pub fn contributions(spec: &MetricSpec, old: &Run, new: &Run) -> Option<Vec<f64>> {
