@@ -42,13 +42,16 @@ impl AnchorJudgement {
         comparison: Comparison,
         (anchor, baseline): (&BaselineFile, &BaselineFile),
     ) -> Self {
-        let harm = match test.null {
-            Null::Margin => comparison.shows_harm_beyond_margin,
-            Null::NoHarm | Null::Retrain => {
-                comparison.p_harm <= comparison.alpha_side && comparison.harm_exceeds_margin
-            }
+        let [harm, gain] = match test.null {
+            Null::Margin => [
+                comparison.shows_harm_beyond_margin,
+                comparison.shows_gain_beyond_margin,
+            ],
+            Null::NoHarm | Null::Retrain => [
+                comparison.p_harm <= comparison.alpha_side && comparison.harm_exceeds_margin,
+                comparison.p_gain <= comparison.alpha_side && comparison.gain_exceeds_margin,
+            ],
         };
-        let gain = comparison.p_gain <= comparison.alpha_side && comparison.gain_exceeds_margin;
         let both = test.direction == Direction::Both;
         Self {
             accepted: anchor.accepted.clone(),

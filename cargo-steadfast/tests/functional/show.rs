@@ -177,7 +177,7 @@ fn severities_stand_side_by_side_and_a_replicate_is_its_own_draw() {
             false => Depth::Continuous,
         };
         let parameters = Parameters(vec![("std".to_owned(), std)]);
-        let mut stream = Stream::new(7, "gaussian_noise@1", replicate, "17");
+        let mut stream = Stream::new(7, &kind.kind().identity(), replicate, "17");
         kind.apply(image.view_mut(), &parameters, depth, &mut stream);
         let level = |value: &f32| {
             let level = f64::from(value.clamp(0.0, 1.0)) * 255.0;
