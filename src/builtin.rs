@@ -3,8 +3,8 @@
 use crate::catalogue::Catalogue;
 use crate::metric::{
     Accuracy, AdaptiveCalibrationError, AreaUnderSeverityCurve, Auroc, BrierScore,
-    ClasswiseCalibrationError, ExpectedCalibrationError, MacroF1, MeanCorruptionError, Metric,
-    NegativeLogLikelihood, RelativeMeanCorruptionError, WorstSliceAccuracy,
+    CORRUPTION_ERROR, ClasswiseCalibrationError, ExpectedCalibrationError, MacroF1, Metric,
+    NegativeLogLikelihood, RELATIVE_CORRUPTION_ERROR, WorstSliceAccuracy,
 };
 use crate::perturb::Perturbation;
 use crate::perturb::identity::Identity;
@@ -60,8 +60,8 @@ pub static METRICS: [&dyn Metric; 12] = [
     &AdaptiveCalibrationError,
     &MacroF1,
     &Auroc,
-    &MeanCorruptionError,
-    &RelativeMeanCorruptionError,
+    &CORRUPTION_ERROR,
+    &RELATIVE_CORRUPTION_ERROR,
     &AreaUnderSeverityCurve,
 ];
 

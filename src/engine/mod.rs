@@ -115,22 +115,25 @@ pub fn run(
     let cells = cells(case);
     // What cannot be computed of the cells is known before any is run.
     let wanted = pooled::Wanted::of(case, &cells, &data, context.registry())?;
-    let runs = cells
-        .iter()
-        .map(|one| context.once(&one.name, || cell(one, context, progress)))
-        .collect::<Result<Vec<_>, _>>()?;
+    let runs = run_each(&cells, context, progress)?;
     let identity = identity::identify(case, &data, context)?;
     pooled::pool(identity, &wanted, &runs).map(Arc::new)
 }
 
 /// The runs of the cells of a spec that has a pooled case, each run once a process.
 pub fn cell_runs(case: &Case, context: &Context) -> Result<Vec<(Case, Arc<Run>)>, RunError> {
-    let cells = cells(case).into_iter();
-    cells
-        .map(|one| {
-            let run = context.once(&one.name, || cell(&one, context, &|_, _| {}))?;
-            Ok((one, run))
-        })
+    let cells = cells(case);
+    let runs = run_each(&cells, context, &|_, _| {})?;
+    Ok(cells.into_iter().zip(runs).collect())
+}
+
+fn run_each(
+    cells: &[Case],
+    context: &Context,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Vec<Arc<Run>>, RunError> {
+    let runs = cells.iter();
+    runs.map(|one| context.once(&one.name, || cell(one, context, progress)))
         .collect()
 }
 

@@ -123,21 +123,32 @@ impl Units {
             _ => None,
         };
         let names = slices.map_or(1, |_| data.slice_names().len().max(1));
-        let mut members = vec![HashMap::<usize, u64>::new(); names];
-        for example in 0..data.len() {
-            let slice = slices.map_or(0, |slices| slices[example]);
-            let cluster = data.clusters().map_or(example, |of| of[example]);
-            *members[slice].entry(cluster).or_default() += 1;
-        }
-        let largest = members.into_iter().max_by_key(HashMap::len);
-        let rows = largest.unwrap_or_default();
-        let all: u64 = rows.values().sum();
-        let squares: u64 = rows.values().map(|rows| rows * rows).sum();
+        let slice = |example: usize| slices.map_or(0, |slices| slices[example]);
+        let (count, equal) = match data.clusters() {
+            None => {
+                let mut members = vec![0_u64; names];
+                (0..data.len()).for_each(|example| members[slice(example)] += 1);
+                let largest = members.into_iter().max().unwrap_or(0);
+                (largest, largest as f64)
+            }
+            Some(clusters) => {
+                let mut members = vec![HashMap::<usize, u64>::new(); names];
+                for (example, &cluster) in clusters.iter().enumerate() {
+                    *members[slice(example)].entry(cluster).or_default() += 1;
+                }
+                let rows = members.into_iter().max_by_key(HashMap::len);
+                let rows = rows.unwrap_or_default();
+                let all: u64 = rows.values().sum();
+                let squares: u64 = rows.values().map(|rows| rows * rows).sum();
+                let equal = (all as f64).powi(2) / squares.max(1) as f64;
+                (rows.len() as u64, equal)
+            }
+        };
         Ok(Self {
             law,
             slices: names,
-            count: rows.len() as u64,
-            equal: (all as f64).powi(2) / squares.max(1) as f64,
+            count,
+            equal,
             what: match data.clusters() {
                 Some(_) => "cluster",
                 None => "example",

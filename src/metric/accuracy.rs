@@ -1,7 +1,7 @@
 //! Accuracy: the share of predictions that are right. Under a perturbation this
 //! is robust accuracy.
 
-use super::{Form, Metric, Row, Sizes};
+use super::{Form, Metric};
 use crate::catalogue::{Better, MetricKind, Parameters};
 use crate::outcome::ColumnSpec;
 
@@ -33,14 +33,6 @@ impl Metric for Accuracy {
 
     fn columns(&self, _: &str, _: &Parameters) -> Vec<ColumnSpec> {
         vec![ColumnSpec::correct()]
-    }
-
-    fn sums(&self, _: Sizes, _: &Parameters) -> usize {
-        1
-    }
-
-    fn terms(&self, row: Row<'_>, _: &Parameters, add: &mut dyn FnMut(usize, i64)) {
-        add(0, row.value(0));
     }
 
     fn value(&self, sums: &[i64], rows: usize, _: &Parameters) -> f64 {

@@ -3,7 +3,7 @@
 
 use super::family::{FamilyCell, Linear};
 use super::probability::mean_of_quanta;
-use super::{Form, Metric, Row, Sizes};
+use super::{Form, Metric};
 use crate::catalogue::{Better, CLEAN, Family, MetricKind, Parameters, Reference, Scale};
 use crate::outcome::ColumnSpec;
 
@@ -37,6 +37,9 @@ pub static ALEXNET: Reference = Reference {
     ],
 };
 
+/// The references that a spec may name.
+static KNOWN: [&Reference; 1] = [&ALEXNET];
+
 /// The catalogue's entry.
 pub static MEAN_CORRUPTION_ERROR: MetricKind = MetricKind {
     name: "mean_corruption_error",
@@ -48,7 +51,7 @@ pub static MEAN_CORRUPTION_ERROR: MetricKind = MetricKind {
     has_limits: true,
     needs_slices: false,
     family: Some(Family::Reference {
-        known: &[&ALEXNET],
+        known: &KNOWN,
         clean: false,
     }),
     parameters: &[],
@@ -65,17 +68,29 @@ pub static RELATIVE_MEAN_CORRUPTION_ERROR: MetricKind = MetricKind {
     has_limits: true,
     needs_slices: false,
     family: Some(Family::Reference {
-        known: &[&ALEXNET],
+        known: &KNOWN,
         clean: true,
     }),
     parameters: &[],
 };
 
-/// See the module.
-pub struct MeanCorruptionError;
+/// A corruption error, plain or relative.
+pub struct CorruptionError {
+    kind: &'static MetricKind,
+    relative: bool,
+}
 
-/// See the module.
-pub struct RelativeMeanCorruptionError;
+/// mCE.
+pub static CORRUPTION_ERROR: CorruptionError = CorruptionError {
+    kind: &MEAN_CORRUPTION_ERROR,
+    relative: false,
+};
+
+/// Relative mCE.
+pub static RELATIVE_CORRUPTION_ERROR: CorruptionError = CorruptionError {
+    kind: &RELATIVE_MEAN_CORRUPTION_ERROR,
+    relative: true,
+};
 
 /// The denominators: the reference's error under each corruption that counts, less its
 /// error without one in the relative form.
@@ -111,8 +126,7 @@ fn over_cells(
         values.all(|(name, value)| reference.error(name) == Some(*value))
     };
     let severe = |cell: &&FamilyCell| cell.severity.is_some();
-    let known = [&ALEXNET];
-    let named = known.into_iter().find(|reference| by_name(reference));
+    let named = KNOWN.into_iter().find(|reference| by_name(reference));
     if let Some(reference) = named
         && let Some(other) = cells
             .iter()
@@ -151,9 +165,9 @@ fn over_cells(
     Ok(Linear { constant, right })
 }
 
-impl Metric for MeanCorruptionError {
+impl Metric for CorruptionError {
     fn kind(&self) -> &'static MetricKind {
-        &MEAN_CORRUPTION_ERROR
+        self.kind
     }
 
     fn form(&self) -> Form {
@@ -161,54 +175,23 @@ impl Metric for MeanCorruptionError {
     }
 
     fn columns(&self, label: &str, parameters: &Parameters) -> Vec<ColumnSpec> {
-        vec![ColumnSpec::score(label, (0.0, reach(parameters, false)))]
+        let reach = reach(parameters, self.relative);
+        let low = if self.relative { -reach } else { 0.0 };
+        vec![ColumnSpec::score(label, (low, reach))]
     }
 
     fn over_cells(&self, cells: &[FamilyCell], parameters: &Parameters) -> Result<Linear, String> {
-        over_cells(cells, parameters, false)
-    }
-
-    fn sums(&self, _: Sizes, _: &Parameters) -> usize {
-        1
-    }
-
-    fn terms(&self, row: Row<'_>, _: &Parameters, add: &mut dyn FnMut(usize, i64)) {
-        add(0, row.value(0));
+        over_cells(cells, parameters, self.relative)
     }
 
     fn value(&self, sums: &[i64], rows: usize, parameters: &Parameters) -> f64 {
-        mean_of_quanta(sums[0], rows) * reach(parameters, false)
-    }
-}
-
-impl Metric for RelativeMeanCorruptionError {
-    fn kind(&self) -> &'static MetricKind {
-        &RELATIVE_MEAN_CORRUPTION_ERROR
-    }
-
-    fn form(&self) -> Form {
-        Form::Mean
-    }
-
-    fn columns(&self, label: &str, parameters: &Parameters) -> Vec<ColumnSpec> {
-        let reach = reach(parameters, true);
-        vec![ColumnSpec::score(label, (-reach, reach))]
-    }
-
-    fn over_cells(&self, cells: &[FamilyCell], parameters: &Parameters) -> Result<Linear, String> {
-        over_cells(cells, parameters, true)
-    }
-
-    fn sums(&self, _: Sizes, _: &Parameters) -> usize {
-        1
-    }
-
-    fn terms(&self, row: Row<'_>, _: &Parameters, add: &mut dyn FnMut(usize, i64)) {
-        add(0, row.value(0));
-    }
-
-    fn value(&self, sums: &[i64], rows: usize, parameters: &Parameters) -> f64 {
-        (2.0 * mean_of_quanta(sums[0], rows) - 1.0) * reach(parameters, true)
+        let share = mean_of_quanta(sums[0], rows);
+        let of_reach = if self.relative {
+            2.0 * share - 1.0
+        } else {
+            share
+        };
+        of_reach * reach(parameters, self.relative)
     }
 }
 
@@ -349,7 +332,7 @@ mod tests {
     /// What papers print: 100 times the metric.
     fn printed(accuracies: &Accuracies, parameters: &Parameters) -> f64 {
         let entries = CORRUPTIONS.map(|kind| (kind, [1.0, 2.0, 3.0, 4.0, 5.0].as_slice()));
-        let linear = MeanCorruptionError
+        let linear = CORRUPTION_ERROR
             .over_cells(&cells(&entries), parameters)
             .unwrap();
         100.0 * linear.value(shares(accuracies))
@@ -412,7 +395,7 @@ mod tests {
         errors.push((CLEAN, 1.0 - by.0));
         let mut entries: Vec<(&str, &[f64])> = vec![(CLEAN, &[])];
         entries.extend(CORRUPTIONS.map(|kind| (kind, [1.0, 2.0, 3.0, 4.0, 5.0].as_slice())));
-        let linear = RelativeMeanCorruptionError
+        let linear = RELATIVE_CORRUPTION_ERROR
             .over_cells(&cells(&entries), &reference(errors))
             .unwrap();
         linear.value([clean].into_iter().chain(shares(accuracies)))
@@ -435,17 +418,15 @@ mod tests {
     fn the_errors_of_alexnet_are_not_for_small_images() {
         let mut cells = cells(&[("fog", &[1.0, 2.0, 3.0, 4.0, 5.0])]);
         let alexnet = reference(vec![("fog", ALEXNET.error("fog").unwrap())]);
-        assert!(MeanCorruptionError.over_cells(&cells, &alexnet).is_ok());
+        assert!(CORRUPTION_ERROR.over_cells(&cells, &alexnet).is_ok());
         cells[4].scale = Some(Scale::Cifar10C);
-        let told = MeanCorruptionError
-            .over_cells(&cells, &alexnet)
-            .unwrap_err();
+        let told = CORRUPTION_ERROR.over_cells(&cells, &alexnet).unwrap_err();
         assert!(
             told.contains("alexnet are on the scale imagenet_c"),
             "{told}"
         );
         let own = reference(vec![("fog", 0.31)]);
-        assert!(MeanCorruptionError.over_cells(&cells, &own).is_ok());
+        assert!(CORRUPTION_ERROR.over_cells(&cells, &own).is_ok());
     }
 
     proptest! {
@@ -467,9 +448,9 @@ mod tests {
             let (clean, [by_fog, by_snow]) = (error(0), [mean(1), mean(6)]);
             let own = parameters(&[("fog", fog), (CLEAN, 0.1), ("snow", snow)]);
             let metrics: [(&dyn Metric, f64); 2] = [
-                (&MeanCorruptionError, by_fog / fog + by_snow / snow),
+                (&CORRUPTION_ERROR, by_fog / fog + by_snow / snow),
                 (
-                    &RelativeMeanCorruptionError,
+                    &RELATIVE_CORRUPTION_ERROR,
                     (by_fog - clean) / (fog - 0.1) + (by_snow - clean) / (snow - 0.1),
                 ),
             ];

@@ -3,7 +3,7 @@
 
 use super::family::{FamilyCell, Linear};
 use super::probability::mean_of_quanta;
-use super::{Form, Metric, Row, Sizes};
+use super::{Form, Metric};
 use crate::catalogue::{Better, Family, MetricKind, Parameters};
 use crate::outcome::ColumnSpec;
 
@@ -70,14 +70,6 @@ impl Metric for AreaUnderSeverityCurve {
             constant: 0.0,
             right,
         })
-    }
-
-    fn sums(&self, _: Sizes, _: &Parameters) -> usize {
-        1
-    }
-
-    fn terms(&self, row: Row<'_>, _: &Parameters, add: &mut dyn FnMut(usize, i64)) {
-        add(0, row.value(0));
     }
 
     fn value(&self, sums: &[i64], rows: usize, _: &Parameters) -> f64 {

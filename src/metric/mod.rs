@@ -26,8 +26,8 @@ pub use auroc::{AUROC, Auroc};
 pub use calibration::{EXPECTED_CALIBRATION_ERROR, ExpectedCalibrationError};
 pub use classwise::{CLASSWISE_CALIBRATION_ERROR, ClasswiseCalibrationError};
 pub use corruption::{
-    ALEXNET, MEAN_CORRUPTION_ERROR, MeanCorruptionError, RELATIVE_MEAN_CORRUPTION_ERROR,
-    RelativeMeanCorruptionError,
+    ALEXNET, CORRUPTION_ERROR, CorruptionError, MEAN_CORRUPTION_ERROR, RELATIVE_CORRUPTION_ERROR,
+    RELATIVE_MEAN_CORRUPTION_ERROR,
 };
 pub use curve::{AREA_UNDER_SEVERITY_CURVE, AreaUnderSeverityCurve};
 pub use f1::{MACRO_F1, MacroF1};
@@ -160,8 +160,11 @@ pub trait Metric: Send + Sync {
         Strata::All
     }
 
-    /// The number of sums.
-    fn sums(&self, sizes: Sizes, parameters: &Parameters) -> usize;
+    /// The number of sums; one, where its value is a mean.
+    fn sums(&self, sizes: Sizes, parameters: &Parameters) -> usize {
+        let _ = (sizes, parameters);
+        1
+    }
 
     /// How many neighbouring sums make a cell. A cell of zeros does not change the
     /// value, and of the others only the order matters, so that cells that no row
@@ -170,8 +173,11 @@ pub trait Metric: Send + Sync {
         1
     }
 
-    /// What one row adds to which sums.
-    fn terms(&self, row: Row<'_>, parameters: &Parameters, add: &mut dyn FnMut(usize, i64));
+    /// What one row adds to which sums; its first column, where the value is a mean.
+    fn terms(&self, row: Row<'_>, parameters: &Parameters, add: &mut dyn FnMut(usize, i64)) {
+        let _ = parameters;
+        add(0, row.value(0));
+    }
 
     /// The value that `sums` over `rows` rows stand for.
     fn value(&self, sums: &[i64], rows: usize, parameters: &Parameters) -> f64;

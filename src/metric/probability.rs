@@ -1,7 +1,7 @@
 //! Proper scores of the predicted probabilities: negative log likelihood and
 //! Brier score, each the mean of a score an example.
 
-use super::{Form, Metric, Prediction, Row, Sizes};
+use super::{Form, Metric, Prediction};
 use crate::catalogue::{Better, MetricKind, Parameter, Parameters};
 use crate::outcome::{ColumnSpec, QUANTA};
 
@@ -68,14 +68,6 @@ impl Metric for NegativeLogLikelihood {
         -libm::log(probability.max(parameters.get("clip")))
     }
 
-    fn sums(&self, _: Sizes, _: &Parameters) -> usize {
-        1
-    }
-
-    fn terms(&self, row: Row<'_>, _: &Parameters, add: &mut dyn FnMut(usize, i64)) {
-        add(0, row.value(0));
-    }
-
     fn value(&self, sums: &[i64], rows: usize, parameters: &Parameters) -> f64 {
         mean_of_quanta(sums[0], rows) * largest(parameters)
     }
@@ -116,14 +108,6 @@ impl Metric for BrierScore {
                 (probability - truth) * (probability - truth)
             })
             .sum()
-    }
-
-    fn sums(&self, _: Sizes, _: &Parameters) -> usize {
-        1
-    }
-
-    fn terms(&self, row: Row<'_>, _: &Parameters, add: &mut dyn FnMut(usize, i64)) {
-        add(0, row.value(0));
     }
 
     fn value(&self, sums: &[i64], rows: usize, _: &Parameters) -> f64 {

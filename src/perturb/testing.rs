@@ -87,3 +87,20 @@ pub fn assert_severities(kind: &PerturbationKind, scale: Scale, values: [f64; 5]
     assert_eq!(kind.at_severity(scale, 0.9), None);
     assert_eq!(kind.at_severity(scale, 5.1), None);
 }
+
+/// Asserts that an image that lies otherwise in memory, `[height, width, channels]` of
+/// this shape, is perturbed as its copy in order is.
+pub fn assert_view_as_copy(
+    perturbation: &dyn Perturbation,
+    parameters: &Parameters,
+    shape: [usize; 3],
+    depth: Depth,
+) {
+    let mut store = ramp(&shape);
+    let mut view = store.view_mut().permuted_axes([2, 0, 1].as_slice());
+    let mut copy = view.as_standard_layout().into_owned();
+    for image in [view.view_mut(), copy.view_mut()] {
+        perturbation.apply(image, parameters, depth, &mut stream(perturbation, "0"));
+    }
+    assert_eq!(view, copy, "{}", perturbation.kind().name);
+}

@@ -45,6 +45,18 @@ fn any_image(kind: &PerturbationKind, shape: &[usize]) -> Result<(), Perturbatio
     }
 }
 
+/// The same for a kind that knows colours.
+fn grey_or_rgb(kind: &PerturbationKind, shape: &[usize]) -> Result<(), PerturbationError> {
+    match channels(shape) {
+        Some(1 | 3) => Ok(()),
+        _ => Err(refuse(
+            kind,
+            "grey or RGB images, [1 or 3 channels, height, width] or [height, width]",
+            shape,
+        )),
+    }
+}
+
 /// The example as `[channels, height, width]`.
 ///
 /// # Panics

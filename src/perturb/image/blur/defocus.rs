@@ -2,11 +2,10 @@
 
 use ndarray::ArrayViewMutD;
 
-use super::any_image;
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
 use crate::perturb::image::filter::border::Border;
 use crate::perturb::image::filter::quadrant::Quadrant;
-use crate::perturb::image::with_planes;
+use crate::perturb::image::{any_image, with_planes};
 use crate::perturb::{Depth, Perturbation, PerturbationError};
 use crate::seed::Stream;
 

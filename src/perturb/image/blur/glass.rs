@@ -2,12 +2,11 @@
 
 use ndarray::ArrayViewMutD;
 
-use super::any_image;
 use super::gaussian::TRUNCATE;
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
 use crate::perturb::image::filter::border::Border;
 use crate::perturb::image::filter::gaussian::Gaussian;
-use crate::perturb::image::with_planes;
+use crate::perturb::image::{any_image, with_planes};
 use crate::perturb::levels::truncate;
 use crate::perturb::{Depth, Perturbation, PerturbationError, wide};
 use crate::seed::Stream;

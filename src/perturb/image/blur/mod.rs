@@ -9,22 +9,6 @@ pub mod glass;
 pub mod motion;
 pub mod zoom;
 
-use super::{channels, refuse};
-use crate::catalogue::PerturbationKind;
-use crate::perturb::PerturbationError;
-
-/// Every image can be blurred, of any number of channels.
-fn any_image(kind: &PerturbationKind, shape: &[usize]) -> Result<(), PerturbationError> {
-    match channels(shape) {
-        Some(_) => Ok(()),
-        None => Err(refuse(
-            kind,
-            "images, [channels, height, width] or [height, width]",
-            shape,
-        )),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use ndarray::ArrayD;
@@ -36,7 +20,7 @@ mod tests {
     use super::motion::MotionBlur;
     use super::zoom::ZoomBlur;
     use crate::catalogue::{Parameters, Scale};
-    use crate::perturb::testing::{perturbed, ramp, stream};
+    use crate::perturb::testing::{assert_view_as_copy, perturbed, ramp};
     use crate::perturb::{Depth, Perturbation};
 
     const ALL: [&dyn Perturbation; 5] = [
@@ -117,13 +101,8 @@ mod tests {
     #[test]
     fn a_view_is_blurred_as_its_copy_is() {
         for blur in ALL {
-            let mut store = ramp(&[26, 25, 3]);
-            let mut view = store.view_mut().permuted_axes([2, 0, 1].as_slice());
-            let copy = view.as_standard_layout().into_owned();
             let parameters = severity(blur, Scale::ImagenetC, 3.0);
-            let mut draws = stream(blur, "0");
-            blur.apply(view.view_mut(), &parameters, Depth::Continuous, &mut draws);
-            assert_eq!(view, perturbed(blur, &copy, &parameters, "0"));
+            assert_view_as_copy(blur, &parameters, [26, 25, 3], Depth::Continuous);
         }
     }
 

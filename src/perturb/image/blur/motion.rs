@@ -2,10 +2,9 @@
 
 use ndarray::ArrayViewMutD;
 
-use super::any_image;
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
 use crate::perturb::image::filter::motion::Motion;
-use crate::perturb::image::with_planes;
+use crate::perturb::image::{any_image, with_planes};
 use crate::perturb::{Depth, Perturbation, PerturbationError};
 use crate::seed::{Stream, uniform};
 

@@ -2,9 +2,8 @@
 
 use ndarray::ArrayViewMutD;
 
-use super::any_image;
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
-use crate::perturb::image::with_planes;
+use crate::perturb::image::{any_image, with_planes};
 use crate::perturb::{Depth, Perturbation, PerturbationError, wide};
 use crate::seed::Stream;
 

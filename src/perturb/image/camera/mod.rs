@@ -19,7 +19,7 @@ mod tests {
     use super::downsampling::Downsampling;
     use super::gamma::Gamma;
     use crate::catalogue::{Parameters, Scale};
-    use crate::perturb::testing::{perturbed, ramp, stream};
+    use crate::perturb::testing::{assert_view_as_copy, perturbed, ramp};
     use crate::perturb::{Depth, Perturbation};
 
     /// Those of any number of channels.
@@ -62,17 +62,7 @@ mod tests {
     #[test]
     fn a_view_is_perturbed_as_its_copy_is() {
         for kind in ALL {
-            let mut store = ramp(&[6, 5, 3]);
-            let mut view = store.view_mut().permuted_axes([2, 0, 1].as_slice());
-            let copy = view.as_standard_layout().into_owned();
-            let amount = severity(kind, 4.0);
-            kind.apply(
-                view.view_mut(),
-                &amount,
-                Depth::Continuous,
-                &mut stream(kind, "0"),
-            );
-            assert_eq!(view, perturbed(kind, &copy, &amount, "0"));
+            assert_view_as_copy(kind, &severity(kind, 4.0), [6, 5, 3], Depth::Continuous);
         }
     }
 

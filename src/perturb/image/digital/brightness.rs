@@ -2,9 +2,9 @@
 
 use ndarray::ArrayViewMutD;
 
-use super::{check_colours, colours};
+use super::colours;
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
-use crate::perturb::image::with_planes;
+use crate::perturb::image::{grey_or_rgb, with_planes};
 use crate::perturb::{Depth, Perturbation, PerturbationError, wide};
 use crate::seed::Stream;
 
@@ -49,7 +49,7 @@ impl Perturbation for Brightness {
     }
 
     fn check(&self, shape: &[usize]) -> Result<(), PerturbationError> {
-        check_colours(&BRIGHTNESS, shape)
+        grey_or_rgb(&BRIGHTNESS, shape)
     }
 
     fn apply(
@@ -106,7 +106,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::perturb::testing::{assert_severities, parameters, perturbed, ramp, stream};
+    use crate::perturb::testing::{
+        assert_severities, assert_view_as_copy, parameters, perturbed, ramp,
+    };
 
     fn with(shift: f64, image: &ArrayD<f32>) -> ArrayD<f32> {
         perturbed(&Brightness, image, &parameters(&[("shift", shift)]), "0")
@@ -197,17 +199,8 @@ mod tests {
 
     #[test]
     fn a_view_is_perturbed_as_its_copy_is() {
-        let mut store = ramp(&[6, 5, 3]);
-        let mut view = store.view_mut().permuted_axes([2, 0, 1].as_slice());
-        let copy = view.as_standard_layout().into_owned();
         let amount = parameters(&[("shift", 0.3)]);
-        Brightness.apply(
-            view.view_mut(),
-            &amount,
-            Depth::Continuous,
-            &mut stream(&Brightness, "0"),
-        );
-        assert_eq!(view, with(0.3, &copy));
+        assert_view_as_copy(&Brightness, &amount, [6, 5, 3], Depth::Continuous);
     }
 
     #[test]

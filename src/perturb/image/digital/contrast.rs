@@ -2,9 +2,9 @@
 
 use ndarray::ArrayViewMutD;
 
-use super::{check_image, colours};
+use super::colours;
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
-use crate::perturb::image::with_planes;
+use crate::perturb::image::{any_image, with_planes};
 use crate::perturb::{Depth, Perturbation, PerturbationError, wide};
 use crate::seed::Stream;
 
@@ -44,7 +44,7 @@ impl Perturbation for Contrast {
     }
 
     fn check(&self, shape: &[usize]) -> Result<(), PerturbationError> {
-        check_image(&CONTRAST, shape)
+        any_image(&CONTRAST, shape)
     }
 
     fn apply(
@@ -108,7 +108,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::perturb::testing::{assert_severities, parameters, perturbed, ramp, stream};
+    use crate::perturb::testing::{
+        assert_severities, assert_view_as_copy, parameters, perturbed, ramp,
+    };
 
     fn with(factor: f64, image: &ArrayD<f32>) -> ArrayD<f32> {
         perturbed(&Contrast, image, &parameters(&[("factor", factor)]), "0")
@@ -162,17 +164,8 @@ mod tests {
 
     #[test]
     fn a_view_is_perturbed_as_its_copy_is() {
-        let mut store = ramp(&[6, 5, 3]);
-        let mut view = store.view_mut().permuted_axes([2, 0, 1].as_slice());
-        let copy = view.as_standard_layout().into_owned();
         let amount = parameters(&[("factor", 0.3)]);
-        Contrast.apply(
-            view.view_mut(),
-            &amount,
-            Depth::Continuous,
-            &mut stream(&Contrast, "0"),
-        );
-        assert_eq!(view, with(0.3, &copy));
+        assert_view_as_copy(&Contrast, &amount, [6, 5, 3], Depth::Continuous);
     }
 
     #[test]

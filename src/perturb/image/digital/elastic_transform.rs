@@ -2,11 +2,11 @@
 
 use ndarray::ArrayViewMutD;
 
-use super::{LANES, Pixel, check_image, cosines, deinterleave, interleave};
+use super::{LANES, Pixel, cosines, deinterleave, interleave};
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
 use crate::perturb::image::filter::border::Border;
 use crate::perturb::image::filter::gaussian::Gaussian;
-use crate::perturb::image::{Planes, with_planes};
+use crate::perturb::image::{Planes, any_image, with_planes};
 use crate::perturb::{Depth, Perturbation, PerturbationError, wide};
 use crate::seed::Stream;
 
@@ -88,7 +88,7 @@ impl Perturbation for ElasticTransform {
     }
 
     fn check(&self, shape: &[usize]) -> Result<(), PerturbationError> {
-        check_image(&ELASTIC_TRANSFORM, shape)
+        any_image(&ELASTIC_TRANSFORM, shape)
     }
 
     fn apply(
@@ -398,7 +398,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::perturb::testing::{parameters, perturbed, ramp, stream};
+    use crate::perturb::testing::{assert_view_as_copy, parameters, perturbed, ramp, stream};
 
     fn with(displacement: f64, smoothing: f64, tilt: f64, image: &ArrayD<f32>) -> ArrayD<f32> {
         let parameters = parameters(&[
@@ -590,13 +590,8 @@ mod tests {
 
     #[test]
     fn a_view_is_perturbed_as_its_copy_is() {
-        let mut store = ramp(&[6, 5, 3]);
-        let mut view = store.view_mut().permuted_axes([2, 0, 1].as_slice());
-        let copy = view.as_standard_layout().into_owned();
         let amount = parameters(&[("displacement", 3.0), ("smoothing", 1.0), ("tilt", 1.0)]);
-        let mut stream = stream(&ElasticTransform, "0");
-        ElasticTransform.apply(view.view_mut(), &amount, Depth::EightBit, &mut stream);
-        assert_eq!(view, with(3.0, 1.0, 1.0, &copy));
+        assert_view_as_copy(&ElasticTransform, &amount, [6, 5, 3], Depth::EightBit);
     }
 
     #[test]

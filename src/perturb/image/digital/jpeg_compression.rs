@@ -2,10 +2,10 @@
 
 use ndarray::ArrayViewMutD;
 
+use super::colours;
 use super::jpeg::{Tables, compress_colours, compress_grey};
-use super::{check_colours, colours};
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
-use crate::perturb::image::with_planes;
+use crate::perturb::image::{grey_or_rgb, with_planes};
 use crate::perturb::{Depth, Perturbation, PerturbationError, wide};
 use crate::seed::Stream;
 
@@ -51,7 +51,7 @@ impl Perturbation for JpegCompression {
     }
 
     fn check(&self, shape: &[usize]) -> Result<(), PerturbationError> {
-        check_colours(&JPEG_COMPRESSION, shape)
+        grey_or_rgb(&JPEG_COMPRESSION, shape)
     }
 
     fn apply(
@@ -87,7 +87,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::perturb::testing::{assert_severities, parameters, perturbed, ramp, stream};
+    use crate::perturb::testing::{assert_severities, assert_view_as_copy, parameters, perturbed};
 
     fn with(quality: f64, image: &ArrayD<f32>) -> ArrayD<f32> {
         perturbed(
@@ -176,17 +176,8 @@ mod tests {
 
     #[test]
     fn a_view_is_perturbed_as_its_copy_is() {
-        let mut store = ramp(&[6, 5, 3]);
-        let mut view = store.view_mut().permuted_axes([2, 0, 1].as_slice());
-        let copy = view.as_standard_layout().into_owned();
         let amount = parameters(&[("quality", 10.0)]);
-        JpegCompression.apply(
-            view.view_mut(),
-            &amount,
-            Depth::EightBit,
-            &mut stream(&JpegCompression, "0"),
-        );
-        assert_eq!(view, with(10.0, &copy));
+        assert_view_as_copy(&JpegCompression, &amount, [6, 5, 3], Depth::EightBit);
     }
 
     #[test]

@@ -2,8 +2,7 @@
 //! `contrast`, `saturate`), of geometry (`elastic_transform`) and of what is stored
 //! (`pixelate`, `jpeg_compression`).
 //!
-//! What is here is theirs in common: what they refuse, an image as the three planes of
-//! its colours, and pixels with their channels side by side, which what moves whole
+//! What is here is theirs in common: an image as the three planes of its colours, and pixels with their channels side by side, which what moves whole
 //! pixels works on.
 
 pub mod brightness;
@@ -15,33 +14,7 @@ pub mod jpeg_compression;
 pub mod pixelate;
 pub mod saturate;
 
-use super::{Planes, channels, refuse};
-use crate::catalogue::PerturbationKind;
-use crate::perturb::PerturbationError;
-
-/// Refuses what is neither grey nor RGB.
-fn check_colours(kind: &PerturbationKind, shape: &[usize]) -> Result<(), PerturbationError> {
-    match channels(shape) {
-        Some(1 | 3) => Ok(()),
-        _ => Err(refuse(
-            kind,
-            "grey or RGB images, [1 or 3 channels, height, width] or [height, width]",
-            shape,
-        )),
-    }
-}
-
-/// Refuses what is no image.
-fn check_image(kind: &PerturbationKind, shape: &[usize]) -> Result<(), PerturbationError> {
-    match channels(shape) {
-        Some(_) => Ok(()),
-        None => Err(refuse(
-            kind,
-            "images, [channels, height, width] or [height, width]",
-            shape,
-        )),
-    }
-}
+use super::Planes;
 
 /// The planes of red, green and blue; `None` where there are not three planes with
 /// pixels in them.

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use ndarray::ArrayViewMutD;
 
-use super::{LANES, Pixel, check_image, deinterleave, interleave};
+use super::{LANES, Pixel, deinterleave, interleave};
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
-use crate::perturb::image::{Planes, with_planes};
+use crate::perturb::image::{Planes, any_image, with_planes};
 use crate::perturb::{Depth, Perturbation, PerturbationError, wide};
 use crate::seed::Stream;
 
@@ -51,7 +51,7 @@ impl Perturbation for Pixelate {
     }
 
     fn check(&self, shape: &[usize]) -> Result<(), PerturbationError> {
-        check_image(&PIXELATE, shape)
+        any_image(&PIXELATE, shape)
     }
 
     fn apply(
@@ -254,7 +254,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::perturb::testing::{assert_severities, parameters, ramp, stream};
+    use crate::perturb::testing::{
+        assert_severities, assert_view_as_copy, parameters, ramp, stream,
+    };
 
     fn with(scale: f64, image: &ArrayD<f32>, depth: Depth) -> ArrayD<f32> {
         let mut image = image.clone();
@@ -369,17 +371,8 @@ mod tests {
 
     #[test]
     fn a_view_is_perturbed_as_its_copy_is() {
-        let mut store = ramp(&[6, 5, 3]);
-        let mut view = store.view_mut().permuted_axes([2, 0, 1].as_slice());
-        let copy = view.as_standard_layout().into_owned();
         let amount = parameters(&[("scale", 0.4)]);
-        Pixelate.apply(
-            view.view_mut(),
-            &amount,
-            Depth::Continuous,
-            &mut stream(&Pixelate, "0"),
-        );
-        assert_eq!(view, with(0.4, &copy, Depth::Continuous));
+        assert_view_as_copy(&Pixelate, &amount, [6, 5, 3], Depth::Continuous);
     }
 
     proptest! {

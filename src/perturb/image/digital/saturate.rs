@@ -2,9 +2,9 @@
 
 use ndarray::ArrayViewMutD;
 
-use super::{check_colours, colours};
+use super::colours;
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
-use crate::perturb::image::with_planes;
+use crate::perturb::image::{grey_or_rgb, with_planes};
 use crate::perturb::{Depth, Perturbation, PerturbationError, wide};
 use crate::seed::Stream;
 
@@ -73,7 +73,7 @@ impl Perturbation for Saturate {
     }
 
     fn check(&self, shape: &[usize]) -> Result<(), PerturbationError> {
-        check_colours(&SATURATE, shape)
+        grey_or_rgb(&SATURATE, shape)
     }
 
     fn apply(
@@ -127,7 +127,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::perturb::testing::{assert_rows, parameters, perturbed, ramp, stream};
+    use crate::perturb::testing::{assert_rows, assert_view_as_copy, parameters, perturbed, ramp};
 
     fn with(factor: f64, shift: f64, image: &ArrayD<f32>) -> ArrayD<f32> {
         let parameters = parameters(&[("factor", factor), ("shift", shift)]);
@@ -206,17 +206,8 @@ mod tests {
 
     #[test]
     fn a_view_is_perturbed_as_its_copy_is() {
-        let mut store = ramp(&[6, 5, 3]);
-        let mut view = store.view_mut().permuted_axes([2, 0, 1].as_slice());
-        let copy = view.as_standard_layout().into_owned();
         let amount = parameters(&[("factor", 2.0), ("shift", 0.1)]);
-        Saturate.apply(
-            view.view_mut(),
-            &amount,
-            Depth::Continuous,
-            &mut stream(&Saturate, "0"),
-        );
-        assert_eq!(view, with(2.0, 0.1, &copy));
+        assert_view_as_copy(&Saturate, &amount, [6, 5, 3], Depth::Continuous);
     }
 
     proptest! {

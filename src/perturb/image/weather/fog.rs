@@ -5,7 +5,7 @@ use ndarray::ArrayViewMutD;
 use super::extremes::range;
 use super::plasma::Plasma;
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
-use crate::perturb::image::{Planes, channels, refuse, with_planes};
+use crate::perturb::image::{Planes, any_image, with_planes};
 use crate::perturb::{Depth, Perturbation, PerturbationError, wide};
 use crate::seed::Stream;
 
@@ -83,14 +83,7 @@ impl Perturbation for Fog {
     }
 
     fn check(&self, shape: &[usize]) -> Result<(), PerturbationError> {
-        match channels(shape) {
-            Some(_) => Ok(()),
-            None => Err(refuse(
-                &FOG,
-                "images, [channels, height, width] or [height, width]",
-                shape,
-            )),
-        }
+        any_image(&FOG, shape)
     }
 
     fn apply(

@@ -4,7 +4,7 @@ use ndarray::ArrayViewMutD;
 
 use super::texture::{SIDE, TEXTURES, texture};
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
-use crate::perturb::image::{channels, refuse, with_planes};
+use crate::perturb::image::{grey_or_rgb, with_planes};
 use crate::perturb::{Depth, Perturbation, PerturbationError, wide};
 use crate::seed::Stream;
 
@@ -83,14 +83,7 @@ impl Perturbation for Frost {
     }
 
     fn check(&self, shape: &[usize]) -> Result<(), PerturbationError> {
-        match channels(shape) {
-            Some(1 | 3) => Ok(()),
-            _ => Err(refuse(
-                &FROST,
-                "grey or RGB images, [1 or 3 channels, height, width] or [height, width]",
-                shape,
-            )),
-        }
+        grey_or_rgb(&FROST, shape)
     }
 
     fn apply(

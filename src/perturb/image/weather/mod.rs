@@ -16,6 +16,12 @@ pub mod spatter;
 mod texture;
 mod zoom;
 
+/// The luma of a pixel (ITU-R BT.601).
+#[inline(always)]
+const fn luma([red, green, blue]: [f32; 3]) -> f32 {
+    0.299 * red + 0.587 * green + 0.114 * blue
+}
+
 #[cfg(test)]
 mod tests {
     use ndarray::ArrayD;
@@ -23,7 +29,7 @@ mod tests {
 
     use super::*;
     use crate::catalogue::{Parameters, Scale};
-    use crate::perturb::testing::{perturbed, ramp, stream};
+    use crate::perturb::testing::{assert_view_as_copy, perturbed, ramp, stream};
     use crate::perturb::{Depth, Perturbation};
 
     const WEATHER: [&dyn Perturbation; 4] =
@@ -102,16 +108,7 @@ mod tests {
     #[test]
     fn a_view_is_perturbed_as_its_copy_is() {
         each(|kind, parameters| {
-            let mut store = ramp(&[13, 21, 3]);
-            let mut view = store.view_mut().permuted_axes([2, 0, 1].as_slice());
-            let copy = view.as_standard_layout().into_owned();
-            kind.apply(
-                view.view_mut(),
-                parameters,
-                Depth::Continuous,
-                &mut stream(kind, "0"),
-            );
-            assert_eq!(view, perturbed(kind, &copy, parameters, "0"));
+            assert_view_as_copy(kind, parameters, [13, 21, 3], Depth::Continuous);
         });
     }
 

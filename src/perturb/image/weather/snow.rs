@@ -3,10 +3,11 @@
 use ndarray::ArrayViewMutD;
 
 use super::layer::Layer;
+use super::luma;
 use super::zoom::{Enlarged, enlarge};
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
 use crate::perturb::image::filter::motion::Motion;
-use crate::perturb::image::{Planes, channels, refuse, with_planes};
+use crate::perturb::image::{Planes, grey_or_rgb, with_planes};
 use crate::perturb::levels::truncate;
 use crate::perturb::{Depth, Perturbation, PerturbationError, wide};
 use crate::seed::{Stream, uniform};
@@ -118,14 +119,7 @@ impl Perturbation for Snow {
     }
 
     fn check(&self, shape: &[usize]) -> Result<(), PerturbationError> {
-        match channels(shape) {
-            Some(1 | 3) => Ok(()),
-            _ => Err(refuse(
-                &SNOW,
-                "grey or RGB images, [1 or 3 channels, height, width] or [height, width]",
-                shape,
-            )),
-        }
+        grey_or_rgb(&SNOW, shape)
     }
 
     fn apply(
@@ -212,8 +206,7 @@ fn fall(planes: &mut Planes<'_>, flakes: &[f32], image_weight: f32) {
     let (red, others) = planes.values.split_at_mut(flakes.len());
     let (green, blue) = others.split_at_mut(flakes.len());
     for (((red, green), blue), both) in red.iter_mut().zip(green).zip(blue).zip(both) {
-        // The luma of ITU-R BT.601.
-        let luma = 0.299 * *red + 0.587 * *green + 0.114 * *blue;
+        let luma = luma([*red, *green, *blue]);
         for value in [red, green, blue] {
             paler(value, luma, both);
         }

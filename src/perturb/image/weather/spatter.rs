@@ -8,10 +8,11 @@ use super::equalise::equalise;
 use super::extremes::range;
 use super::framed::Framed;
 use super::layer::Layer;
+use super::luma;
 use crate::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
 use crate::perturb::image::filter::border::Border;
 use crate::perturb::image::filter::gaussian::Gaussian;
-use crate::perturb::image::{Planes, channels, refuse, with_planes};
+use crate::perturb::image::{Planes, grey_or_rgb, with_planes};
 use crate::perturb::{Depth, Perturbation, PerturbationError, wide};
 use crate::seed::Stream;
 
@@ -116,7 +117,7 @@ const fn colour([red, green, blue]: [u16; 3]) -> [f32; 4] {
         green as f32 / 255.0,
         blue as f32 / 255.0,
     ];
-    [red, green, blue, 0.299 * red + 0.587 * green + 0.114 * blue]
+    [red, green, blue, luma([red, green, blue])]
 }
 
 /// Drops where normal noise, blurred, reaches `threshold`.
@@ -145,14 +146,7 @@ impl Perturbation for Spatter {
     }
 
     fn check(&self, shape: &[usize]) -> Result<(), PerturbationError> {
-        match channels(shape) {
-            Some(1 | 3) => Ok(()),
-            _ => Err(refuse(
-                &SPATTER,
-                "grey or RGB images, [1 or 3 channels, height, width] or [height, width]",
-                shape,
-            )),
-        }
+        grey_or_rgb(&SPATTER, shape)
     }
 
     fn apply(
