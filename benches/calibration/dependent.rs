@@ -140,28 +140,42 @@ pub fn replicates(effort: Effort) -> String {
     )
 }
 
+/// Sizes of clusters by what they are called: equal, and unequal ones that say as much as
+/// 10.9, 8.7 and 3.8 of equal size.
+pub fn layouts() -> [(&'static str, Vec<usize>); 4] {
+    [
+        ("20 × 20", vec![20; 20]),
+        ("3 × 100, 30 × 10", [vec![100; 3], vec![10; 30]].concat()),
+        ("4 × 150, 30 × 10", [vec![150; 4], vec![10; 30]].concat()),
+        ("300, 20 × 15", [vec![300], vec![15; 20]].concat()),
+    ]
+}
+
+/// Rows of two models in clusters of these `sizes`, and the cluster of each row. The true
+/// change varies from cluster to cluster, uniformly with standard deviation .05 about
+/// `drop`; base accuracy .8, discordance 20 %.
+pub fn of_clusters(sizes: &[usize], drop: f64, draw: &mut Draw) -> ([Vec<u16>; 2], Vec<u32>) {
+    const SPREAD: f64 = 0.05;
+    let [mut old, mut new] = [Vec::new(), Vec::new()];
+    let mut clusters = Vec::new();
+    for (cluster, &rows) in sizes.iter().enumerate() {
+        let of_cluster = SPREAD * 12.0_f64.sqrt() * (draw.uniform() - 0.5);
+        let pair = Pair {
+            accuracy: 0.8,
+            drop: drop + of_cluster,
+            discordance: 0.2,
+        };
+        let (before, after) = pair.rows(rows, draw);
+        old.extend(before);
+        new.extend(after);
+        clusters.extend(vec![cluster as u32; rows]);
+    }
+    ([old, new], clusters)
+}
+
 /// Rows in clusters of equal and unequal size, whose change varies from cluster to cluster.
 pub fn clusters(effort: Effort) -> String {
     const MARGIN: f64 = 0.02;
-    const ACCURACY: f64 = 0.8;
-    const DISCORDANCE: f64 = 0.2;
-    /// The standard deviation of the true change over clusters, uniform.
-    const SPREAD: f64 = 0.05;
-    // What they are called, their sizes, and how many models are simulated.
-    let layouts = [
-        ("20 × 20", vec![20; 20], 10_000),
-        (
-            "3 × 100, 30 × 10",
-            [vec![100; 3], vec![10; 30]].concat(),
-            2_000,
-        ),
-        (
-            "4 × 150, 30 × 10",
-            [vec![150; 4], vec![10; 30]].concat(),
-            2_000,
-        ),
-        ("300, 20 × 15", [vec![300], vec![15; 20]].concat(), 2_000),
-    ];
     let gate = gate(MARGIN);
     let mut table = Table::new(&[
         "clusters",
@@ -174,33 +188,20 @@ pub fn clusters(effort: Effort) -> String {
         "prove",
     ]);
     let mut promises = Promises::new();
-    for (layout, sizes, models) in &layouts {
+    for (layout, sizes) in &layouts() {
         let equal = sizes.iter().all(|size| size == &sizes[0]);
+        let models = if equal { 10_000 } else { 2_000 };
         for (margins, name) in [(0.0, "0"), (0.5, "m/2"), (1.0, "m"), (2.0, "2m")] {
             let cell = if equal {
                 name.to_owned()
             } else {
                 format!("{layout} {name}")
             };
-            let met: Vec<[Met; 2]> = (0..effort.models(*models))
+            let met: Vec<[Met; 2]> = (0..effort.models(models))
                 .into_par_iter()
                 .map(|model| {
                     let mut draw = Draw::new("clusters", &cell, model);
-                    let (mut old, mut new) = (Vec::new(), Vec::new());
-                    let mut clusters = Vec::new();
-                    for (cluster, &rows) in sizes.iter().enumerate() {
-                        let of_cluster = SPREAD * 12.0_f64.sqrt() * (draw.uniform() - 0.5);
-                        let pair = Pair {
-                            accuracy: ACCURACY,
-                            drop: margins * MARGIN + of_cluster,
-                            discordance: DISCORDANCE,
-                        };
-                        let (before, after) = pair.rows(rows, &mut draw);
-                        old.extend(before);
-                        new.extend(after);
-                        clusters.extend(vec![cluster as u32; rows]);
-                    }
-                    let rows = [old, new];
+                    let (rows, clusters) = of_clusters(sizes, margins * MARGIN, &mut draw);
                     [
                         meet(&gate, MARGIN, rows.clone(), 1, Some(clusters)),
                         meet(&gate, MARGIN, rows, 1, None),

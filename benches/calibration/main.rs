@@ -9,6 +9,7 @@
 
 mod anchor;
 mod dependent;
+mod f1;
 mod family;
 mod flips;
 mod gate;
@@ -71,6 +72,11 @@ const SECTIONS: &[Section] = &[
         name: "metrics",
         title: "Other metrics",
         run: metrics::section,
+    },
+    Section {
+        name: "f1",
+        title: "Macro F1 of few rows and of clusters",
+        run: f1::section,
     },
     Section {
         name: "rare",

@@ -82,7 +82,7 @@ const PROBES: &[Probe] = &[
         base: CALIBRATED,
         harm: Harm::Blur,
         rules: &Rule::PLAIN,
-        sizes: &[(200, 2_000), (1000, 2_000)],
+        sizes: &[(200, 2_000), (1000, 2_000), (4000, 500)],
     },
     Probe {
         metric: "auroc",

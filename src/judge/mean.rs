@@ -14,7 +14,7 @@ use crate::stats::power::{fewest_to_prove, pairs_to_prove};
 use crate::stats::shared::Estimate;
 use crate::stats::tango::Table;
 use crate::stats::unseen::{Unseen, fewest};
-use crate::stats::{Limits, exhaustive, shared, sign_flip};
+use crate::stats::{exhaustive, shared, sign_flip};
 
 /// Judges the pair.
 pub fn judge(pair: &Pair<'_>) -> Harm {
@@ -102,7 +102,7 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
             missed(&|unseen| unseen.p_below(m)),
         ];
         limits = unseen.as_ref().map_or(effective.limits(alpha), |unseen| {
-            wider(effective.limits(alpha), unseen.limits(alpha))
+            effective.limits(alpha).or_wider(unseen.limits(alpha))
         });
         // To rounding: eight clusters of equal size are enough.
         let enough = effective.effective_clusters() > FEWEST_CLUSTERS as f64 - 1e-9;
@@ -170,14 +170,6 @@ fn error_with_harm(pair: &Pair<'_>, effective: &Mean, is_score: bool) -> f64 {
     let drop = pair.test.detectable_drop.value();
     let harm = drop * (1.0 - drop) * effective.concentration;
     (effective.error * effective.error + harm).sqrt()
-}
-
-/// The limits that are further out.
-fn wider(one: Limits, other: Limits) -> Limits {
-    Limits {
-        lower: one.lower.min(other.lower),
-        upper: one.upper.max(other.upper),
-    }
 }
 
 /// What a test of scores sees, and the examples that it needs, despite those that may

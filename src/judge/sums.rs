@@ -4,6 +4,7 @@
 use crate::catalogue::Parameters;
 use crate::metric::{Metric, Rows, Strata};
 use crate::seed::Stream;
+use crate::stats::jackknife::{Jackknife, effective_clusters};
 
 /// Sums that leaving clusters out one by one may visit, for a standard error that
 /// no limit rests on: beyond it neighbouring clusters are left out together.
@@ -133,9 +134,14 @@ impl<'a> Sums<'a> {
         self.rows.len()
     }
 
-    /// The stratum of each cluster, where examples are compared within strata.
-    pub fn strata(&self) -> Option<&[u16]> {
-        self.strata.as_deref()
+    /// How many clusters of equal size would say as much.
+    pub fn effective_clusters(&self) -> f64 {
+        effective_clusters(&self.rows)
+    }
+
+    /// What values with each cluster [left out](Self::left_out) say.
+    pub fn jackknife(&self, left_out: &[f64]) -> Jackknife {
+        Jackknife::new(left_out, self.strata.as_deref()).of_sizes(&self.rows)
     }
 
     /// The sums of a run.

@@ -1,6 +1,6 @@
 //! A metric of all rows together (statistics.md 2.4): exchanges of clusters for the
-//! test; for limits the jackknife and the bootstrap over clusters, or of a ranking
-//! DeLong's error.
+//! test; for limits the jackknife, and the bootstrap as well, over clusters, or of a
+//! ranking DeLong's error.
 
 use super::pair::{FEWEST_CLUSTERS, Harm, Pair, by_error};
 use super::sums::Sums;
@@ -76,15 +76,17 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
         (p_harm, p_gain)
     } else {
         let gain = sampling.p_above(0.0);
-        (p_harm.max(1.0 - gain), p_gain.max(gain))
+        (p_harm.max(sampling.p_below(0.0)), p_gain.max(gain))
     };
     let limits = has_limits.then(|| sampling.limits(alpha));
     let m = pair.margin();
     // Resampling no change at all gives limits of no width: they prove nothing
     // that the same number of pairs without discordance would not. Of a change that
     // exchanging records shows as well they are believed.
-    let several = has_limits && sums.clusters() >= FEWEST_CLUSTERS;
-    let enough = several && sums.clusters() as f64 >= fewest_to_prove(alpha, m);
+    // To rounding: eight clusters of equal size are enough.
+    let effective = sums.effective_clusters() + 1e-9;
+    let several = has_limits && effective >= FEWEST_CLUSTERS as f64;
+    let enough = several && effective >= fewest_to_prove(alpha, m);
     let within = |test: &dyn Fn(Limits) -> bool| enough && limits.is_some_and(test);
     let beyond =
         |p: f64, test: &dyn Fn(Limits) -> bool| several && p <= alpha && limits.is_some_and(test);
@@ -92,7 +94,7 @@ pub fn judge(pair: &Pair<'_>) -> Harm {
         || sampling.p_above(-m),
         || {
             [
-                p_harm.max(1.0 - sampling.p_above(-m)),
+                p_harm.max(sampling.p_below(-m)),
                 p_gain.max(sampling.p_above(m)),
             ]
         },
@@ -135,12 +137,13 @@ const ROUNDING: f64 = 1e-12;
 enum Sampling {
     /// By the normal distribution, with DeLong's error.
     Ranking { estimate: f64, error: f64 },
-    /// By Student's t, with the jackknife's error.
-    Jackknife { estimate: f64, jackknife: Jackknife },
-    /// By the bootstrap; the jackknife's error is for power.
-    Bootstrap {
-        accelerated: Accelerated,
+    /// By Student's t, with the jackknife's error; and by the bootstrap, where alpha
+    /// leaves it enough draws: what both show. The bootstrap knows which way an estimate
+    /// is skewed, and is too narrow where clusters are few (docs/statistics.md).
+    LeftOut {
+        estimate: f64,
         jackknife: Jackknife,
+        bootstrap: Option<Accelerated>,
     },
 }
 
@@ -157,31 +160,28 @@ impl Sampling {
         for (new, old) in left_out.iter_mut().zip(old) {
             *new = sign * (*new - old);
         }
-        let jackknife = Jackknife::new(&left_out, sums.strata());
-        // Limits with fewer than 20 draws beyond them are the jackknife's.
-        if !has_limits || pair.alpha() * (BOOTSTRAP as f64) < 20.0 {
-            return Self::Jackknife {
-                estimate,
-                jackknife,
-            };
-        }
-        let bootstrap = sums
-            .bootstrap(BOOTSTRAP, &mut pair.stream("bootstrap"))
-            .into_iter()
-            .map(|values| sign * (values[1] - values[0]))
-            .collect();
-        Self::Bootstrap {
-            accelerated: Accelerated::new(estimate, bootstrap, jackknife.acceleration),
+        let jackknife = sums.jackknife(&left_out);
+        // At least 20 draws beyond each limit.
+        let resolved = pair.alpha() * (BOOTSTRAP as f64) >= 20.0;
+        let bootstrap = (has_limits && resolved).then(|| {
+            let values = sums
+                .bootstrap(BOOTSTRAP, &mut pair.stream("bootstrap"))
+                .into_iter()
+                .map(|values| sign * (values[1] - values[0]))
+                .collect();
+            Accelerated::new(estimate, values, jackknife.acceleration)
+        });
+        Self::LeftOut {
+            estimate,
             jackknife,
+            bootstrap,
         }
     }
 
     fn error(&self) -> f64 {
         match self {
             Self::Ranking { error, .. } => *error,
-            Self::Jackknife { jackknife, .. } | Self::Bootstrap { jackknife, .. } => {
-                jackknife.error
-            }
+            Self::LeftOut { jackknife, .. } => jackknife.error,
         }
     }
 
@@ -189,9 +189,7 @@ impl Sampling {
     fn critical(&self, alpha: f64) -> f64 {
         match self {
             Self::Ranking { .. } => normal_quantile(1.0 - alpha),
-            Self::Jackknife { jackknife, .. } | Self::Bootstrap { jackknife, .. } => {
-                t_quantile(1.0 - alpha, jackknife.degrees.max(1.0))
-            }
+            Self::LeftOut { jackknife, .. } => t_quantile(1.0 - alpha, jackknife.degrees.max(1.0)),
         }
     }
 
@@ -205,24 +203,47 @@ impl Sampling {
                     upper: estimate + reach,
                 }
             }
-            Self::Jackknife {
+            Self::LeftOut {
                 estimate,
                 jackknife,
-            } => jackknife.limits(*estimate, alpha),
-            Self::Bootstrap { accelerated, .. } => accelerated.limits(alpha),
+                bootstrap,
+            } => {
+                let limits = jackknife.limits(*estimate, alpha);
+                let bootstrap = bootstrap.as_ref().map(|drawn| drawn.limits(alpha));
+                bootstrap.map_or(limits, |other| limits.or_wider(other))
+            }
         }
     }
 
-    /// The p-value against a truth of `value` or less; one less it is that against
-    /// `value` or more.
+    /// The p-value against a truth of `value` or less.
     fn p_above(&self, value: f64) -> f64 {
+        let [p, other] = self.alphas_above(value);
+        p.max(other)
+    }
+
+    /// The p-value against a truth of `value` or more.
+    fn p_below(&self, value: f64) -> f64 {
+        let [p, other] = self.alphas_above(value);
+        1.0 - p.min(other)
+    }
+
+    /// The alphas at which the lower limits are `value`; twice the same of a single one.
+    fn alphas_above(&self, value: f64) -> [f64; 2] {
         match self {
-            Self::Ranking { estimate, error } => t_p_above(estimate - value, *error, f64::INFINITY),
-            Self::Jackknife {
+            Self::Ranking { estimate, error } => {
+                [t_p_above(estimate - value, *error, f64::INFINITY); 2]
+            }
+            Self::LeftOut {
                 estimate,
                 jackknife,
-            } => jackknife.p_above(*estimate, value),
-            Self::Bootstrap { accelerated, .. } => accelerated.p_above(value),
+                bootstrap,
+            } => {
+                let p = jackknife.p_above(*estimate, value);
+                [
+                    p,
+                    bootstrap.as_ref().map_or(p, |drawn| drawn.p_above(value)),
+                ]
+            }
         }
     }
 }
@@ -259,7 +280,9 @@ pub fn interval(
                 upper: estimate + reach,
             }
         }
-        _ => Jackknife::new(&sums.left_out(0, true), sums.strata()).limits(estimate, 0.025),
+        _ => sums
+            .jackknife(&sums.left_out(0, true))
+            .limits(estimate, 0.025),
     };
     Some((limits.lower.max(low), limits.upper.min(high)))
 }

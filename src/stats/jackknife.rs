@@ -11,7 +11,7 @@ use super::distribution::{t_cdf, t_quantile};
 pub struct Jackknife {
     /// The standard error; zero where no stratum has two clusters.
     pub error: f64,
-    /// Degrees of freedom: clusters less strata.
+    /// Degrees of freedom: clusters less strata, or fewer [of unequal size](Self::of_sizes).
     pub degrees: f64,
     /// Efron's acceleration: a sixth of the skewness of the influence values.
     pub acceleration: f64,
@@ -59,6 +59,18 @@ impl Jackknife {
         }
     }
 
+    /// The same where the clusters left out hold so many rows each: of unequal size they
+    /// count as N² / Σ n_g², one less of which are the degrees of freedom.
+    ///
+    /// Source: the effective clusters of Kish 1965; measured in docs/statistics.md.
+    pub fn of_sizes(self, rows: &[usize]) -> Self {
+        let effective = effective_clusters(rows);
+        Self {
+            degrees: self.degrees.min((effective - 1.0).max(1.0)),
+            ..self
+        }
+    }
+
     /// One-sided limits at `alpha` each: the estimate ∓ t times the error.
     pub fn limits(&self, estimate: f64, alpha: f64) -> Limits {
         if self.degrees < 1.0 {
@@ -81,6 +93,20 @@ impl Jackknife {
             return 1.0;
         }
         t_p_above(estimate - value, self.error, self.degrees)
+    }
+}
+
+/// N² / Σ n_g²: how many clusters of equal size say as much as those with so many `rows`
+/// each; zero of none.
+///
+/// Source: Kish 1965.
+pub fn effective_clusters(rows: &[usize]) -> f64 {
+    let all: f64 = rows.iter().map(|&rows| rows as f64).sum();
+    let squares: f64 = rows.iter().map(|&rows| (rows as f64).powi(2)).sum();
+    if squares > 0.0 {
+        all * all / squares
+    } else {
+        0.0
     }
 }
 
@@ -137,6 +163,29 @@ mod tests {
             (f64::NEG_INFINITY, f64::INFINITY)
         );
         assert_eq!((one.error, one.p_above(7.0, 0.0)), (0.0, 1.0));
+    }
+
+    /// NumPy and SciPy: t of 16² / 56 − 1 degrees of freedom.
+    #[test]
+    fn clusters_of_unequal_size_have_fewer_degrees_of_freedom() {
+        let left_out = [0.1, 0.3, 0.2, 0.5, 0.4, 0.15];
+        let rows = [1, 3, 2, 5, 4, 1];
+        assert!(close(effective_clusters(&rows), 32.0 / 7.0));
+        let jackknife = Jackknife::new(&left_out, None).of_sizes(&rows);
+        assert!(close(jackknife.error, 0.314_576_434_802_947_9));
+        let limits = jackknife.limits(7.0, 0.05);
+        assert!(close(limits.lower, 6.305_567_227_599_474));
+        assert!(close(limits.upper, 7.694_432_772_400_526));
+        assert!(close(jackknife.p_above(7.0, 6.5), 0.097_788_006_883_110_13));
+        // Equal ones lose none, also within strata, and one alone leaves one.
+        let strata = [0, 0, 0, 1, 1, 1];
+        for strata in [None, Some(&strata[..])] {
+            let plain = Jackknife::new(&left_out, strata);
+            assert_eq!(plain.of_sizes(&[3; 6]), plain);
+        }
+        let alone = Jackknife::new(&left_out, None).of_sizes(&[1_000_000, 1, 1, 1, 1, 1]);
+        assert_eq!(alone.degrees, 1.0);
+        assert_eq!(effective_clusters(&[]), 0.0);
     }
 
     #[test]

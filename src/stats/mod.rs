@@ -39,6 +39,16 @@ pub struct Limits {
     pub upper: f64,
 }
 
+impl Limits {
+    /// Of each pair of limits the one that is further out.
+    pub fn or_wider(self, other: Self) -> Self {
+        Self {
+            lower: self.lower.min(other.lower),
+            upper: self.upper.max(other.upper),
+        }
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod reference {
     //! The values that an independent implementation computed

@@ -84,9 +84,8 @@ fn joined(clusters: &[Vec<(u16, Vec<u16>)>]) -> Vec<(u16, Vec<u16>)> {
     clusters.concat()
 }
 
-/// Change, its jackknife's standard error, and degrees of freedom. `stratified`: within
-/// classes.
-fn jackknife(runs: &Runs, of: Definition, stratified: bool) -> (f64, f64, f64) {
+/// The change, and it with each cluster left out in turn.
+fn left_out(runs: &Runs, of: Definition) -> (f64, Vec<f64>) {
     let both = [clusters(runs, &runs.old), clusters(runs, &runs.new)];
     let value = |kept: &dyn Fn(usize) -> bool| {
         let [old, new] = both.each_ref().map(|clusters| {
@@ -100,15 +99,29 @@ fn jackknife(runs: &Runs, of: Definition, stratified: bool) -> (f64, f64, f64) {
         });
         new - old
     };
-    let count = both[0].len();
-    let left_out: Vec<f64> = (0..count).map(|out| value(&|index| index != out)).collect();
+    let each = (0..both[0].len()).map(|out| value(&|index| index != out));
+    (value(&|_| true), each.collect())
+}
+
+/// N² / Σ n_g² over the rows of clusters.
+fn effective_clusters(runs: &Runs) -> f64 {
+    let sizes = clusters(runs, &runs.new);
+    let sizes = sizes.iter().map(|rows| rows.len() as f64);
+    sizes.clone().sum::<f64>().powi(2) / sizes.map(|rows| rows * rows).sum::<f64>()
+}
+
+/// Change, its jackknife's standard error, and degrees of freedom. `stratified`: within
+/// classes.
+fn jackknife(runs: &Runs, of: Definition, stratified: bool) -> (f64, f64, f64) {
+    let (change, left_out) = left_out(runs, of);
+    let members = clusters(runs, &runs.old);
     let stratum = |cluster: usize| match stratified {
-        true => both[0][cluster][0].0,
+        true => members[cluster][0].0,
         false => 0,
     };
     let (mut variance, mut strata) = (0.0, 0.0);
     for known in 0..3 {
-        let own: Vec<f64> = (0..count)
+        let own: Vec<f64> = (0..left_out.len())
             .filter(|&cluster| stratum(cluster) == known)
             .map(|cluster| left_out[cluster])
             .collect();
@@ -120,7 +133,7 @@ fn jackknife(runs: &Runs, of: Definition, stratified: bool) -> (f64, f64, f64) {
         variance += (n - 1.0) / n * own.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
         strata += 1.0;
     }
-    (value(&|_| true), variance.sqrt(), count as f64 - strata)
+    (change, variance.sqrt(), effective_clusters(runs) - strata)
 }
 
 /// Obuchowski's (1997) standard error of the change of an area, or of the new run's own: over
@@ -202,7 +215,7 @@ fn check(
     quantile: impl Fn(f64) -> f64,
     below: impl Fn(f64) -> f64,
 ) {
-    let count = clusters(runs, &runs.new).len() as f64;
+    let count = effective_clusters(runs);
     let data = if runs.clusters.is_some() {
         "cluster = \"c\""
     } else {
@@ -325,14 +338,31 @@ fn a_ranking_has_delongs_limits() {
     }
 }
 
-/// Limits with at least 20 of the 1,999 bootstrap values beyond them are the bootstrap's, and
-/// those of a small alpha the jackknife's t. About the error of 20,000 draws of our own,
-/// taken within classes, less the jackknife's acceleration, both agree.
+/// Thirteen clusters of 1, 3, 5, … rows say as much as 9.8 of equal size.
 #[test]
-fn a_larger_alpha_has_the_bootstraps_limits() {
-    let mut runs = runs(F1, "", 200, 1, 0.1);
-    let (estimate, error, degrees) = jackknife(&runs, macro_f1, true);
-    let both = [clusters(&runs, &runs.old), clusters(&runs, &runs.new)];
+fn clusters_of_unequal_size_have_fewer_degrees_of_freedom() {
+    for metric in [F1, ECE] {
+        let mut runs = runs(metric, "cluster = \"c\"", 169, 1, 0.15);
+        runs.clusters = Some((0..169).map(|row: u32| row.isqrt()).collect());
+        let of = if metric == F1 { macro_f1 } else { calibration };
+        let (estimate, error, degrees) = jackknife(&runs, of, false);
+        near(degrees, 169.0_f64.powi(2) / 2925.0 - 1.0);
+        let t = students(degrees);
+        if metric == F1 {
+            let of = (estimate, error);
+            check(&mut runs, F1, of, |p| t.inverse_cdf(p), |x| t.cdf(x));
+        } else {
+            let found = runs.compare();
+            let [rises, falls] = [t.cdf(-estimate / error), t.cdf(estimate / error)];
+            assert!(found.p_harm >= rises - 1e-9 && found.p_gain >= falls - 1e-9);
+        }
+    }
+}
+
+/// The bias-corrected and accelerated limits of a change of macro F1 at alpha .05, from
+/// 4,000 draws within classes of our own.
+fn accelerated(runs: &Runs) -> (f64, f64) {
+    let both = [clusters(runs, &runs.old), clusters(runs, &runs.new)];
     let mut stream = crate::seed::Stream::new(5, "test@1", 0, "");
     let mut values: Vec<f64> = (0..4_000)
         .map(|_| {
@@ -352,19 +382,84 @@ fn a_larger_alpha_has_the_bootstraps_limits() {
         })
         .collect();
     values.sort_by(f64::total_cmp);
-    for (alpha, bootstrap) in [("0.05", true), ("0.011", true), ("0.01", false)] {
-        runs.spec = spec("", "", &format!("margin = 0.03\nalpha = {alpha}"), F1);
-        let (lower, upper) = runs.compare().limits.unwrap();
-        let alpha: f64 = alpha.parse().unwrap();
-        let reach = students(degrees).inverse_cdf(1.0 - alpha) * error;
-        let is_jackknife = (estimate - reach - lower).abs() < 1e-9;
-        assert_eq!(is_jackknife, !bootstrap, "{alpha}");
-        let at = |share: f64| values[(share * 4_000.0) as usize];
-        // A quantile of 1,999 values at 0.011 is known to a fifth of the error.
-        for (limit, quantile) in [(lower, at(alpha)), (upper, at(1.0 - alpha))] {
-            assert!(
-                (limit - quantile).abs() < 0.35 * error,
-                "{limit} {quantile} {error}"
+    let (change, left_out) = left_out(runs, macro_f1);
+    let (mut squares, mut cubes) = (0.0, 0.0);
+    for class in 0..3 {
+        let own = left_out.iter().skip(class).step_by(3);
+        let mean = own.clone().sum::<f64>() / own.len() as f64;
+        squares += own.clone().map(|value| (mean - value).powi(2)).sum::<f64>();
+        cubes += own.map(|value| (mean - value).powi(3)).sum::<f64>();
+    }
+    let acceleration = cubes / (6.0 * squares.powf(1.5));
+    let below = |slack: f64| values.partition_point(|&value| value < change + slack) as f64;
+    let normal = Normal::standard();
+    let bias = normal.inverse_cdf((below(-1e-12) + below(1e-12)) / 8_000.0);
+    let limit = |p: f64| {
+        let z = bias + normal.inverse_cdf(p);
+        let share = normal.cdf(bias + z / (1.0 - acceleration * z));
+        values[(share * 4_000.0) as usize]
+    };
+    (limit(0.05), limit(0.95))
+}
+
+/// With at least 20 of the 1,999 bootstrap values beyond them limits are the wider ones of
+/// the bootstrap and the jackknife's t, and p-values about the margin the larger ones; those
+/// of a smaller alpha are the jackknife's alone.
+#[test]
+fn a_larger_alpha_has_the_wider_limits_of_bootstrap_and_jackknife() {
+    // Many changes; and one row in fifty becomes wrong, and none right: skewed.
+    let many = runs(F1, "", 200, 1, 0.1);
+    let mut few = runs(F1, "", 200, 1, 0.0);
+    for row in 0..200 {
+        let label = few.labels[row];
+        few.old.columns[0].values[row] = label;
+        few.new.columns[0].values[row] = (label + u16::from(row % 50 == 7)) % 3;
+    }
+    for (mut runs, skewed) in [(many, false), (few, true)] {
+        let (change, error, degrees) = jackknife(&runs, macro_f1, true);
+        let t = students(degrees);
+        let (low, high) = accelerated(&runs);
+        for (written, bootstrap) in [("0.05", true), ("0.011", true), ("0.01", false)] {
+            let mut ask = |gate: &str| {
+                let gate = format!("margin = 0.03\nalpha = {written}\n{gate}");
+                runs.spec = spec("", "", &gate, F1);
+                runs.compare()
+            };
+            let alpha: f64 = written.parse().unwrap();
+            let reach = t.inverse_cdf(1.0 - alpha) * error;
+            let (lower, upper) = ask("").limits.unwrap();
+            // statrs has Student's t to about 1e-9.
+            assert!(lower < change - reach + 1e-8 && upper > change + reach - 1e-8);
+            if !bootstrap {
+                near(lower, change - reach);
+                near(upper, change + reach);
+            }
+            // A quantile of 1,999 values is known to a tenth of the error.
+            if written == "0.05" {
+                assert!((lower - low.min(change - reach)).abs() < 0.2 * error);
+                assert!((upper - high.max(change + reach)).abs() < 0.2 * error);
+            }
+            if bootstrap && skewed {
+                // A longer tail of harm.
+                assert!(
+                    lower < change - reach - 0.1 * error,
+                    "{lower} {change} {reach}"
+                );
+                near(upper, change + reach);
+            }
+            let proof = ask("mode = \"prove\"");
+            let p = t.cdf((-0.03 - change) / error);
+            if let Some(found) = proof.p_margin {
+                assert!(found >= p - 1e-9);
+                assert_eq!(found <= alpha, lower > -0.03);
+            }
+            let beyond = ask("null = \"margin\"");
+            let p = t.cdf((change + 0.03) / error);
+            let found = beyond.p_margin.unwrap();
+            assert!(found >= p - 1e-9);
+            assert_eq!(
+                beyond.shows_harm_beyond_margin,
+                upper < -0.03 && beyond.p_harm <= alpha
             );
         }
     }
@@ -484,8 +579,8 @@ fn a_collapse_is_beyond_the_margin() {
     let found = |metric: &str, clusters: u32, other: &str| {
         let gate = format!("margin = 0.02\nalpha = 0.0025\nnull = \"margin\"\n{other}");
         let gate = spec("", "cluster = \"c\"", &gate, metric);
-        let mut runs = Runs::random(gate, 5, 300, 1, 0.0, 0.0);
-        runs.clusters = Some((0..300).map(|row| row % clusters).collect());
+        let mut runs = Runs::random(gate, 5, 304, 1, 0.0, 0.0);
+        runs.clusters = Some((0..304).map(|row| row % clusters).collect());
         // Of class 1 or not; of each, five rows are wrong at first.
         for (row, label) in runs.labels.iter_mut().enumerate() {
             *label = row as u16 % 2;
@@ -500,11 +595,11 @@ fn a_collapse_is_beyond_the_margin() {
         runs.compare()
     };
     for metric in [F1, AUROC] {
-        let fell = found(metric, 300, "");
-        near(fell.change, -290.0 / 300.0);
+        let fell = found(metric, 304, "");
+        near(fell.change, -294.0 / 304.0);
         assert!(fell.shows_harm_beyond_margin, "{fell:?}");
         assert!(fell.p_margin.unwrap() <= 0.0025 && fell.detectable.is_some());
-        let rose = found(metric, 300, "direction = \"both\"");
+        let rose = found(metric, 304, "direction = \"both\"");
         assert!(rose.shows_gain_beyond_margin && !rose.shows_harm_beyond_margin);
         assert!(rose.p_margin.unwrap() <= 0.00125);
         // Seven clusters, and eight at this alpha (2^-8 is above it), show nothing ever.
