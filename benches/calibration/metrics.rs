@@ -400,7 +400,7 @@ pub fn section(effort: Effort) -> String {
         }
     }
     format!(
-        "Four classes, four slices of which later ones are harder, models that share 95 % of their noise; harm is what makes the metric of the population worse by that much: less signal, for the calibration error more confidence. alpha = .05. A column is the share of models that fail, or whose value is worse by more than m, as a fixed threshold asks: at no harm the false alarms of detect, at m those of null = \"margin\" and what is left to 1 those of prove, at 2m power. \"refused\": the metric has no valid limit, and the spec is an error. Prove fails nearly all where so few examples cannot prove m. A change of the log likelihood may be as large as its range, R = 6.9: detect needs harm of some 3 R / n, .10 at n = 200, and prove some 3 R / m examples, 1034, whatever is observed.\n\n{}\n{}",
+        "Four classes, four slices of which later ones are harder, models that share 95 % of their noise; harm is what makes the metric of the population worse by that much: less signal, for the calibration error more confidence. alpha = .05. A column is the share of models that fail, or whose value is worse by more than m, as a fixed threshold asks: at no harm the false alarms of detect, at m those of null = \"margin\" and what is left to 1 those of prove, at 2m power. \"refused\": the metric has no valid limit, and the spec is an error. Prove fails nearly all where so few examples cannot prove m. A change of the log likelihood may be as large as its range, R = 6.9: detect needs harm of some 3 R / n, .10 at n = 200, and prove, of a model that is equal by what is observed, some 3 R / m examples, 1034.\n\n{}\n{}",
         table.text(),
         promises.text()
     )

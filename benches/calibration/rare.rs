@@ -84,7 +84,7 @@ pub fn section(effort: Effort) -> String {
         }
     }
     format!(
-        "`negative_log_likelihood` at its default clip, range 6.9: one example in a hundred changes by 5 nats, and the others by so much that the mean is worse by the harm. Of samples of 50 and 200 the shares .61 and .13 have none of the few, and show all examples to change the other way. m = .02, alpha = .05; a column is the share of models that fail. So few examples see little: detect needs harm of some 3 R / n, .41, .10 and .021, and prove 1034 examples.\n\n{}\n{}",
+        "`negative_log_likelihood` at its default clip, range 6.9: one example in a hundred changes by 5 nats, and the others by so much that the mean is worse by the harm. Of samples of 50 and 200 the shares .61 and .13 have none of the few, and show all examples to change the other way. m = .02, alpha = .05; a column is the share of models that fail. So few examples see little: detect needs harm of some 3 R / n, .41, .10 and .021, and prove, of a model that is equal by what is observed, 1034 examples.\n\n{}\n{}",
         table.text(),
         promises.text()
     )
