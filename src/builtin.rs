@@ -124,6 +124,45 @@ mod tests {
         })
     }
 
+    /// A spec of one perturbation.
+    fn perturbed(entry: &str) -> Result<crate::spec::Spec, SpecError> {
+        let text = format!(
+            "schema = 1\nseed = 1\n[model]\nonnx = \"m.onnx\"\ngives = \"logits\"\n\
+             [data]\npath = \"d.npz\"\ninputs = \"x\"\nlabels = \"y\"\n\
+             [gate]\nmargin = 0.01\n[[perturbation]]\n{entry}\n"
+        );
+        let source = Arc::new(Source {
+            path: "test.toml".to_owned(),
+            text,
+        });
+        parse_spec("test", &source, &Suite::default(), &catalogue())
+    }
+
+    #[test]
+    fn every_perturbation_can_be_given_by_its_parameters() {
+        for kind in catalogue().perturbations {
+            let middle = |parameter: &crate::catalogue::Parameter| {
+                let value = match parameter.default {
+                    Some(value) => value,
+                    None => parameter.minimum.max(parameter.maximum.min(1.0)),
+                };
+                format!("{} = {value}\n", parameter.name)
+            };
+            let parameters: String = kind.parameters.iter().map(middle).collect();
+            let entry = format!("kind = \"{}\"\n{parameters}", kind.name);
+            let spec = perturbed(&entry).unwrap_or_else(|error| panic!("{entry}\n{error}"));
+            let [(setting, _)] = spec.perturbations[0].settings.as_slice() else {
+                panic!("{entry} is not one case");
+            };
+            if !kind.parameters.is_empty() {
+                let crate::spec::Setting::Parameters(found) = setting else {
+                    panic!("{entry} is {setting:?}");
+                };
+                assert_eq!(found.0.len(), kind.parameters.len(), "{entry}");
+            }
+        }
+    }
+
     #[test]
     fn what_has_no_valid_limit_is_not_asked_about_its_margin() {
         let mut without = 0;

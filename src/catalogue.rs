@@ -28,7 +28,7 @@ pub struct Parameter {
 /// Which published table a severity from 1 to 5 refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
-    /// ImageNet-C, for images of 64 pixels and more (Hendrycks & Dietterich 2019).
+    /// ImageNet-C, for images of 64 pixels and more on their shorter side (Hendrycks & Dietterich 2019).
     ImagenetC,
     /// CIFAR-10-C, for smaller images.
     Cifar10C,

@@ -199,10 +199,14 @@ fn metric_lines(text: &mut String, spec: &MetricSpec, metric: &MetricJudgement, 
     };
     let _ = writeln!(
         text,
-        "      change   {}, n = {}, {}",
+        "      change   {}, n = {}{}",
         evidence(comparison, test.margin.value()),
         run.outcomes.examples,
-        plural(run.outcomes.replicates, "replicate"),
+        // A metric of the whole family has one score an example.
+        match spec.kind.family {
+            Some(_) => String::new(),
+            None => format!(", {}", plural(run.outcomes.replicates, "replicate")),
+        },
     );
     if metric.status != Status::Pass || metric.verdict != Some(Verdict::Identical) {
         let _ = writeln!(text, "      rule     {}", metric.rule);

@@ -440,6 +440,11 @@ pub(super) fn what_there_is<'a>(
         .map(|name| name.escape_debug().to_string())
         .collect();
     let mut text = format!("{holder} holds `{}`", names.join("`, `"));
+    if let [only] = names.as_slice()
+        && [";", "\\t", "|"].iter().any(|other| only.contains(other))
+    {
+        text.push_str(". Values are separated by commas");
+    }
     let nearest = names
         .iter()
         .map(|there| {

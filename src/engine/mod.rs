@@ -114,7 +114,7 @@ pub fn run(
     size::check(case, &data)?;
     let cells = cells(case);
     // What cannot be computed of the cells is known before any is run.
-    let wanted = pooled::Wanted::of(case, &cells, &data, context.registry())?;
+    let wanted = pooled::Wanted::of(case, &cells)?;
     let runs = run_each(&cells, context, progress)?;
     let identity = identity::identify(case, &data, context)?;
     pooled::pool(identity, &wanted, &runs).map(Arc::new)
@@ -212,6 +212,28 @@ pub fn perturbed(
     plan.example(example, replicate)
 }
 
+/// The errors of a named reference are of severities on one scale.
+fn on_the_scale_of_the_reference(
+    case: &Case,
+    perturbation: &identity::Resolved<'_>,
+) -> Result<(), RunError> {
+    let named = |spec: &MetricSpec| Some((spec.label.clone(), spec.reference?));
+    let Some(scale) = perturbation.scale else {
+        return Ok(());
+    };
+    for (label, reference) in case.spec.family().filter_map(named) {
+        if reference.scale != scale {
+            return Err(RunError::Mismatch(format!(
+                "[[metric]] `{label}`: the errors of {} are on the scale {}, and the severities here are {}. Give the errors of a reference of your own, reference = {{ … }}, or `scale` in [[perturbation]]",
+                reference.name,
+                reference.scale.name(),
+                scale.name()
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// The perturbation of a case, and how strongly it is applied.
 fn own_cell(case: &Case) -> Result<(&PerturbationSpec, &Setting), RunError> {
     case.cell()
@@ -229,6 +251,7 @@ fn cell(
     let model = context.model(&case.spec)?;
     let perturbation = identity::resolve(cell, &data, context.registry())?;
     perturbation.check(data.shape())?;
+    on_the_scale_of_the_reference(case, &perturbation)?;
     check(case, context)?;
     let identity = identity::identify(case, &data, context)?;
     let replicates = if perturbation.stochastic() {

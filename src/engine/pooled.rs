@@ -4,9 +4,7 @@
 
 use std::sync::Arc;
 
-use super::context::Registry;
-use super::{RunError, identity, metric};
-use crate::data::Dataset;
+use super::{RunError, metric};
 use crate::metric::family::{FamilyCell, Linear};
 use crate::outcome::{CORRECT, Column, ColumnSpec, LABEL, Outcomes, Per};
 use crate::provenance::Identity;
@@ -23,12 +21,7 @@ pub struct Wanted {
 
 impl Wanted {
     /// What `case` asks for. Known before any cell is run.
-    pub fn of(
-        case: &Case,
-        cells: &[Case],
-        data: &Dataset,
-        registry: &Registry,
-    ) -> Result<Self, RunError> {
+    pub fn of(case: &Case, cells: &[Case]) -> Result<Self, RunError> {
         let mut joined = vec![LABEL.to_owned()];
         if case.spec.critical.is_some() {
             joined.push(CORRECT.to_owned());
@@ -44,7 +37,7 @@ impl Wanted {
             }
             let cells = match &mut seen {
                 Some(cells) => cells,
-                none => none.insert(family_cells(cells, data, registry)?),
+                none => none.insert(family_cells(cells)),
             };
             let linear = algorithm
                 .over_cells(cells, &spec.parameters)
@@ -58,11 +51,7 @@ impl Wanted {
 }
 
 /// The cells as the metrics of a family see them.
-fn family_cells(
-    cells: &[Case],
-    data: &Dataset,
-    registry: &Registry,
-) -> Result<Vec<FamilyCell>, RunError> {
+fn family_cells(cells: &[Case]) -> Vec<FamilyCell> {
     let mut seen = Vec::new();
     for case in cells {
         let Some((entry, setting)) = case.cell() else {
@@ -77,10 +66,9 @@ fn family_cells(
                 Setting::Severity(severity) => Some(severity.value()),
                 _ => None,
             },
-            scale: identity::resolve((entry, setting), data, registry)?.scale,
         });
     }
-    Ok(seen)
+    seen
 }
 
 /// Joins the runs of the cells, all of the same examples.

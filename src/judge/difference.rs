@@ -166,6 +166,7 @@ mod tests {
             kind,
             label: kind.name.to_owned(),
             parameters: Parameters::default(),
+            reference: None,
             test: None,
             span: 0..0,
         }

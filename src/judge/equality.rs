@@ -27,7 +27,8 @@ pub fn equality(case: &Case, old: &Outcomes, run: &Run) -> Equality {
         else {
             continue;
         };
-        if before.values == after.values {
+        // On another range other numbers mean the same: its metric is stale.
+        if before.values == after.values || before.spec.range != after.spec.range {
             continue;
         }
         let close = spec.range.is_some()

@@ -121,26 +121,6 @@ fn over_cells(
     relative: bool,
 ) -> Result<Linear, String> {
     let denominators = denominators(parameters, relative);
-    let by_name = |reference: &Reference| {
-        let mut values = parameters.0.iter();
-        values.all(|(name, value)| reference.error(name) == Some(*value))
-    };
-    let severe = |cell: &&FamilyCell| cell.severity.is_some();
-    let named = KNOWN.into_iter().find(|reference| by_name(reference));
-    if let Some(reference) = named
-        && let Some(other) = cells
-            .iter()
-            .filter(severe)
-            .find(|cell| cell.scale != Some(reference.scale))
-    {
-        return Err(format!(
-            "the errors of {} are on the scale {}, and the severities of {} here are {}. Give the errors of a reference of your own, reference = {{ … }}, or `scale` in [[perturbation]]",
-            reference.name,
-            reference.scale.name(),
-            other.kind,
-            other.scale.map_or("on none", Scale::name),
-        ));
-    }
     let mut constant = 0.0;
     let mut right = vec![0.0; cells.len()];
     for (weight, cell) in right.iter_mut().zip(cells) {
@@ -412,21 +392,6 @@ mod tests {
         let (even, better) = ([[6_000; 5]; 15], [[7_000; 5]; 15]);
         assert!(relative(0.6, &even, by).abs() < 1e-12);
         assert!(relative(0.6, &better, by) < 0.0);
-    }
-
-    #[test]
-    fn the_errors_of_alexnet_are_not_for_small_images() {
-        let mut cells = cells(&[("fog", &[1.0, 2.0, 3.0, 4.0, 5.0])]);
-        let alexnet = reference(vec![("fog", ALEXNET.error("fog").unwrap())]);
-        assert!(CORRUPTION_ERROR.over_cells(&cells, &alexnet).is_ok());
-        cells[4].scale = Some(Scale::Cifar10C);
-        let told = CORRUPTION_ERROR.over_cells(&cells, &alexnet).unwrap_err();
-        assert!(
-            told.contains("alexnet are on the scale imagenet_c"),
-            "{told}"
-        );
-        let own = reference(vec![("fog", 0.31)]);
-        assert!(CORRUPTION_ERROR.over_cells(&cells, &own).is_ok());
     }
 
     proptest! {

@@ -6,8 +6,6 @@
 //! however the cells of an example are correlated, the error is that of a mean over
 //! examples.
 
-use crate::catalogue::Scale;
-
 /// One perturbation at one setting, as a metric of all of them sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FamilyCell {
@@ -17,8 +15,6 @@ pub struct FamilyCell {
     pub kind: String,
     /// The severity; `None`: the entry has none.
     pub severity: Option<f64>,
-    /// What the severity is of.
-    pub scale: Option<Scale>,
 }
 
 /// How the value follows from the share of right answers in each cell:
@@ -44,10 +40,8 @@ pub(crate) mod testing {
     //! Cells by hand.
 
     use super::FamilyCell;
-    use crate::catalogue::Scale;
 
-    /// Perturbations on ImageNet-C's scale with their severities; one without a
-    /// severity has none.
+    /// Perturbations with their severities; one without a severity has none.
     pub(crate) fn cells(entries: &[(&str, &[f64])]) -> Vec<FamilyCell> {
         let mut cells = Vec::new();
         for (entry, (kind, severities)) in entries.iter().enumerate() {
@@ -55,7 +49,6 @@ pub(crate) mod testing {
                 entry,
                 kind: (*kind).to_owned(),
                 severity,
-                scale: Some(Scale::ImagenetC),
             };
             if severities.is_empty() {
                 cells.push(cell(None));

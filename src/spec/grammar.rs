@@ -391,7 +391,7 @@ pub const PERTURBATION: &[Key] = &[
     key(
         "scale",
         Form::Choice(&["imagenet_c", "cifar10_c"]),
-        Is("by the size of the images: below 64 pixels cifar10_c"),
+        Is("by the shorter side of the images: below 64 pixels cifar10_c"),
         "Which table the severities mean.",
     ),
     key(

@@ -93,10 +93,17 @@ impl Exact {
         }
     }
 
-    /// The text as a segment of a case's name: `2/255` is `2_255`.
+    /// The text as a segment of a case's name: `2/255` is `2_255`, and `1.0` is `1`.
     pub fn segment(&self) -> String {
-        self.text
-            .to_lowercase()
+        let plain = self
+            .text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let text = match plain && self.text.contains('.') {
+            true => self.text.trim_end_matches('0').trim_end_matches('.'),
+            false => &self.text,
+        };
+        text.to_lowercase()
             .chars()
             .filter(|letter| !matches!(letter, '+' | ' '))
             .map(|letter| if letter == '/' { '_' } else { letter })
@@ -220,6 +227,9 @@ mod tests {
     fn segments_are_words_of_a_case_name() {
         assert_eq!(Exact::parse("2/255").unwrap().segment(), "2_255");
         assert_eq!(Exact::parse("2.5").unwrap().segment(), "2.5");
+        assert_eq!(Exact::parse("2.50").unwrap().segment(), "2.5");
+        assert_eq!(Exact::parse("1.0").unwrap().segment(), "1");
+        assert_eq!(Exact::parse("10").unwrap().segment(), "10");
         assert_eq!(Exact::parse("+1E-3").unwrap().segment(), "1e-3");
     }
 

@@ -137,6 +137,20 @@ fn finish<T>(source: &Arc<Source>, mut problems: Vec<Problem>, value: T) -> Resu
     })
 }
 
+/// The reference that a metric names, where it gives no table of its own.
+fn named_reference(section: &Section, kind: &MetricKind) -> Option<&'static Reference> {
+    match kind.family? {
+        Family::Reference { known, .. } => among(known, section),
+        Family::Curve => None,
+    }
+}
+
+fn among(known: &[&'static Reference], section: &Section) -> Option<&'static Reference> {
+    let name = section.text("reference")?;
+    let mut known = known.iter().copied();
+    known.find(|reference| reference.name == name)
+}
+
 /// The choice at `key`, which the grammar has checked already.
 fn choice<T>(section: &Section, key: &str, from_text: impl Fn(&str) -> Option<T>) -> Option<T> {
     section.text(key).and_then(from_text)
@@ -253,6 +267,7 @@ impl Parser<'_, '_> {
             kind,
             label: kind.name.to_owned(),
             parameters: Parameters::default(),
+            reference: None,
             test: None,
             span: self.document.place("metric"),
         })
@@ -880,6 +895,7 @@ impl Parser<'_, '_> {
             kind,
             label: section.text("name").unwrap_or(kind.name).to_owned(),
             parameters: Parameters(parameters),
+            reference: named_reference(section, kind),
             test,
             span: section.span.clone(),
         })
@@ -992,15 +1008,12 @@ impl Parser<'_, '_> {
     fn reference(
         &mut self,
         section: &Section,
-        known: &[&Reference],
+        known: &[&'static Reference],
         mut names: Vec<String>,
     ) -> Option<Vec<(String, f64)>> {
         let place = section.place("reference");
         let own = section.section("reference");
-        let named = section.text("reference").and_then(|name| {
-            let mut known = known.iter();
-            known.find(|reference| reference.name == name)
-        });
+        let named = among(known, section);
         // What is neither was reported when it was read.
         let error = |name: &str| match (own, named) {
             (Some(own), _) => own.number(name).map(Exact::value),

@@ -10,7 +10,9 @@ use serde_json::Value;
 use super::diagnostic::{Problem, Source, SpecError};
 use super::number::Exact;
 use super::read::Located;
-use crate::catalogue::{Catalogue, Family, MetricKind, Parameters, PerturbationKind, Scale};
+use crate::catalogue::{
+    Catalogue, Family, MetricKind, Parameters, PerturbationKind, Reference, Scale,
+};
 
 macro_rules! choice {
     ($(#[$about:meta])* $name:ident { $($(#[$variant_about:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
@@ -320,6 +322,8 @@ pub struct MetricSpec {
     pub label: String,
     /// Its parameters.
     pub parameters: Parameters,
+    /// The model by whose errors it divides, where the spec names one.
+    pub reference: Option<&'static Reference>,
     /// How it is judged; `None`: it is only reported.
     pub test: Option<TestSpec>,
     /// Where the entry stands.
@@ -392,6 +396,7 @@ impl MetricSpec {
             kind: known,
             label: label.to_owned(),
             parameters: Parameters(parameters?),
+            reference: None,
             test: None,
             span: 0..0,
         };

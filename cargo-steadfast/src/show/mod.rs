@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use steadfast::data::Dataset;
+use steadfast::digest::Digest;
 use steadfast::engine::perturbed;
 use steadfast::error::{Error, ErrorKind};
 use steadfast::file::write_atomically;
@@ -182,6 +183,10 @@ fn file_name(arguments: &Arguments) -> String {
         'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' => letter,
         _ => '_',
     };
-    let id: String = arguments.example.chars().map(plain).collect();
+    let mut id: String = arguments.example.chars().map(plain).collect();
+    if id != arguments.example {
+        // Other ids may look the same.
+        id = format!("{id}-{}", Digest::of(arguments.example.as_bytes()).short());
+    }
     format!("{}-{id}-{}.png", arguments.spec, arguments.replicate)
 }

@@ -246,3 +246,62 @@ fn an_area_of_two_severities_is_their_pooled_accuracy() {
     );
     assert_eq!(pooled["verdict"], area["verdict"]);
 }
+
+/// Digits of 8 × 8 pixels, whose severities are CIFAR-10-C's.
+fn fog_of_small_images(reference: &str) -> Repository {
+    let repository = Repository::digits();
+    let spec = repository.read("robustness-specs/digits.toml");
+    let head = spec.split("[[perturbation]]").next().unwrap();
+    repository.write(
+        "robustness-specs/digits.toml",
+        format!(
+            "{head}[[perturbation]]\nkind = \"fog\"\nseverity = [1, 2, 3, 4, 5]\n\n\
+             [[metric]]\nkind = \"mean_corruption_error\"\nmargin = 0.1\nreference = {reference}\n"
+        ),
+    );
+    repository
+}
+
+#[test]
+fn a_reference_is_of_its_own_scale_and_known_by_its_name() {
+    let named = fog_of_small_images("\"alexnet\"");
+    let ran = named.test(&[]);
+    // Every cell says so, before the model is asked.
+    for case in ["digits::fog::severity_1", "digits::pooled"] {
+        let record = named.record(case);
+        assert_eq!(record["verdict"], "error", "{}", ran.all());
+        let message = record["message"].as_str().unwrap();
+        assert!(
+            message.contains("the errors of alexnet are on the scale imagenet_c, and the severities here are cifar10_c"),
+            "{message}"
+        );
+    }
+    // The same number, by the user's own table, is the user's own.
+    let own = fog_of_small_images("{ fog = 0.819324 }");
+    let ran = own.test(&[]);
+    assert_eq!(
+        own.record("digits::pooled")["verdict"],
+        "missing",
+        "{}",
+        ran.all()
+    );
+}
+
+#[test]
+fn another_reference_makes_no_other_metric_nondeterministic() {
+    let metrics = format!("{ERROR}{AREA}{RELATIVE}");
+    let repository = family("", &metrics);
+    repository.bless_all();
+    let spec = "robustness-specs/table.toml";
+    repository.edit(spec, "identity = 0.05", "identity = 0.06");
+    let ran = repository.test(&[]);
+    let verdicts: Vec<_> = (0..3)
+        .map(|index| metric(&repository, index)["verdict"].clone())
+        .collect();
+    assert_eq!(
+        verdicts,
+        ["identical", "identical", "stale"],
+        "{}",
+        ran.all()
+    );
+}

@@ -500,7 +500,10 @@ fn labels_files_that_are_in_disorder_are_refused_by_line() {
     // Semicolons show in the names that there are.
     assert_says(
         &with(b"file;label\na;0\n"),
-        &["no column `file`", "holds `file;label`"],
+        &[
+            "no column `file`",
+            "holds `file;label`. Values are separated by commas",
+        ],
     );
     assert_says(
         &with(b"file,label,label\na,0,0\n"),

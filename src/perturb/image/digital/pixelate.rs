@@ -18,7 +18,7 @@ pub static PIXELATE: PerturbationKind = PerturbationKind {
     source: "Hendrycks & Dietterich (2019), arXiv:1903.12261; box filter: Pillow's Image.resize",
     stochastic: false,
     parameters: &[Parameter {
-        name: "scale",
+        name: "share",
         about: "The share of its width and height that the image is shrunk to.",
         minimum: 0.001,
         maximum: 1.0,
@@ -37,7 +37,7 @@ pub static PIXELATE: PerturbationKind = PerturbationKind {
     ],
 };
 
-/// The image shrunk to ⌊height · `scale`⌋ × ⌊width · `scale`⌋ pixels, at least one,
+/// The image shrunk to ⌊height · `share`⌋ × ⌊width · `share`⌋ pixels, at least one,
 /// each the mean of the pixels whose middles lie in its box, and enlarged again by the
 /// same filter, which then takes the nearest pixel.
 ///
@@ -61,17 +61,17 @@ impl Perturbation for Pixelate {
         depth: Depth,
         _: &mut Stream,
     ) {
-        let scale = parameters.get("scale");
-        with_planes(example, |planes| pixelate(planes, scale, depth));
+        let share = parameters.get("share");
+        with_planes(example, |planes| pixelate(planes, share, depth));
     }
 }
 
-fn pixelate(mut planes: Planes<'_>, scale: f64, depth: Depth) {
+fn pixelate(mut planes: Planes<'_>, shrink: f64, depth: Depth) {
     let (height, width) = (planes.height, planes.width);
     if height * width == 0 {
         return;
     }
-    let shrunk = |size: usize| ((size as f64 * scale) as usize).max(1);
+    let shrunk = |size: usize| ((size as f64 * shrink) as usize).max(1);
     let (across, down) = (boxes(width, shrunk(width)), boxes(height, shrunk(height)));
     let back_across = boxes(shrunk(width), width);
     let back_down = boxes(shrunk(height), height);
@@ -258,9 +258,9 @@ mod tests {
         assert_severities, assert_view_as_copy, parameters, ramp, stream,
     };
 
-    fn with(scale: f64, image: &ArrayD<f32>, depth: Depth) -> ArrayD<f32> {
+    fn with(share: f64, image: &ArrayD<f32>, depth: Depth) -> ArrayD<f32> {
         let mut image = image.clone();
-        let parameters = parameters(&[("scale", scale)]);
+        let parameters = parameters(&[("share", share)]);
         Pixelate.apply(
             image.view_mut(),
             &parameters,
@@ -358,7 +358,7 @@ mod tests {
         assert!(Pixelate.check(&[30]).is_err() && Pixelate.check(&[1, 2, 3, 4]).is_err());
     }
 
-    /// A scale so small that one pixel is left: the mean of all.
+    /// A share so small that one pixel is left: the mean of all.
     #[test]
     fn one_pixel_is_always_left() {
         let image = ramp(&[2, 4, 7]);
@@ -371,7 +371,7 @@ mod tests {
 
     #[test]
     fn a_view_is_perturbed_as_its_copy_is() {
-        let amount = parameters(&[("scale", 0.4)]);
+        let amount = parameters(&[("share", 0.4)]);
         assert_view_as_copy(&Pixelate, &amount, [6, 5, 3], Depth::Continuous);
     }
 
@@ -381,12 +381,12 @@ mod tests {
             channels in 1_usize..7,
             height in 1_usize..9,
             width in 1_usize..9,
-            scale in 0.1..1.0,
+            share in 0.1..1.0,
         ) {
             let image = ramp(&[channels, height, width]);
-            let together = with(scale, &image, Depth::EightBit);
+            let together = with(share, &image, Depth::EightBit);
             for (together, image) in together.outer_iter().zip(image.outer_iter()) {
-                let alone = with(scale, &image.to_owned().into_dyn(), Depth::EightBit);
+                let alone = with(share, &image.to_owned().into_dyn(), Depth::EightBit);
                 prop_assert_eq!(together, alone);
             }
         }
@@ -395,26 +395,26 @@ mod tests {
         #[test]
         fn values_stay_within_their_range(
             values in proptest::collection::vec(0_u8..=255, 35),
-            scale in 0.05..1.0,
+            share in 0.05..1.0,
         ) {
             let (least, most) = (values.iter().min().unwrap(), values.iter().max().unwrap());
             let (least, most) = (f32::from(*least), f32::from(*most));
             let values = values.iter().map(|&level| f32::from(level) / 255.0).collect();
             let image = ArrayD::from_shape_vec(vec![5, 7], values).unwrap();
-            for value in with(scale, &image, Depth::EightBit) {
+            for value in with(share, &image, Depth::EightBit) {
                 let level = value * 255.0;
                 prop_assert!((level - level.round()).abs() < 1e-3);
                 prop_assert!(least <= level.round() && level.round() <= most);
             }
-            for value in with(scale, &image, Depth::Continuous) {
+            for value in with(share, &image, Depth::Continuous) {
                 prop_assert!(least / 255.0 - 1e-6 <= value && value <= most / 255.0 + 1e-6);
             }
         }
 
         #[test]
-        fn what_is_no_number_does_not_stop_it(scale in 0.05..1.0) {
+        fn what_is_no_number_does_not_stop_it(share in 0.05..1.0) {
             for depth in [Depth::Continuous, Depth::EightBit] {
-                with(scale, &ArrayD::from_elem(vec![3, 4, 5], f32::NAN), depth);
+                with(share, &ArrayD::from_elem(vec![3, 4, 5], f32::NAN), depth);
             }
         }
     }
