@@ -356,6 +356,24 @@ fn a_fixed_set_without_draws_is_a_plain_comparison() {
     assert!(found.harm_exceeds_margin);
     assert!(!compare(2).harm_exceeds_margin);
     assert!(!compare(0).harm_exceeds_margin);
+    // A change of exactly the margin is neither within it for certain nor beyond it.
+    let at = |harm: usize, gain: usize, question: &str| {
+        let gate = format!("margin = 0.25\n{question}");
+        let found = pairs(spec("", EXHAUSTIVE, &gate, ACCURACY), harm, gain, 100);
+        let excludes = [found.excludes_harm, found.excludes_gain];
+        let shows = [
+            found.shows_harm_beyond_margin,
+            found.shows_gain_beyond_margin,
+        ];
+        (excludes, shows)
+    };
+    let prove = |harm, gain| at(harm, gain, "mode = \"prove\"").0;
+    assert_eq!((prove(24, 0), prove(25, 0)), ([true; 2], [false, true]));
+    assert_eq!((prove(0, 24), prove(0, 25)), ([true; 2], [true, false]));
+    let beyond = |harm, gain| at(harm, gain, "null = \"margin\"").1;
+    let (none, harm, gain) = ([false; 2], [true, false], [false, true]);
+    assert_eq!((beyond(25, 0), beyond(26, 0)), (none, harm));
+    assert_eq!((beyond(0, 25), beyond(0, 26)), (none, gain));
 }
 
 /// All there are of ten scores, of which one rises by 13,107 of 65,535 quanta, which is 0.4
