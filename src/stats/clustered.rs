@@ -293,6 +293,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn harm_and_gain_are_exchanged() {
+        let found = mean(&[-1.0, -1.0, -1.0, 0.5, 0.0, 0.0], LARGEST, None);
+        let (limits, turned) = (found.limits(0.05), found.turned());
+        assert_eq!(turned.estimate, 2.5 / 6.0);
+        assert_eq!(turned.error, found.error);
+        assert!(close(turned.limits(0.05).lower, -limits.upper));
+        assert!(close(turned.limits(0.05).upper, -limits.lower));
+        assert!(turned.adjusted_upper(0.05) > found.adjusted_upper(0.05));
+    }
+
     /// Flips that cancel within their clusters show no variance; where few clusters have
     /// any, that counts for nothing.
     #[test]
