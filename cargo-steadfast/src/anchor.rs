@@ -92,7 +92,7 @@ pub fn spent(case: &Recorded, acceptance: &Acceptance) -> Vec<String> {
                 Some(since) => since.value,
                 None => metric.baseline?,
             };
-            let sign = test.direction.sign() as f64;
+            let sign = test.direction.sign(spec.kind.better) as f64;
             let harm = sign * (before - metric.value);
             (harm > 0.0).then(|| {
                 format!(

@@ -214,3 +214,228 @@ impl Units {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::testing::{float32, int64, npz};
+    use crate::data::{Request, open};
+    use crate::spec::{Source, Subject, Suite, parse_spec};
+    use std::sync::Arc;
+
+    /// Data whose rows are of these slices and clusters.
+    #[derive(Clone, Default)]
+    struct Rows {
+        slices: Option<Vec<i64>>,
+        clusters: Option<Vec<i64>>,
+        count: usize,
+    }
+
+    fn rows(count: usize) -> Rows {
+        Rows {
+            count,
+            ..Rows::default()
+        }
+    }
+
+    /// One cluster of each of these sizes.
+    fn clusters(sizes: &[usize]) -> Rows {
+        let each = sizes.iter().enumerate();
+        let of: Vec<i64> = each
+            .flat_map(|(cluster, &size)| vec![cluster as i64; size])
+            .collect();
+        Rows {
+            count: of.len(),
+            clusters: Some(of),
+            ..Rows::default()
+        }
+    }
+
+    /// A slice of each of these sizes.
+    fn slices(sizes: &[usize]) -> Rows {
+        let of = clusters(sizes);
+        Rows {
+            slices: of.clusters,
+            clusters: None,
+            ..of
+        }
+    }
+
+    impl Rows {
+        fn open(&self) -> Dataset {
+            let zeros = vec![0; self.count];
+            let column = |of: &Option<Vec<i64>>| int64(of.as_ref().unwrap_or(&zeros));
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("d.npz");
+            let arrays = [
+                ("x", float32(&[self.count, 1], &vec![0.0; self.count])),
+                ("y", int64(&zeros)),
+                ("c", column(&self.clusters)),
+                ("site", column(&self.slices)),
+            ];
+            std::fs::write(&path, npz(&arrays)).unwrap();
+            open(&Request {
+                path,
+                shown: "d.npz".to_owned(),
+                inputs: "x".to_owned(),
+                labels: "y".to_owned(),
+                ids: None,
+                cluster: self.clusters.as_ref().map(|_| "c".to_owned()),
+                slice: self.slices.as_ref().map(|_| "site".to_owned()),
+                range: (0.0, 1.0),
+                limit: None,
+            })
+            .unwrap()
+        }
+    }
+
+    /// Why a case with these lines of `[gate]` and `[[metric]]` is refused.
+    fn refused(gate: &str, metric: &str, rows: &Rows) -> Option<String> {
+        let case = case("", gate, metric);
+        check(&case, &rows.open()).err().map(|e| e.to_string())
+    }
+
+    fn case(data: &str, gate: &str, metric: &str) -> Case {
+        let text = format!(
+            "schema = 1\nseed = 1\n[model]\nonnx = \"m.onnx\"\ngives = \"logits\"\n\
+             [data]\npath = \"d.npz\"\ninputs = \"x\"\nlabels = \"y\"\nslice = \"site\"\n{data}\n\
+             [gate]\nmargin = 0.1\n{gate}\n[[perturbation]]\nkind = \"identity\"\n\
+             [[metric]]\n{metric}\n"
+        );
+        let path = "test.toml".to_owned();
+        let source = Arc::new(Source { path, text });
+        let catalogue = crate::builtin::catalogue();
+        let spec = parse_spec("test", &source, &Suite::default(), &catalogue);
+        Case {
+            name: "test::identity".to_owned(),
+            spec: Arc::new(spec.unwrap_or_else(|error| panic!("{error}"))),
+            subject: Subject::Cell {
+                perturbation: 0,
+                setting: 0,
+            },
+        }
+    }
+
+    const ALONE: &str = "anchor = \"none\"\nalpha = 0.0025";
+    const ACCURACY: &str = "kind = \"accuracy\"";
+    const BRIER: &str = "kind = \"brier_score\"\nmargin = 0.1";
+    const CALIBRATION: &str = "kind = \"expected_calibration_error\"";
+
+    /// Asserts that `enough` of something are taken, and that one fewer are refused with
+    /// these words.
+    fn least(gate: &str, metric: &str, of: impl Fn(usize) -> Rows, enough: usize, words: &str) {
+        let refused = |count| refused(gate, metric, &of(count));
+        let said = refused(enough - 1).unwrap();
+        let wanted = format!(", which needs {enough}: {words}");
+        assert!(said.contains(&wanted), "{said}");
+        assert_eq!(refused(enough), None, "{gate}");
+    }
+
+    /// A mid-p value of k harms and no gain is 2^-(k + 1); of exchanged records a p-value is
+    /// 2^-k. At 0.0025 eight do, and nine; at half of it nine.
+    #[test]
+    fn as_many_as_reach_alpha_are_enough() {
+        let harms = "no harm is shown unless 8 of them become wrong";
+        least(ALONE, ACCURACY, rows, 16, harms);
+        let both = format!("{ALONE}\ndirection = \"both\"");
+        let harms = "no harm is shown unless 9 of them become wrong";
+        least(&both, ACCURACY, rows, 18, harms);
+        let nothing = "with fewer no harm is shown";
+        least(ALONE, BRIER, rows, 8, nothing);
+        least(&both, BRIER, rows, 9, nothing);
+        least(ALONE, CALIBRATION, rows, 9, nothing);
+        // Clusters of one flip together, and any sizes do.
+        let one_large = |count: usize| clusters(&[vec![30], vec![1; count - 1]].concat());
+        least(ALONE, ACCURACY, one_large, 16, "no harm is shown unless 8");
+        let said = refused(ALONE, ACCURACY, &clusters(&[30, 1])).unwrap();
+        assert!(said.starts_with("2 clusters are too few"), "{said}");
+        let said = refused(ALONE, ACCURACY, &rows(1)).unwrap();
+        assert!(said.starts_with("1 example is too few"), "{said}");
+        // At 0.25 one harm is shown; one of one is more than half.
+        let large = "anchor = \"none\"\nalpha = 0.25";
+        least(large, ACCURACY, rows, 2, "no harm is shown unless 1");
+    }
+
+    #[test]
+    fn what_tests_nothing_or_is_all_there_is_may_be_small() {
+        let reported = format!("{ACCURACY}\nreport_only = true");
+        assert_eq!(refused("", &reported, &rows(1)), None);
+        let all = case("examples = \"exhaustive\"", ALONE, ACCURACY);
+        assert!(check(&all, &rows(1).open()).is_ok());
+    }
+
+    /// Eight, and of clusters as many as say what eight of equal size do: N² / Σ n².
+    #[test]
+    fn a_question_about_the_margin_takes_eight() {
+        let prove = format!("{ALONE}\nmode = \"prove\"");
+        let margin = format!("{ALONE}\nnull = \"margin\"");
+        let nothing = "with fewer nothing is proven";
+        least(&prove, ACCURACY, rows, 8, nothing);
+        least(&prove, BRIER, rows, 8, nothing);
+        let pairs = |count: usize| clusters(&vec![2; count]);
+        least(&prove, ACCURACY, pairs, 8, nothing);
+        // Seven are too few, whatever their sizes.
+        let seven = refused(&prove, ACCURACY, &clusters(&[2, 1, 1, 1, 1, 1, 1])).unwrap();
+        assert!(seven.contains("7 clusters are too few"), "{seven}");
+        // Harm beyond the margin is shown by a limit: of a score eight do, and at an alpha
+        // that no sampled p-value reaches.
+        let nothing = "with fewer no harm is shown";
+        least(&margin, BRIER, rows, 8, nothing);
+        let tiny = "anchor = \"none\"\nalpha = 1e-7\nnull = \"margin\"";
+        least(tiny, BRIER, rows, 8, nothing);
+        let harms = "no harm is shown unless 8 of them become wrong";
+        least(&margin, ACCURACY, rows, 16, harms);
+        // 9² / 11 = 7.4, 10² / 12 = 8.3, and 45² / 915 = 2.2.
+        let said = refused(&prove, ACCURACY, &clusters(&[2, 1, 1, 1, 1, 1, 1, 1])).unwrap();
+        let words = "8 clusters of these sizes say as much as 7.4 of equal size";
+        assert!(said.starts_with(words), "{said}");
+        let nine = clusters(&[2, 1, 1, 1, 1, 1, 1, 1, 1]);
+        assert_eq!(refused(&prove, ACCURACY, &nine), None);
+        let large = clusters(&[vec![30], vec![1; 15]].concat());
+        for gate in [&prove, &margin] {
+            let said = refused(gate, ACCURACY, &large).unwrap();
+            assert!(said.contains("as much as 2.2 of equal size"), "{said}");
+        }
+    }
+
+    /// Each of two slices has half of alpha, 0.01: six harms (2^-7), of the largest.
+    #[test]
+    fn the_largest_slice_must_reach_its_share_of_alpha() {
+        let gate = "anchor = \"none\"\nalpha = 0.02";
+        let worst = "kind = \"worst_slice_accuracy\"";
+        let harms = "no harm is shown unless 6 of them become wrong";
+        least(gate, worst, |count| slices(&[3, count]), 12, harms);
+        let said = refused(gate, worst, &slices(&[11, 3])).unwrap();
+        let words = "11 examples in the largest of 2 slices are too few";
+        assert!(said.starts_with(words), "{said}");
+        // Of clusters it is the slice with the most of them.
+        let both = |count: usize| Rows {
+            slices: Some([vec![0; count], vec![1; 30]].concat()),
+            ..clusters(&[vec![1; count], vec![30]].concat())
+        };
+        least(gate, worst, both, 12, harms);
+        // Other metrics are of all rows.
+        assert_eq!(refused(gate, ACCURACY, &slices(&[5, 7])), None);
+    }
+
+    #[test]
+    fn a_test_against_the_anchor_is_refused_likewise() {
+        let refused = |alpha: &str, count: usize| {
+            let mut case = case("", "alpha = 0.05", BRIER);
+            let spec = Arc::get_mut(&mut case.spec).unwrap();
+            let test = spec.metrics[0].test.as_mut().unwrap();
+            test.anchor.as_mut().unwrap().alpha = Exact::parse(alpha).unwrap();
+            check(&case, &rows(count).open()).map_err(|error| error.to_string())
+        };
+        // At 0.05 four are enough (2^-5), at 0.0025 eight.
+        let said = refused("0.0025", 7).unwrap_err();
+        let words = "which needs 8: with fewer no harm since the anchor is shown";
+        assert!(said.contains(words), "{said}");
+        assert_eq!(refused("0.0025", 8), Ok(()));
+        // 1 / 2,000,000 is the least that sampling gives.
+        assert_eq!(refused("5e-7", 100), Ok(()));
+        let said = refused("4.9e-7", 100).unwrap_err();
+        let words = "sampled and never below 5e-7, so that its test against the anchor at alpha 4.9e-7 could not show anything";
+        assert!(said.contains(words), "{said}");
+    }
+}

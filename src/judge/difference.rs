@@ -151,7 +151,7 @@ mod tests {
     use crate::builtin::{METRICS, catalogue};
     use crate::catalogue::Parameters;
     use crate::digest::Digest;
-    use crate::metric::{ACCURACY, BRIER_SCORE, MACRO_F1};
+    use crate::metric::{ACCURACY, BRIER_SCORE, MACRO_F1, RELATIVE_MEAN_CORRUPTION_ERROR};
     use crate::outcome::{Column, ColumnSpec, LABEL, Outcomes};
     use crate::provenance::{Environment, Identity, ModelIdentity};
     use crate::seed::Stream;
@@ -276,6 +276,23 @@ mod tests {
                     "{error} {comparison:?}"
                 );
             }
+        }
+    }
+
+    /// Of a score from −1 to 1 a quantum is 2 / 65,535.
+    #[test]
+    fn contributions_of_a_score_below_zero_are_in_its_unit() {
+        let relative = metric(&RELATIVE_MEAN_CORRUPTION_ERROR);
+        let of = |quanta: fn(u16) -> u16| {
+            let spec = ColumnSpec::score(&relative.label, (-1.0, 1.0));
+            let values = (0..EXAMPLES as u16).map(quanta).collect();
+            run(vec![Column { spec, values }], None)
+        };
+        let (old, new) = (of(|_| 20_000), of(|example| 20_000 + example));
+        let found = contributions(&relative, &old, &new).unwrap();
+        for (example, found) in found.iter().enumerate() {
+            let expected = 2.0 * example as f64 / 65_535.0;
+            assert!((found - expected).abs() < 1e-12, "{found} {expected}");
         }
     }
 

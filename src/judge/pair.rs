@@ -142,7 +142,7 @@ pub(super) struct Harm {
 impl Pair<'_> {
     /// −1 where a rise is harm.
     pub(super) fn sign(&self) -> i64 {
-        self.test.direction.sign()
+        self.test.direction.sign(self.spec.kind.better)
     }
 
     pub(super) fn margin(&self) -> f64 {

@@ -57,7 +57,7 @@ pub fn widen(
     let Some(accepted) = accepted(&identity, baseline) else {
         return;
     };
-    let sign = test.direction.sign() as f64;
+    let sign = test.direction.sign(spec.kind.better) as f64;
     let signed: Vec<f64> = accepted.iter().map(|value| sign * value).collect();
     let found = match reference {
         Reference::Accepted { change } => signed

@@ -11,7 +11,7 @@ use super::diagnostic::{Problem, Source, SpecError};
 use super::number::Exact;
 use super::read::Located;
 use crate::catalogue::{
-    Catalogue, Family, MetricKind, Parameters, PerturbationKind, Reference, Scale,
+    Better, Catalogue, Family, MetricKind, Parameters, PerturbationKind, Reference, Scale,
 };
 
 macro_rules! choice {
@@ -105,10 +105,11 @@ choice! {
 
 impl Direction {
     /// −1 where a rise is harm, else 1: a change times it is negative where it is harm.
-    pub fn sign(self) -> i64 {
-        match self {
-            Self::Lower | Self::Both => 1,
-            Self::Higher => -1,
+    /// Where either change fails, it is `better` that says which of them is harm.
+    pub fn sign(self, better: Better) -> i64 {
+        match (self, better) {
+            (Self::Lower, _) | (Self::Both, Better::Higher) => 1,
+            (Self::Higher, _) | (Self::Both, Better::Lower) => -1,
         }
     }
 }

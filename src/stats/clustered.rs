@@ -293,6 +293,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn harm_and_gain_are_exchanged() {
+        let found = mean(&[-1.0, -1.0, -1.0, 0.5, 0.0, 0.0], LARGEST, None);
+        let (limits, turned) = (found.limits(0.05), found.turned());
+        assert_eq!(turned.estimate, 2.5 / 6.0);
+        assert_eq!(turned.error, found.error);
+        assert!(close(turned.limits(0.05).lower, -limits.upper));
+        assert!(close(turned.limits(0.05).upper, -limits.lower));
+        assert!(turned.adjusted_upper(0.05) > found.adjusted_upper(0.05));
+    }
+
     /// Flips that cancel within their clusters show no variance; where few clusters have
     /// any, that counts for nothing.
     #[test]
@@ -337,6 +348,15 @@ mod tests {
         // Tiny ones that differ have: s² = 1e-26, of four.
         let tiny = mean(&[1e-13, 2e-13, 3e-13], LARGEST, None);
         assert!((tiny.error / (1e-26_f64 / 3.0).sqrt() - 1.0).abs() < 1e-9);
+        // So have many that are large and nearly equal: s² = 2^-54 · 1000 / 999.
+        let nearly: Vec<f64> = (0..1000)
+            .map(|row| 1.0 + f64::from(row % 2) * libm::exp2(-26.0))
+            .collect();
+        let error = mean(&nearly, 2.0, None).error;
+        assert!(
+            close(error, libm::exp2(-27.0) / f64::sqrt(999.0)),
+            "{error}"
+        );
     }
 
     #[test]

@@ -95,10 +95,12 @@ mod tests {
         assert!(close(unseen.p_below(0.0), 0.605_006_067_137_536_7));
         assert_eq!(unseen.p_above(0.0), 1.0);
         assert_eq!(unseen.p_above(-5.0), 0.0);
-        assert!(close(
-            fewest(5.0, 5.0 / 99.0, 0.0, 0.605_006_067_137_536_7),
-            50.0
-        ));
+        // Its inverses: the harm, and the number of examples.
+        let alpha = 0.605_006_067_137_536_7;
+        assert!(close(unseen.smallest_beyond(0.0, alpha), 5.0 / 99.0));
+        assert!(close(unseen.smallest_beyond(0.94, alpha), 1.0));
+        assert!(close(fewest(5.0, 5.0 / 99.0, 0.0, alpha), 50.0));
+        assert!(close(fewest(5.0, 1.0, 0.94, alpha), 50.0));
     }
 
     proptest! {

@@ -356,6 +356,24 @@ fn a_fixed_set_without_draws_is_a_plain_comparison() {
     assert!(found.harm_exceeds_margin);
     assert!(!compare(2).harm_exceeds_margin);
     assert!(!compare(0).harm_exceeds_margin);
+    // A change of exactly the margin is neither within it for certain nor beyond it.
+    let at = |harm: usize, gain: usize, question: &str| {
+        let gate = format!("margin = 0.25\n{question}");
+        let found = pairs(spec("", EXHAUSTIVE, &gate, ACCURACY), harm, gain, 100);
+        let excludes = [found.excludes_harm, found.excludes_gain];
+        let shows = [
+            found.shows_harm_beyond_margin,
+            found.shows_gain_beyond_margin,
+        ];
+        (excludes, shows)
+    };
+    let prove = |harm, gain| at(harm, gain, "mode = \"prove\"").0;
+    assert_eq!((prove(24, 0), prove(25, 0)), ([true; 2], [false, true]));
+    assert_eq!((prove(0, 24), prove(0, 25)), ([true; 2], [true, false]));
+    let beyond = |harm, gain| at(harm, gain, "null = \"margin\"").1;
+    let (none, harm, gain) = ([false; 2], [true, false], [false, true]);
+    assert_eq!((beyond(25, 0), beyond(26, 0)), (none, harm));
+    assert_eq!((beyond(0, 25), beyond(0, 26)), (none, gain));
 }
 
 /// All there are of ten scores, of which one rises by 13,107 of 65,535 quanta, which is 0.4
@@ -398,6 +416,38 @@ fn small_harm_to_every_score_may_be_made_up_by_what_was_not_drawn() {
     // log(0.05) / log((R - 0.02) / R) = 1033.2 examples without a difference.
     let proven = |n| compare("mode = \"prove\"", n, 0).excludes_harm;
     assert_eq!((proven(1033), proven(1034)), (false, true));
+    assert_eq!(compare("mode = \"prove\"", 500, 0).needed, Some(1034));
+}
+
+/// The same against the margin m of 0.02, where the scores differ too little for their error
+/// to count: ((R + m) / (R + h))^n, with `R = -log(1e-3); h = 480 / 65535 * R` in Python. A
+/// loss that falls is a gain of the same size, of which each side has half of alpha.
+#[test]
+fn what_was_not_drawn_may_keep_a_score_within_its_margin() {
+    let nll = "kind = \"negative_log_likelihood\"\nmargin = 0.02";
+    let one = "null = \"margin\"\nalpha = 0.05";
+    let both = "null = \"margin\"\nalpha = 0.1\ndirection = \"both\"";
+    let (none, harm, gain) = ([false; 2], [true, false], [false, true]);
+    for (n, p, risen, fallen) in [
+        (500, 0.110_442_273_530_723_92, none, none),
+        (678, 0.050_407_077_511_064_38, none, none),
+        (680, 0.049_964_789_272_428_33, harm, gain),
+    ] {
+        let low = vec![20_000; n];
+        let high: Vec<u16> = (0..n).map(|row| 20_479 + 2 * (row % 2) as u16).collect();
+        for (gate, old, new, shown) in [(one, &low, &high, risen), (both, &high, &low, fallen)] {
+            let mut runs = Runs::random(spec("", "", gate, nll), 1, n, 1, 0.0, 0.0);
+            runs.old.columns[0].values.clone_from(old);
+            runs.new.columns[0].values.clone_from(new);
+            let found = runs.compare();
+            let is_shown = [
+                found.shows_harm_beyond_margin,
+                found.shows_gain_beyond_margin,
+            ];
+            assert_eq!(is_shown, shown, "{n} {gate}");
+            assert!(near(found.p_margin.unwrap(), p), "{found:?}");
+        }
+    }
 }
 
 /// One shared draw is one draw an example: the same numbers as without.
@@ -559,6 +609,20 @@ fn what_scores_can_see_is_by_their_error() {
     );
     // log(20) / log(2.2 / 2) = 31.4: harm of 0.2 in as few could be what was not drawn.
     assert_eq!(found.needed, Some(32));
+    // A small harm is hidden by what was not drawn: 2 (0.05^(-1/200) − 1) + z e is seen, and
+    // log(20) / log(2.02 / 2) = 301.07 see 0.02; beyond the margin itself it is
+    // 2.01 · 0.05^(-1/200) − 2 + z e, and 200 ((c + z) e / 0.01)² = 1000.3.
+    for (gate, seen, needed) in [
+        ("", 0.037_729_386_693_567_28, 302),
+        ("null = \"margin\"", 0.047_880_300_730_791_73, 1001),
+    ] {
+        let brier = "kind = \"brier_score\"\nmargin = 0.01";
+        let mut runs = runs_of(&runs);
+        runs.spec = spec("", "", &format!("alpha = 0.05\n{gate}"), brier);
+        let found = runs.compare();
+        assert!(near(found.detectable.unwrap(), seen), "{found:?}");
+        assert_eq!(found.needed, Some(needed));
+    }
     // A rise is harm.
     let risen = |quanta: u16| {
         let mut runs = runs_of(&runs);
@@ -573,6 +637,42 @@ fn what_scores_can_see_is_by_their_error() {
     fallen.new.columns[0].values = vec![20_000 - 3277; 200];
     let fallen = fallen.compare();
     assert!(fallen.gain_exceeds_margin && !fallen.harm_exceeds_margin);
+}
+
+/// The same of a score that may be below zero. The reference's error is 0.5 above its clean
+/// one, so that the values are from −2 to 2 and 13,107 quanta are 0.8. SciPy: e² = 200 / 199 ·
+/// 0.1 · 0.64 / 200; 0.1 + z e is seen; 4 · 0.05^(1/200) − 4 is the limit that 200 examples
+/// have of a difference of at most 4, and log(20) / log(4.2 / 4) = 61.4 are needed.
+#[test]
+fn a_score_below_zero_is_judged_by_its_whole_range() {
+    let relative = "kind = \"relative_mean_corruption_error\"\nmargin = 0.1\n\
+                    reference = { gaussian_noise = 0.6, identity = 0.1 }\n\
+                    [[perturbation]]\nkind = \"gaussian_noise\"\n\
+                    severity = [1, 2, 3, 4, 5]\nscale = \"imagenet_c\"";
+    let mut gate = spec("", "", "alpha = 0.05", relative);
+    gate.metrics = gate.pooled.take().unwrap();
+    assert_eq!(gate.metrics[0].kind.name, "relative_mean_corruption_error");
+    let mut runs = Runs::random(gate, 1, 200, 1, 0.0, 0.0);
+    runs.old.columns[0].values = vec![20_000; 200];
+    runs.new.columns[0].values = vec![20_000; 200];
+    runs.new.columns[0].values[..10].fill(20_000 + 13_107);
+    runs.new.columns[0].values[190..].fill(20_000 - 13_107);
+    let found = runs.compare();
+    assert!(near(found.change, 0.0));
+    assert!(near(found.error, 0.017_933_433_586_488_81), "{found:?}");
+    let (lower, upper) = found.limits.unwrap();
+    assert!(near(lower, -0.059_468_156_925_088_33), "{lower}");
+    assert!(near(upper, 0.059_468_156_925_088_33), "{upper}");
+    let detectable = found.detectable.unwrap();
+    assert!(near(detectable, 0.115_093_158_497_258_65), "{detectable}");
+    assert_eq!(found.needed, Some(62));
+    // A rise of 0.1 is 1638.375 quanta of 4 / 65535.
+    for (quanta, beyond) in [(1638, false), (1639, true)] {
+        runs.new.columns[0].values = vec![20_000 + quanta; 200];
+        assert_eq!(runs.compare().harm_exceeds_margin, beyond);
+    }
+    let found = runs.compare();
+    assert!(near(found.change, 4.0 * 1639.0 / 65_535.0), "{found:?}");
 }
 
 /// The same runs again.

@@ -179,6 +179,25 @@ fn a_change_of_exactly_the_margin_is_within_it_in_either_direction() {
     assert_eq!(fallen, (Verdict::Improved, Status::Pass));
 }
 
+/// Either change of a loss fails beyond the margin, and it is the rise that is harm.
+#[test]
+fn a_loss_that_rises_is_harm_where_either_direction_fails() {
+    let brier = "kind = \"brier_score\"\nmargin = 0.1";
+    let case = case_of(spec("", "", "alpha = 0.05\ndirection = \"both\"", brier));
+    // 0.05 and 0.2 of a range of 2 over 65,535 quanta, a little more for every second one.
+    let low = || scores("low", vec![20_000; 400]);
+    let high = |quanta: u16| {
+        let values = (0..400).map(|example| 20_000 + quanta + example % 2);
+        scores("high", values.collect())
+    };
+    let found = |old: &Run, new: &Run| judged(&case, old, new);
+    let (within, beyond) = (high(1638), high(6553));
+    assert_eq!(found(&low(), &within), (Verdict::Degraded, Status::Warn));
+    assert_eq!(found(&low(), &beyond), (Verdict::Regressed, Status::Fail));
+    assert_eq!(found(&within, &low()), (Verdict::Improved, Status::Pass));
+    assert_eq!(found(&beyond, &low()), (Verdict::Improved, Status::Fail));
+}
+
 #[test]
 fn without_a_usable_baseline_nothing_is_decided() {
     let case = case(DETECT);
@@ -1126,9 +1145,16 @@ fn since_the_anchor_retrains_are_held_against_their_spread_as_well() {
         since.comparison.p_harm < 1e-3 && !since.drifted,
         "{since:?}"
     );
-    // Two retrains do not tell the spread: as against no harm.
+    // Two retrains do not tell the spread: as against no harm, and nothing is said of it.
     let few = found("0.02", 80, &values[..2]);
     assert_eq!(few.verdict, Verdict::Drifted);
+    let rule = &few.metrics[0].rule;
+    assert!(
+        rule.contains("harm since the anchor is shown") && !rule.contains("spread"),
+        "{rule}"
+    );
+    let since = few.metrics[0].anchor.as_ref().unwrap();
+    assert!(!since.comparison.has_spread());
 }
 
 /// Examples that both models get wrong are taken out of the data: the change is over the
@@ -1180,6 +1206,43 @@ fn a_lucky_baseline_is_not_what_retrains_are_held_against() {
     let (verdict, comparison) = found(89);
     assert!(comparison.harm_exceeds_margin, "{comparison:?}");
     assert_eq!(verdict, Verdict::Regressed);
+}
+
+/// Where a rise is harm: accepted are 0.90, 0.91, 0.92 and the baseline's 0.93, of mean 0.915
+/// and s² = 5e-4 / 3. scipy: t.cdf((0.915 - 0.97) / sqrt(5e-4 / 3 * 1.25), 3).
+#[test]
+fn a_rise_is_held_against_the_mean_of_accepted_retrains() {
+    let gate = case("margin = 0.01\nalpha = 0.05\nnull = \"retrain\"\ndirection = \"higher\"");
+    let file = with_retrains(&gate, &wrong("old", 70), &[0.90, 0.91, 0.92]);
+    let found = against(&gate, &wrong("new", 30), file);
+    assert_eq!(found.verdict, Verdict::Regressed);
+    let comparison = found.metrics[0].comparison.as_ref().unwrap();
+    assert!(
+        (comparison.p_harm - 0.015_888_490_286_198_164).abs() < 1e-9,
+        "{comparison:?}"
+    );
+}
+
+/// Accepted are 0.375, 0.375, 0.5 and the baseline's 0.75, of mean 0.5: a fall to 0.25 is
+/// exactly the margin from them, and a rise to 0.75 from what mirrors them.
+#[test]
+fn a_change_of_exactly_the_margin_from_the_retrains_is_within_it() {
+    let gate = case("margin = 0.25\nalpha = 0.3\nnull = \"retrain\"");
+    let exceeds = |own: usize, values: [f64; 3], new: usize| {
+        let file = with_retrains(&gate, &wrong("old", own), &values);
+        let found = against(&gate, &wrong("new", new), file);
+        let comparison = found.metrics[0].comparison.clone().unwrap();
+        (
+            comparison.harm_exceeds_margin,
+            comparison.gain_exceeds_margin,
+        )
+    };
+    let fallen = |new| exceeds(250, [0.375, 0.375, 0.5], new);
+    assert_eq!(fallen(750), (false, false));
+    assert_eq!(fallen(751), (true, false));
+    let risen = |new| exceeds(750, [0.625, 0.625, 0.5], new);
+    assert_eq!(risen(250), (false, false));
+    assert_eq!(risen(249), (false, true));
 }
 
 #[test]
