@@ -116,6 +116,9 @@ pub enum ModelError {
         /// Which tensor, which there are, and which key to set.
         reason: String,
     },
+    /// The server of a model.
+    #[error(transparent)]
+    Endpoint(#[from] endpoint::EndpointError),
     /// The model did not answer.
     #[error("the model failed: {0}")]
     Failed(String),
