@@ -56,10 +56,18 @@ impl ModelIdentity {
     }
 
     /// All that decides its answers.
-    pub fn content(&self) -> (&Option<Digest>, &str, &Option<String>, &Option<String>) {
-        (&self.digest, &self.gives, &self.input, &self.output)
+    pub fn content(&self) -> (&Option<Digest>, Asked<'_>) {
+        (&self.digest, self.asked())
+    }
+
+    /// What it is asked for: what its answers are, and the tensors they come from.
+    pub fn asked(&self) -> Asked<'_> {
+        (&self.gives, &self.input, &self.output)
     }
 }
+
+/// What a model is asked for: `gives`, `input` and `output`.
+type Asked<'a> = (&'a str, &'a Option<String>, &'a Option<String>);
 
 /// The fingerprint of what computed: outcomes may differ in the last bits
 /// between two environments that differ in it.

@@ -12,9 +12,9 @@ use super::RunError;
 use super::guard::guarded;
 use crate::data::{self, DataError, Dataset};
 use crate::digest::{Digest, Hasher};
-use crate::model::{Description, Gives, Model, ModelError, onnx};
+use crate::model::{Description, Gives, Model, ModelError, endpoint, onnx, worker};
 use crate::perturb::Perturbation;
-use crate::provenance::{Commit, Environment, ModelIdentity};
+use crate::provenance::{Commit, ModelIdentity};
 use crate::record::Run;
 use crate::spec::{Located, ModelOrigin, Spec};
 
@@ -159,34 +159,47 @@ impl Context {
     /// The model of a spec.
     pub fn model(&self, spec: &Spec) -> Result<Arc<LoadedModel>, RunError> {
         let wanted = &spec.model;
-        let key = format!(
-            "{:?} {:?} {:?} {:?}",
-            origin(&wanted.origin),
-            wanted.input,
-            wanted.output,
-            wanted.gives
-        );
+        let gives = wanted.gives;
         let model = match &wanted.origin {
-            ModelOrigin::Onnx(path) => {
-                self.require(spec, path, "[model] onnx")?;
-                self.models.get(key, || {
-                    let request = onnx::Request {
-                        path: self.root.join(&path.value),
-                        shown: path.value.clone(),
-                        input: wanted.input.clone(),
-                        output: wanted.output.clone(),
-                    };
-                    load(
-                        || onnx::load(&request).map(|model| Box::new(model) as Box<dyn Model>),
-                        wanted.gives,
-                    )
-                })?
+            ModelOrigin::Onnx(onnx) => {
+                self.require(spec, &onnx.path, "[model] onnx")?;
+                let request = onnx::Request {
+                    path: self.root.join(&onnx.path.value),
+                    shown: onnx.path.value.clone(),
+                    input: wanted.input.clone(),
+                    output: wanted.output.clone(),
+                };
+                self.opened(&request, gives, || boxed(onnx::load(&request)))?
             }
             ModelOrigin::Registered(name) => {
                 let Some(open) = self.registry.models.get(&name.value) else {
                     return Err(Box::new(self.unregistered(spec, name)).into());
                 };
-                self.models.get(key, || load(open, wanted.gives))?
+                self.opened(&name.value, gives, open)?
+            }
+            ModelOrigin::Worker(program) => {
+                self.require_all(spec, &wanted.files)?;
+                let request = worker::Request {
+                    command: program.command.clone(),
+                    folder: self.root.clone(),
+                    workers: program.workers,
+                    start: program.start,
+                    answer: program.answer,
+                    stop: program.stop,
+                };
+                self.opened(&request, gives, || boxed(worker::open(&request)))?
+            }
+            ModelOrigin::Endpoint(served) => {
+                let request = endpoint::Request {
+                    url: served.url.value.clone(),
+                    input: wanted.input.clone(),
+                    output: wanted.output.clone(),
+                    connections: served.connections,
+                    answer: served.answer,
+                    retries: served.retries,
+                    token_variable: served.token_variable.clone(),
+                };
+                self.opened(&request, gives, || boxed(endpoint::open(&request)))?
             }
         };
         if let (Some(written), Some(declared)) = (wanted.gives, model.description.gives)
@@ -199,6 +212,17 @@ impl Context {
             )));
         }
         Ok(model)
+    }
+
+    /// The model that a request asks for, opened once a process.
+    fn opened(
+        &self,
+        request: &impl std::fmt::Debug,
+        gives: Option<Gives>,
+        open: impl Fn() -> Result<Box<dyn Model>, ModelError>,
+    ) -> Result<Arc<LoadedModel>, Arc<ModelError>> {
+        let key = format!("{request:?} {gives:?}");
+        self.models.get(key, || load(open, gives))
     }
 
     fn unregistered(&self, spec: &Spec, name: &Located<String>) -> crate::spec::SpecError {
@@ -218,38 +242,32 @@ impl Context {
         )
     }
 
-    /// Which model a spec names, with the digest of what identifies it. The
-    /// model is not opened.
-    pub fn model_identity(&self, spec: &Spec) -> Result<(ModelIdentity, Environment), RunError> {
+    /// Which model a spec names, with the digest of what identifies it in the tree; a
+    /// served model has nothing there. The model is not opened.
+    pub fn model_identity(&self, spec: &Spec) -> Result<ModelIdentity, RunError> {
         let wanted = &spec.model;
-        let (digest, environment) = match &wanted.origin {
-            ModelOrigin::Onnx(path) => {
-                self.require(spec, path, "[model] onnx")?;
-                (
-                    Some(self.digest(std::slice::from_ref(path))?),
-                    Environment::of_engine(onnx::ENGINE),
-                )
+        let digest = match &wanted.origin {
+            ModelOrigin::Onnx(onnx) => {
+                self.require(spec, &onnx.path, "[model] onnx")?;
+                Some(self.digest(std::slice::from_ref(&onnx.path))?)
             }
-            ModelOrigin::Registered(_) => {
-                for path in &wanted.files {
-                    self.require(spec, path, "[model] files")?;
-                }
-                let digest = match wanted.files.as_slice() {
+            ModelOrigin::Registered(_) | ModelOrigin::Worker(_) => {
+                self.require_all(spec, &wanted.files)?;
+                match wanted.files.as_slice() {
                     [] => None,
                     files => Some(self.digest(files)?),
-                };
-                (digest, Environment::of_engine(crate::model::RUST_ENGINE))
+                }
             }
+            ModelOrigin::Endpoint(_) => None,
         };
         let gives = wanted.gives.map_or("as the model declares", Gives::text);
-        let identity = ModelIdentity {
-            origin: origin(&wanted.origin),
+        Ok(ModelIdentity {
+            origin: wanted.origin.text(),
             digest,
             gives: gives.to_owned(),
             input: wanted.input.clone(),
             output: wanted.output.clone(),
-        };
-        Ok((identity, environment))
+        })
     }
 
     /// The digest of one file, or of the digests of several.
@@ -272,6 +290,12 @@ impl Context {
         Ok(hasher.finish())
     }
 
+    fn require_all(&self, spec: &Spec, files: &[Located<String>]) -> Result<(), RunError> {
+        files
+            .iter()
+            .try_for_each(|path| self.require(spec, path, "[model] files"))
+    }
+
     /// Fails with a caret under the path where it leads to no file.
     fn require(&self, spec: &Spec, path: &Located<String>, key: &str) -> Result<(), RunError> {
         if self.root.join(&path.value).is_file() {
@@ -283,11 +307,8 @@ impl Context {
     }
 }
 
-fn origin(origin: &ModelOrigin) -> String {
-    match origin {
-        ModelOrigin::Onnx(path) => format!("onnx {}", path.value),
-        ModelOrigin::Registered(name) => format!("registered {}", name.value),
-    }
+fn boxed<M: Model + 'static>(model: Result<M, ModelError>) -> Result<Box<dyn Model>, ModelError> {
+    model.map(|model| Box::new(model) as Box<dyn Model>)
 }
 
 /// Opens a model; a panic while opening is an error.

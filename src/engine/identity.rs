@@ -9,8 +9,8 @@ use crate::catalogue::{Parameters, PerturbationKind, Scale};
 use crate::data::Dataset;
 use crate::digest::Digest;
 use crate::perturb::Perturbation;
-use crate::provenance::Identity;
-use crate::spec::{Case, PerturbationRef, PerturbationSpec, Setting};
+use crate::provenance::{Environment, Identity};
+use crate::spec::{Case, ModelOrigin, PerturbationRef, PerturbationSpec, Setting};
 
 /// Images whose shorter side is below this many pixels have CIFAR-10-C's severities.
 const SMALL: usize = 64;
@@ -199,10 +199,12 @@ pub fn differences_to_tree(
     recorded: &Identity,
 ) -> Result<Vec<String>, RunError> {
     let mut differences = input_differences(case, context, &recorded.inputs)?;
-    let (model, _) = context.model_identity(&case.spec)?;
-    if recorded.model.digest != model.digest {
+    let model = context.model_identity(&case.spec)?;
+    // What a server reports of its model is not in the tree.
+    let served = matches!(case.spec.model.origin, ModelOrigin::Endpoint(_));
+    if recorded.model.digest != model.digest && !served {
         differences.push("the model has changed".to_owned());
-    } else if recorded.model.content() != model.content() {
+    } else if recorded.model.asked() != model.asked() {
         differences.push("[model] gives, input or output has changed".to_owned());
     }
     Ok(differences)
@@ -281,13 +283,17 @@ pub fn differing_fields(old: &Value, new: &Value) -> Vec<String> {
 /// The identity of a case.
 pub fn identify(case: &Case, data: &Dataset, context: &Context) -> Result<Identity, RunError> {
     let inputs = inputs(case, data, context.registry(), None)?;
-    let (model, environment) = context.model_identity(&case.spec)?;
+    let description = &context.model(&case.spec)?.description;
+    let mut model = context.model_identity(&case.spec)?;
+    if let Some(version) = &description.version {
+        model.digest = Some(Digest::of(version.as_bytes()));
+    }
     Ok(Identity {
         inputs_digest: Digest::of_json(&inputs),
         inputs,
         ids_digest: data.ids_digest().clone(),
         model,
-        environment,
+        environment: Environment::of_engine(&description.engine),
     })
 }
 

@@ -1,12 +1,15 @@
-//! What a model is to the engine, and the ways in: a Rust value, or an ONNX file.
+//! What a model is to the engine, and the ways in: a Rust value, an ONNX file, a
+//! program that answers over a pipe (worker), a server (endpoint).
 //!
 //! How outputs become scores is the metrics' business; how batches are made and
 //! padded is the engine's.
 
 use ndarray::{Array2, ArrayViewD};
 
+pub mod endpoint;
 pub mod onnx;
 mod rust;
+pub mod worker;
 
 pub use crate::spec::Gives;
 pub use rust::{FromFn, from_fn};
@@ -28,6 +31,8 @@ pub struct Description {
     pub engine: String,
     /// Whether several threads may call `predict` at once.
     pub concurrent: bool,
+    /// What identifies a model whose content cannot be seen, as a server reports it.
+    pub version: Option<String>,
 }
 
 impl Default for Description {
@@ -38,6 +43,7 @@ impl Default for Description {
             input_shape: Vec::new(),
             engine: RUST_ENGINE.to_owned(),
             concurrent: true,
+            version: None,
         }
     }
 }
@@ -110,6 +116,9 @@ pub enum ModelError {
         /// Which tensor, which there are, and which key to set.
         reason: String,
     },
+    /// The server of a model.
+    #[error(transparent)]
+    Endpoint(#[from] endpoint::EndpointError),
     /// The model did not answer.
     #[error("the model failed: {0}")]
     Failed(String),

@@ -6,6 +6,7 @@ mod diagnostic;
 mod expand;
 mod folder;
 pub mod grammar;
+mod model;
 mod number;
 mod parse;
 mod read;
@@ -15,11 +16,12 @@ mod value;
 pub use diagnostic::{Problem, Source, SpecError, nearest};
 pub use expand::{Ledger, POOLED, cases, ledger};
 pub use folder::{FOLDER, SUITE_FILE, Specs};
+pub use model::{EndpointSpec, ModelOrigin, ModelSpec, OnnxSpec, WorkerSpec};
 pub use number::Exact;
 pub use parse::{parse_spec, parse_suite};
 pub use read::{Located, is_segment};
 pub use value::{
     AnchorAt, AnchorSpec, Case, CriticalSpec, DataSpec, Direction, Examples, Gives, MetricSpec,
-    Mode, ModelOrigin, ModelSpec, Null, OnInconclusive, PerturbationRef, PerturbationSpec,
-    SeedScope, Setting, Spec, Subject, Suite, TestSpec,
+    Mode, Null, OnInconclusive, OnnxEngine, PerturbationRef, PerturbationSpec, SeedScope, Setting,
+    Spec, Subject, Suite, TestSpec,
 };

@@ -9,9 +9,8 @@ use super::grammar;
 use super::number::Exact;
 use super::read::{Checked, Located, Reader, Section, is_segment};
 use super::value::{
-    AnchorAt, AnchorSpec, CriticalSpec, DataSpec, Direction, Examples, Gives, MetricSpec, Mode,
-    ModelOrigin, ModelSpec, Null, OnInconclusive, PerturbationRef, PerturbationSpec, SeedScope,
-    Setting, Spec, Suite, TestSpec,
+    AnchorAt, AnchorSpec, CriticalSpec, DataSpec, Direction, Examples, MetricSpec, Mode, Null,
+    OnInconclusive, PerturbationRef, PerturbationSpec, SeedScope, Setting, Spec, Suite, TestSpec,
 };
 use crate::catalogue::{
     Better, CLEAN, Catalogue, Family, MetricKind, Parameters, Reference, Scale,
@@ -152,11 +151,15 @@ fn among(known: &[&'static Reference], section: &Section) -> Option<&'static Ref
 }
 
 /// The choice at `key`, which the grammar has checked already.
-fn choice<T>(section: &Section, key: &str, from_text: impl Fn(&str) -> Option<T>) -> Option<T> {
+pub(super) fn choice<T>(
+    section: &Section,
+    key: &str,
+    from_text: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
     section.text(key).and_then(from_text)
 }
 
-fn texts(section: &Section, key: &str) -> Vec<Located<String>> {
+pub(super) fn texts(section: &Section, key: &str) -> Vec<Located<String>> {
     let items = section.list(key).unwrap_or_default();
     items
         .iter()
@@ -185,7 +188,7 @@ impl Parser<'_, '_> {
         let document = self.document;
         let model = document
             .section("model")
-            .and_then(|section| self.model(section));
+            .and_then(|section| super::model::parse(self.reader, section));
         let data = document
             .section("data")
             .and_then(|section| self.data(section));
@@ -483,79 +486,6 @@ impl Parser<'_, '_> {
                 ),
             );
         }
-    }
-
-    fn model(&mut self, section: &Section) -> Option<ModelSpec> {
-        let gives = choice(section, "gives", Gives::from_text);
-        let origin = match (
-            section.located_text("onnx"),
-            section.located_text("registered"),
-        ) {
-            (Some(path), None) => {
-                if gives.is_none() && !section.order.iter().any(|key| key == "gives") {
-                    self.reader.report(
-                        section.span.clone(),
-                        "[model] has no `gives`, and an ONNX file does not say what its answers are".to_owned(),
-                        "must be given here",
-                        Some("gives = \"logits\", \"probabilities\" or \"positive_probability\"".to_owned()),
-                    );
-                }
-                ModelOrigin::Onnx(path)
-            }
-            (None, Some(name)) => {
-                for key in ["input", "output"] {
-                    if section.entries.contains_key(key) {
-                        let message = format!(
-                            "`{key}` names a tensor of an ONNX file, and this model is registered"
-                        );
-                        self.reader.report(
-                            section.place(key),
-                            message,
-                            "of no use here",
-                            Some("remove it".to_owned()),
-                        );
-                    }
-                }
-                ModelOrigin::Registered(name)
-            }
-            (Some(_), Some(second)) => {
-                self.reader.report(
-                    second.span,
-                    "[model] has both `onnx` and `registered`".to_owned(),
-                    "one too many",
-                    Some("a spec has one model: keep one of the two".to_owned()),
-                );
-                return None;
-            }
-            (None, None) => {
-                let tried = ["onnx", "registered"]
-                    .iter()
-                    .any(|key| section.order.iter().any(|written| written == key));
-                if !tried {
-                    self.reader.report(
-                        section.span.clone(),
-                        "[model] does not say which model".to_owned(),
-                        "must be given here",
-                        Some(
-                            "onnx = \"models/….onnx\", or registered = \"name\" for a Rust model"
-                                .to_owned(),
-                        ),
-                    );
-                }
-                return None;
-            }
-        };
-        Some(ModelSpec {
-            origin,
-            input: section.text("input").map(str::to_owned),
-            output: section.text("output").map(str::to_owned),
-            gives,
-            files: texts(section, "files"),
-            batch: section
-                .integer("batch")
-                .map_or(Some(64), |&batch| usize::try_from(batch).ok())?,
-            stochastic: section.boolean("stochastic").copied().unwrap_or(false),
-        })
     }
 
     fn data(&mut self, section: &Section) -> Option<DataSpec> {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::diagnostic::{Problem, Source, SpecError};
+use super::model::ModelSpec;
 use super::number::Exact;
 use super::read::Located;
 use crate::catalogue::{
@@ -180,34 +181,6 @@ impl Spec {
     }
 }
 
-/// Where a model comes from.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ModelOrigin {
-    /// An ONNX file, relative to the repository's root.
-    Onnx(Located<String>),
-    /// A Rust model of this name, registered in the harness.
-    Registered(Located<String>),
-}
-
-/// `[model]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ModelSpec {
-    /// Where it comes from.
-    pub origin: ModelOrigin,
-    /// Tensor names.
-    pub input: Option<String>,
-    /// Likewise.
-    pub output: Option<String>,
-    /// What the answers are, where the spec says it.
-    pub gives: Option<crate::spec::Gives>,
-    /// What identifies a registered model.
-    pub files: Vec<Located<String>>,
-    /// Examples a forward pass.
-    pub batch: usize,
-    /// Whether answers vary.
-    pub stochastic: bool,
-}
-
 choice! {
     /// What the numbers that a model answers with mean.
     Gives {
@@ -217,6 +190,15 @@ choice! {
         Probabilities = "probabilities",
         /// One number: the probability of class 1 of two.
         PositiveProbability = "positive_probability",
+    }
+}
+choice! {
+    /// What runs an ONNX file.
+    OnnxEngine {
+        /// The embedded engine.
+        Rten = "rten",
+        /// ONNX Runtime, found at run time (feature `ort`).
+        Ort = "ort",
     }
 }
 

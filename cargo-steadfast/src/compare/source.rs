@@ -12,8 +12,8 @@ use steadfast::judge::Design;
 use steadfast::provenance::ModelIdentity;
 use steadfast::record::{Record, Run};
 use steadfast::spec::{
-    Case, Direction, Exact, Examples, Located, MetricSpec, ModelOrigin, PerturbationRef, SeedScope,
-    Spec, cases,
+    Case, Direction, Exact, Examples, MetricSpec, ModelOrigin, PerturbationRef, SeedScope, Spec,
+    cases,
 };
 
 use crate::exit_code::ExitCode;
@@ -172,7 +172,7 @@ impl<'a> Opener<'a> {
         })?;
         if files.is_empty() {
             let message = format!(
-                "{} holds no records. A run writes them there: STEADFAST_DIR={} cargo test --test robustness (a relative folder is relative to the repository's root)",
+                "{} holds no records. A run writes them there with STEADFAST_DIR={} (a relative folder is relative to the repository's root)",
                 path.display(),
                 path.display()
             );
@@ -286,7 +286,7 @@ impl<'a> Opener<'a> {
 
 /// Why a case is not run with an ONNX file.
 fn refusal(case: &Case) -> Option<String> {
-    let recorded = "record a run of each model (STEADFAST_DIR=… cargo test --test robustness) and compare the folders";
+    let recorded = "record a run of each model (under STEADFAST_DIR=…) and compare the folders";
     let custom = |kind: &PerturbationRef| matches!(kind, PerturbationRef::Custom { .. });
     let own = match case.cell() {
         Some((entry, _)) => custom(&entry.kind),
@@ -298,10 +298,10 @@ fn refusal(case: &Case) -> Option<String> {
     };
     if let Some(reason) = &case.spec.ignore {
         Some(format!("its spec is ignored: {reason}"))
-    } else if let ModelOrigin::Registered(name) = &case.spec.model.origin {
+    } else if !matches!(case.spec.model.origin, ModelOrigin::Onnx(_)) {
         Some(format!(
-            "its spec's model is registered in Rust (\"{}\"), and an ONNX file does not take its place: {recorded}",
-            name.value
+            "its spec's model is no ONNX file ({}), and one does not take its place: {recorded}",
+            case.spec.model.origin.text()
         ))
     } else if own {
         Some(format!(
@@ -315,13 +315,9 @@ fn refusal(case: &Case) -> Option<String> {
 /// The spec with another ONNX file.
 fn with_model(spec: &Spec, file: &Path) -> Spec {
     let mut spec = spec.clone();
-    let span = match &spec.model.origin {
-        ModelOrigin::Onnx(path) | ModelOrigin::Registered(path) => path.span.clone(),
-    };
-    spec.model.origin = ModelOrigin::Onnx(Located {
-        value: file.display().to_string(),
-        span,
-    });
+    if let ModelOrigin::Onnx(onnx) = &mut spec.model.origin {
+        onnx.path.value = file.display().to_string();
+    }
     spec
 }
 
