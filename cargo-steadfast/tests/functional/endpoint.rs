@@ -9,7 +9,7 @@ use ndarray::Axis;
 use serde_json::json;
 use steadfast::model::{Model, endpoint};
 
-use crate::repository::{Repository, digits};
+use crate::repository::{Repository, digits, source};
 use crate::server::{Reply, Server, describe, digits_model, infer};
 
 const CASE: &str = "digits::identity";
@@ -553,5 +553,168 @@ fn a_proxy_is_used_for_other_machines_and_never_for_this_one() {
     assert!(
         lines.iter().any(|line| line.contains("models.example")),
         "{lines:?}"
+    );
+}
+
+/// MLServer as tests/endpoint/install.sh installs it; ends with this.
+struct MlServer {
+    process: std::process::Child,
+    url: String,
+    _folder: tempfile::TempDir,
+}
+
+impl MlServer {
+    /// `None`, with the reason printed, where it is not installed.
+    fn start() -> Option<Self> {
+        let Some(installed) = std::env::var_os("STEADFAST_MLSERVER") else {
+            println!(
+                "skipped: STEADFAST_MLSERVER names no folder with MLServer. Install it with tests/endpoint/install.sh FOLDER"
+            );
+            return None;
+        };
+        let program = std::path::Path::new(&installed).join("bin/mlserver");
+        let folder = tempfile::tempdir().unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        // Three ports that are free now.
+        let listeners = [(); 3].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        let [http, grpc, metrics] = listeners.map(|listener| listener.local_addr().unwrap().port());
+        let settings = json!({
+            "host": "127.0.0.1", "http_port": http, "grpc_port": grpc, "metrics_port": metrics,
+            "parallel_workers": 0,
+        });
+        write("settings.json", &settings.to_string());
+        let model = json!({
+            "name": "digits", "implementation": "runtime.Onnx", "platform": "onnxruntime",
+            "parameters": { "uri": source("models/digits.onnx"), "version": "7" },
+            "inputs": [{ "name": "x", "datatype": "FP32", "shape": [-1, 1, 8, 8] }],
+            "outputs": [{ "name": "logits", "datatype": "FP32", "shape": [-1, 10] }],
+        });
+        write("model-settings.json", &model.to_string());
+        let runtime = std::fs::read_to_string(source("tests/endpoint/runtime.py")).unwrap();
+        write("runtime.py", &runtime);
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let process = std::process::Command::new(&program)
+            .args(["start", "."])
+            .current_dir(folder.path())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        let mut server = Self {
+            process,
+            url: format!("http://127.0.0.1:{http}/v2/models/digits"),
+            _folder: folder,
+        };
+        let start = Instant::now();
+        while let Err(error) = endpoint::open(&server.request("")) {
+            let log = || std::fs::read_to_string(server._folder.path().join("log")).unwrap();
+            let ended = server.process.try_wait().unwrap();
+            assert_eq!(ended, None, "{}", log());
+            assert!(
+                start.elapsed() < Duration::from_secs(120),
+                "{error}\n{}",
+                log()
+            );
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        Some(server)
+    }
+
+    fn request(&self, more: &str) -> endpoint::Request {
+        endpoint::Request {
+            url: format!("{}{more}", self.url),
+            input: None,
+            output: None,
+            connections: 2,
+            answer: Duration::from_secs(20),
+            retries: 0,
+            token_variable: None,
+        }
+    }
+}
+
+impl Drop for MlServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn mlserver_serves_the_digits() {
+    let Some(server) = MlServer::start() else {
+        return;
+    };
+    let model = endpoint::open(&server.request("/versions/7")).unwrap();
+    let known = model.describe();
+    assert_eq!(known.input_shape, [Some(1), Some(8), Some(8)]);
+    assert_eq!(known.classes, Some(10));
+    assert!(
+        known.engine.starts_with("endpoint mlserver 1."),
+        "{}",
+        known.engine
+    );
+    assert_eq!(known.version.as_deref(), Some("digits onnxruntime 7"));
+
+    // Another engine, so equal to rounding; the same verdicts.
+    let data = digits();
+    let examples: Vec<_> = (0..64).map(|row| data.example(row).unwrap()).collect();
+    let views: Vec<_> = examples.iter().map(|one| one.view()).collect();
+    let batch = ndarray::stack(Axis(0), &views).unwrap();
+    let served = model.predict(batch.view()).unwrap();
+    let own = digits_model().predict(batch.view()).unwrap();
+    for (served, own) in served.iter().zip(&own) {
+        assert!((served - own).abs() < 1e-4, "{served} and {own}");
+    }
+    let own = Repository::digits();
+    let repository = Repository::digits();
+    repository.edit(
+        "robustness-specs/digits.toml",
+        "onnx = \"models/digits.onnx\"",
+        &format!("endpoint = \"{}\"", server.url),
+    );
+    for repository in [&own, &repository] {
+        repository.steadfast(&["test"]);
+        let blessed = repository.steadfast(&["bless", "--reason", "first baseline"]);
+        assert_eq!(blessed.code, 0, "{}", blessed.all());
+        let again = repository.steadfast(&["test"]);
+        assert_eq!(again.code, 0, "{}", again.all());
+    }
+    let columns = |repository: &Repository, path: &std::path::Path| {
+        let file: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(repository.root().join(path)).unwrap()).unwrap();
+        let columns = file["columns"].as_array().unwrap().clone();
+        let correct = columns
+            .into_iter()
+            .find(|column| column["name"] == "correct");
+        correct.unwrap()
+    };
+    let files = own.files("baselines");
+    assert!(!files.is_empty());
+    for path in files.keys() {
+        let path = path.strip_prefix(own.root()).unwrap();
+        assert_eq!(
+            columns(&own, path),
+            columns(&repository, path),
+            "{}",
+            path.display()
+        );
+    }
+
+    let unknown = endpoint::Request {
+        url: server.url.replace("digits", "numbers"),
+        ..server.request("")
+    };
+    let message = endpoint::open(&unknown).err().unwrap().to_string();
+    assert!(
+        message.contains("404: {\"error\":\"Model numbers not found\"}"),
+        "{message}"
+    );
+    let wide = ndarray::ArrayD::zeros(vec![2, 1, 9, 9]);
+    let message = model.predict(wide.view()).unwrap_err().to_string();
+    assert!(
+        message.contains("Got invalid dimensions for input"),
+        "{message}"
     );
 }
