@@ -1,14 +1,16 @@
 //! Models that are served, and servers that misbehave.
 
+use std::io::Read;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ndarray::Axis;
 use serde_json::json;
 use steadfast::model::{Model, endpoint};
 
-use crate::repository::{Repository, digits};
-use crate::server::{Reply, Server, describe};
+use crate::repository::{Repository, digits, source};
+use crate::server::{Reply, Server, describe, digits_model, infer};
 
 const CASE: &str = "digits::identity";
 
@@ -117,6 +119,7 @@ fn a_deadline_holds_for_all_attempts_together() {
         || Reply::Hang(Duration::from_secs(30)),
         || Reply::Say(503, vec!["Retry-After: 3600".to_owned()], b"later".to_vec()),
         || Reply::Drop,
+        || Reply::Drip(Duration::from_millis(50), vec![b' '; 1000]),
     ] {
         let server = Server::digits(false, move |_| Some(reply()));
         let request = endpoint::Request {
@@ -279,4 +282,439 @@ fn what_a_server_declares_is_held_against_the_spec() {
     ]);
     let several = describe(tensor("x", "FP32"), two).unwrap_err();
     assert!(several.contains("several outputs: `a`, `b`"), "{several}");
+}
+
+#[test]
+fn an_absurd_wait_is_not_waited_for() {
+    let asks = format!("Retry-After: {}", u64::MAX);
+    let server = Server::digits(false, move |_| {
+        Some(Reply::Say(429, vec![asks.clone()], b"too many".to_vec()))
+    });
+    let (answer, _) = ask(&server, &request(&server));
+    let message = answer.unwrap_err();
+    assert!(message.contains("within 20 s (1 attempt)"), "{message}");
+    assert!(
+        message.contains("asks to wait for 18446744073709551615 s"),
+        "{message}"
+    );
+}
+
+#[test]
+fn slow_answers_within_the_deadline_are_answers() {
+    let server = Server::digits(true, |_| None);
+    let model = digits_model();
+    let slow = Server::start(move |asked, _| {
+        if !asked.line.contains("/infer") {
+            return describe(asked, false);
+        }
+        let Reply::Say(_, _, body) = infer(&model, asked, false) else {
+            panic!("it answers");
+        };
+        Reply::Drip(Duration::from_millis(1), body)
+    });
+    assert_eq!(ask(&slow, &request(&slow)).0, Ok(()));
+    assert_eq!(ask(&server, &request(&server)).0, Ok(()));
+}
+
+#[test]
+fn what_is_no_transient_fault_is_not_tried_again() {
+    let server = Server::digits(false, |_| {
+        Some(Reply::Raw(b"220 mail ready\r\n\r\n".to_vec()))
+    });
+    let message = ask(&server, &request(&server)).0.unwrap_err();
+    assert!(message.contains("does not speak HTTP"), "{message}");
+    assert_eq!(server.inferences.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_connection_that_is_reset_is_made_again() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v2/models/digits", listener.local_addr().unwrap());
+    let count = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&count);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // What is left unread makes the system reset the connection.
+            let _ = stream.read_exact(&mut [0; 4]);
+            *counted.lock().unwrap() += 1;
+        }
+    });
+    let reset = endpoint::Request {
+        url,
+        retries: 2,
+        ..request(&Server::digits(false, |_| None))
+    };
+    let message = endpoint::open(&reset).err().unwrap().to_string();
+    assert!(
+        message.contains("did not answer in 3 attempts"),
+        "{message}"
+    );
+    assert!(message.contains("reset"), "{message}");
+    assert_eq!(*count.lock().unwrap(), 3);
+}
+
+#[test]
+fn an_endless_description_is_not_read_to_its_end() {
+    let server = Server::start(|_, _| Reply::Say(200, Vec::new(), vec![b' '; (1 << 24) + 1]));
+    let message = endpoint::open(&request(&server)).err().unwrap().to_string();
+    assert!(message.contains("larger than request limit"), "{message}");
+}
+
+#[test]
+fn the_end_of_a_traceback_is_shown() {
+    let words = format!(
+        "Traceback (most recent call last):\n{}ValueError: x is missing",
+        "  File\n".repeat(500)
+    );
+    let server = Server::digits(false, move |_| {
+        Some(Reply::Say(500, Vec::new(), words.clone().into_bytes()))
+    });
+    let message = ask(&server, &request(&server)).0.unwrap_err();
+    assert!(message.contains("500: Traceback"), "{message}");
+    assert!(
+        message.contains("ValueError: x is missing. Look at the server's log"),
+        "{message}"
+    );
+    assert!(message.len() < 800, "{message}");
+}
+
+#[test]
+fn the_batches_that_a_server_takes_are_kept_to() {
+    // As Triton declares them: a maximum in the configuration, or a fixed first axis.
+    for (most, first, expected) in [
+        (3, -1, vec![3, 3, 2]),
+        (4, -1, vec![4, 3]),
+        (0, 4, vec![4, 4]),
+        (0, -1, vec![7]),
+    ] {
+        let sizes = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&sizes);
+        let model = digits_model();
+        let server = Server::start(move |asked, _| {
+            if asked.line.contains("/infer") {
+                let sent: serde_json::Value = serde_json::from_slice(&asked.body).unwrap();
+                seen.lock()
+                    .unwrap()
+                    .push(sent["inputs"][0]["shape"][0].as_i64().unwrap());
+                return infer(&model, asked, false);
+            }
+            Reply::json(&if asked.line.contains("/config ") {
+                json!({ "name": "digits", "max_batch_size": most })
+            } else if asked.line.contains("/models/") {
+                json!({
+                    "name": "digits",
+                    "inputs": [{ "name": "x", "datatype": "FP32", "shape": [first, 1, 8, 8] }],
+                    "outputs": [{ "name": "logits", "datatype": "FP32", "shape": [first, 10] }],
+                })
+            } else {
+                json!({ "name": "triton", "extensions": ["model_configuration"] })
+            })
+        });
+        let data = digits();
+        let examples: Vec<_> = (0..7).map(|row| data.example(row).unwrap()).collect();
+        let views: Vec<_> = examples.iter().map(|one| one.view()).collect();
+        let batch = ndarray::stack(Axis(0), &views).unwrap();
+        let served = endpoint::open(&request(&server))
+            .unwrap()
+            .predict(batch.view())
+            .unwrap();
+        assert_eq!(*sizes.lock().unwrap(), expected, "{most} {first}");
+        let own = digits_model().predict(batch.view()).unwrap();
+        assert_eq!(served, own, "{most} {first}");
+    }
+}
+
+#[test]
+fn a_token_that_the_server_gives_back_is_neither_recorded_nor_shown() {
+    let token = "abc/d+e\u{22}f==";
+    let model = digits_model();
+    let honest = Server::start(move |asked, _| {
+        if asked.line.contains("/infer") {
+            return infer(&model, asked, false);
+        }
+        let page = json!({
+            "name": token, "versions": [token], "platform": token, "version": token,
+            "inputs": [{ "name": "x", "datatype": "FP32", "shape": [-1, 1, 8, 8] }],
+            "outputs": [{ "name": "logits", "datatype": "FP32", "shape": [-1, 10] }],
+        });
+        Reply::json(&page)
+    });
+    // As it is, in JSON, in JSON with every escape, in a URL, and as the name of a tensor.
+    let faults = [
+        Reply::Say(400, Vec::new(), b"bad: abc/d+e\"f==".to_vec()),
+        Reply::Say(
+            400,
+            Vec::new(),
+            br#"{"error": "bad: abc/d+e\"f=="}"#.to_vec(),
+        ),
+        Reply::Say(
+            400,
+            Vec::new(),
+            br#"{"error": "bad: abc\/d+e\"f=="}"#.to_vec(),
+        ),
+        Reply::Say(400, Vec::new(), b"bad: abc%2Fd%2Be%22f%3D%3D".to_vec()),
+        Reply::json(
+            &json!({ "outputs": [{ "name": token, "datatype": token, "shape": [2, 1], "data": [0, 0] }] }),
+        ),
+        Reply::json(
+            &json!({ "outputs": [{ "name": "logits", "datatype": token, "shape": [2, 1], "data": [token] }] }),
+        ),
+    ];
+    let check = |server: &Server, code: i32| {
+        let repository = served(server, "token_variable = \"THE_TOKEN\"");
+        let variables = [("THE_TOKEN", token)];
+        let ran = repository.steadfast_with(&variables, &["test", "--exact", CASE]);
+        assert_eq!(ran.code, code, "{}", ran.all());
+        repository.steadfast_with(&variables, &["bless", "--reason", "first"]);
+        let mut said = ran.all();
+        for bytes in repository.files("").values() {
+            said.push_str(&String::from_utf8_lossy(bytes));
+        }
+        for part in ["abc/d", "abc\\/d", "abc%2F"] {
+            assert!(!said.contains(part), "{}", ran.all());
+        }
+    };
+    check(&honest, 4);
+    for reply in faults {
+        let reply = Mutex::new(Some(reply));
+        let server = Server::digits(false, move |_| {
+            Some(reply.lock().unwrap().take().unwrap_or(Reply::Drop))
+        });
+        check(&server, 6);
+    }
+}
+
+#[test]
+fn a_password_in_the_url_is_neither_recorded_nor_shown() {
+    let repository = Repository::digits();
+    repository.edit(
+        "robustness-specs/digits.toml",
+        "onnx = \"models/digits.onnx\"",
+        "endpoint = \"http://user:geheim@127.0.0.1:9/v2/models/digits\"",
+    );
+    for arguments in [
+        &["test"][..],
+        &["list", "--check"],
+        &["bless", "--reason", "first"],
+        &["status"],
+    ] {
+        let ran = repository.steadfast(arguments);
+        assert_ne!(ran.code, 0, "{arguments:?}: {}", ran.all());
+        assert!(
+            !ran.all().contains("geheim"),
+            "{arguments:?}: {}",
+            ran.all()
+        );
+    }
+    assert!(
+        repository
+            .steadfast(&["test"])
+            .all()
+            .contains("token_variable")
+    );
+    for (path, bytes) in repository.files("") {
+        let spec = path.ends_with("digits.toml");
+        assert!(
+            spec || !String::from_utf8_lossy(&bytes).contains("geheim"),
+            "{}",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn a_proxy_is_used_for_other_machines_and_never_for_this_one() {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&lines);
+    let proxy = Server::start(move |asked, _| {
+        seen.lock().unwrap().push(asked.line.trim().to_owned());
+        Reply::Say(403, Vec::new(), b"not through here".to_vec())
+    });
+    let variables = [("http_proxy", proxy.url.as_str()), ("THE_TOKEN", "s3cret")];
+    let server = Server::digits(false, |_| None);
+    let repository = served(&server, "token_variable = \"THE_TOKEN\"");
+    let ran = repository.steadfast_with(&variables, &["test", "--exact", CASE]);
+    assert_eq!(ran.code, 4, "{}", ran.all());
+    assert_eq!(*lines.lock().unwrap(), Vec::<String>::new());
+
+    repository.edit(
+        "robustness-specs/digits.toml",
+        &server.model(),
+        "http://models.example/v2/models/digits",
+    );
+    repository.edit(
+        "robustness-specs/digits.toml",
+        "token_variable = \"THE_TOKEN\"",
+        "",
+    );
+    let ran = repository.steadfast_with(&variables, &["test", "--exact", CASE]);
+    assert_eq!(ran.code, 6, "{}", ran.all());
+    let lines = lines.lock().unwrap();
+    assert!(
+        lines.iter().any(|line| line.contains("models.example")),
+        "{lines:?}"
+    );
+}
+
+/// MLServer as tests/endpoint/install.sh installs it; ends with this.
+struct MlServer {
+    process: std::process::Child,
+    url: String,
+    _folder: tempfile::TempDir,
+}
+
+impl MlServer {
+    /// `None`, with the reason printed, where it is not installed.
+    fn start() -> Option<Self> {
+        let Some(installed) = std::env::var_os("STEADFAST_MLSERVER") else {
+            println!(
+                "skipped: STEADFAST_MLSERVER names no folder with MLServer. Install it with tests/endpoint/install.sh FOLDER"
+            );
+            return None;
+        };
+        let program = std::path::Path::new(&installed).join("bin/mlserver");
+        let folder = tempfile::tempdir().unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        // Three ports that are free now.
+        let listeners = [(); 3].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        let [http, grpc, metrics] = listeners.map(|listener| listener.local_addr().unwrap().port());
+        let settings = json!({
+            "host": "127.0.0.1", "http_port": http, "grpc_port": grpc, "metrics_port": metrics,
+            "parallel_workers": 0,
+        });
+        write("settings.json", &settings.to_string());
+        let model = json!({
+            "name": "digits", "implementation": "runtime.Onnx", "platform": "onnxruntime",
+            "parameters": { "uri": source("models/digits.onnx"), "version": "7" },
+            "inputs": [{ "name": "x", "datatype": "FP32", "shape": [-1, 1, 8, 8] }],
+            "outputs": [{ "name": "logits", "datatype": "FP32", "shape": [-1, 10] }],
+        });
+        write("model-settings.json", &model.to_string());
+        let runtime = std::fs::read_to_string(source("tests/endpoint/runtime.py")).unwrap();
+        write("runtime.py", &runtime);
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let process = std::process::Command::new(&program)
+            .args(["start", "."])
+            .current_dir(folder.path())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        let mut server = Self {
+            process,
+            url: format!("http://127.0.0.1:{http}/v2/models/digits"),
+            _folder: folder,
+        };
+        let start = Instant::now();
+        while let Err(error) = endpoint::open(&server.request("")) {
+            let log = || std::fs::read_to_string(server._folder.path().join("log")).unwrap();
+            let ended = server.process.try_wait().unwrap();
+            assert_eq!(ended, None, "{}", log());
+            assert!(
+                start.elapsed() < Duration::from_secs(120),
+                "{error}\n{}",
+                log()
+            );
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        Some(server)
+    }
+
+    fn request(&self, more: &str) -> endpoint::Request {
+        endpoint::Request {
+            url: format!("{}{more}", self.url),
+            input: None,
+            output: None,
+            connections: 2,
+            answer: Duration::from_secs(20),
+            retries: 0,
+            token_variable: None,
+        }
+    }
+}
+
+impl Drop for MlServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn mlserver_serves_the_digits() {
+    let Some(server) = MlServer::start() else {
+        return;
+    };
+    let model = endpoint::open(&server.request("/versions/7")).unwrap();
+    let known = model.describe();
+    assert_eq!(known.input_shape, [Some(1), Some(8), Some(8)]);
+    assert_eq!(known.classes, Some(10));
+    assert!(
+        known.engine.starts_with("endpoint mlserver 1."),
+        "{}",
+        known.engine
+    );
+    assert_eq!(known.version.as_deref(), Some("digits onnxruntime 7"));
+
+    // Another engine, so equal to rounding; the same verdicts.
+    let data = digits();
+    let examples: Vec<_> = (0..64).map(|row| data.example(row).unwrap()).collect();
+    let views: Vec<_> = examples.iter().map(|one| one.view()).collect();
+    let batch = ndarray::stack(Axis(0), &views).unwrap();
+    let served = model.predict(batch.view()).unwrap();
+    let own = digits_model().predict(batch.view()).unwrap();
+    for (served, own) in served.iter().zip(&own) {
+        assert!((served - own).abs() < 1e-4, "{served} and {own}");
+    }
+    let own = Repository::digits();
+    let repository = Repository::digits();
+    repository.edit(
+        "robustness-specs/digits.toml",
+        "onnx = \"models/digits.onnx\"",
+        &format!("endpoint = \"{}\"", server.url),
+    );
+    for repository in [&own, &repository] {
+        repository.steadfast(&["test"]);
+        let blessed = repository.steadfast(&["bless", "--reason", "first baseline"]);
+        assert_eq!(blessed.code, 0, "{}", blessed.all());
+        let again = repository.steadfast(&["test"]);
+        assert_eq!(again.code, 0, "{}", again.all());
+    }
+    let columns = |repository: &Repository, path: &std::path::Path| {
+        let file: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(repository.root().join(path)).unwrap()).unwrap();
+        let columns = file["columns"].as_array().unwrap().clone();
+        let correct = columns
+            .into_iter()
+            .find(|column| column["name"] == "correct");
+        correct.unwrap()
+    };
+    let files = own.files("baselines");
+    assert!(!files.is_empty());
+    for path in files.keys() {
+        let path = path.strip_prefix(own.root()).unwrap();
+        assert_eq!(
+            columns(&own, path),
+            columns(&repository, path),
+            "{}",
+            path.display()
+        );
+    }
+
+    let unknown = endpoint::Request {
+        url: server.url.replace("digits", "numbers"),
+        ..server.request("")
+    };
+    let message = endpoint::open(&unknown).err().unwrap().to_string();
+    assert!(
+        message.contains("404: {\"error\":\"Model numbers not found\"}"),
+        "{message}"
+    );
+    let wide = ndarray::ArrayD::zeros(vec![2, 1, 9, 9]);
+    let message = model.predict(wide.view()).unwrap_err().to_string();
+    assert!(
+        message.contains("Got invalid dimensions for input"),
+        "{message}"
+    );
 }

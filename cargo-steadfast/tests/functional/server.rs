@@ -40,6 +40,10 @@ pub enum Reply {
     Say(u16, Vec<String>, Vec<u8>),
     /// Promises more bytes than it sends.
     Cut(Vec<u8>),
+    /// Sends its body a byte at a time, each after this pause.
+    Drip(Duration, Vec<u8>),
+    /// Sends this and nothing else.
+    Raw(Vec<u8>),
     /// Closes the connection.
     Drop,
     /// Waits, then closes the connection.
@@ -105,13 +109,7 @@ impl Server {
         binary: bool,
         fault: impl Fn(usize) -> Option<Reply> + Send + Sync + 'static,
     ) -> Self {
-        let model = onnx::load(&onnx::Request {
-            path: source("models/digits.onnx"),
-            shown: "digits".to_owned(),
-            input: None,
-            output: None,
-        })
-        .unwrap();
+        let model = digits_model();
         Self::start(move |asked, before| {
             if asked.line.contains("/infer") {
                 return fault(before).unwrap_or_else(|| infer(&model, asked, binary));
@@ -124,6 +122,17 @@ impl Server {
     pub fn model(&self) -> String {
         format!("{}/v2/models/digits", self.url)
     }
+}
+
+/// The digits by the embedded engine.
+pub fn digits_model() -> onnx::OnnxModel {
+    onnx::load(&onnx::Request {
+        path: source("models/digits.onnx"),
+        shown: "digits".to_owned(),
+        input: None,
+        output: None,
+    })
+    .unwrap()
 }
 
 /// What the server says of itself and of its model.
@@ -143,7 +152,7 @@ pub fn describe(asked: &Asked, binary: bool) -> Reply {
     })
 }
 
-fn infer(model: &onnx::OnnxModel, asked: &Asked, binary: bool) -> Reply {
+pub fn infer(model: &onnx::OnnxModel, asked: &Asked, binary: bool) -> Reply {
     let length = asked.header("Inference-Header-Content-Length");
     let length = length.map(|length| length.parse::<usize>().unwrap());
     assert_eq!(length.is_some(), binary);
@@ -206,6 +215,22 @@ fn answer(mut stream: TcpStream, reply: Reply) {
         Reply::Cut(body) => {
             let length = body.len() + 100;
             (200, Vec::new(), body, length)
+        }
+        Reply::Drip(pause, body) => {
+            let _ = stream.write_all(
+                format!("HTTP/1.1 200 it\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(),
+            );
+            for byte in body {
+                std::thread::sleep(pause);
+                if stream.write_all(&[byte]).is_err() {
+                    return;
+                }
+            }
+            return;
+        }
+        Reply::Raw(bytes) => {
+            let _ = stream.write_all(&bytes);
+            return;
         }
         Reply::Drop => return,
         Reply::Hang(time) => return std::thread::sleep(time),

@@ -11,6 +11,8 @@ pub struct Address {
     pub server: String,
     /// `/v2/models/NAME`, and `/versions/VERSION` where it is given.
     pub path: String,
+    /// Whether the server is on this machine.
+    pub local: bool,
     /// Whether what is sent can be read on the way.
     pub open: bool,
 }
@@ -47,6 +49,7 @@ impl Address {
         Ok(Self {
             server: format!("{scheme}://{authority}{before}"),
             path: model.to_owned(),
+            local,
             open: scheme == "http" && !local,
         })
     }
@@ -63,17 +66,19 @@ mod tests {
 
     #[test]
     fn a_url_is_taken_apart() {
-        for (url, server, path, open) in [
+        for (url, server, path, local, open) in [
             (
                 "http://h:8080/v2/models/m",
                 "http://h:8080",
                 "/v2/models/m",
+                false,
                 true,
             ),
             (
                 "http://127.0.0.1:1/v2/models/m/",
                 "http://127.0.0.1:1",
                 "/v2/models/m",
+                true,
                 false,
             ),
             (
@@ -81,11 +86,13 @@ mod tests {
                 "https://h/serving",
                 "/v2/models/m/versions/3",
                 false,
+                false,
             ),
         ] {
             let expected = Address {
                 server: server.to_owned(),
                 path: path.to_owned(),
+                local,
                 open,
             };
             assert_eq!(Address::parse(url).unwrap(), expected);

@@ -1,6 +1,7 @@
 //! Requests with a deadline: how many at once, what is tried again and when, and a
 //! token that goes to one server and into no message.
 
+use std::io::{ErrorKind, Read};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,11 +16,18 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// No pause is longer, save one that the server asks for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// The largest answer that is read, in bytes.
-const LARGEST: u64 = 1 << 30;
+/// The largest answer with tensors that is read, in bytes.
+const LARGEST_ANSWER: u64 = 1 << 28;
 
-/// How much of a server's words is shown.
-const WORDS: usize = 300;
+/// The largest description of a server or a model.
+const LARGEST_PAGE: u64 = 1 << 24;
+
+/// How much of a refusal is read.
+const LARGEST_REFUSAL: u64 = 1 << 16;
+
+/// How many letters of a server's words are shown: of their beginning, and of their
+/// end, where a traceback says what happened.
+const WORDS: (usize, usize) = (200, 300);
 
 /// The header that says how long the JSON before binary tensors is.
 pub const JSON_LENGTH: &str = "Inference-Header-Content-Length";
@@ -55,21 +63,28 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(token: Option<Token>, patience: Duration, retries: u32, connections: usize) -> Self {
-        let agent = Agent::config_builder()
+    /// A way to a server on this machine leads past proxies: they would be asked for
+    /// their own machine, and shown the token.
+    pub fn new(wanted: &super::Request, token: Option<Token>, local: bool) -> Self {
+        let mut agent = Agent::config_builder();
+        if local {
+            agent = agent.proxy(None);
+        }
+        let agent = agent
             .http_status_as_error(false)
             // A token is for the server that the spec names, and for no other.
             .max_redirects(0)
             .max_redirects_will_error(false)
+            .max_idle_connections_per_host(wanted.connections.max(1))
             .user_agent(concat!("steadfast/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
         Self {
             agent,
             token,
-            patience,
-            retries,
-            gate: Gate::new(connections),
+            patience: wanted.answer,
+            retries: wanted.retries,
+            gate: Gate::new(wanted.connections),
         }
     }
 
@@ -89,17 +104,26 @@ impl Client {
             };
             let wait = trouble.wait.unwrap_or(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
-            let over = start.elapsed() + wait >= self.patience;
+            let over = start.elapsed().saturating_add(wait) >= self.patience;
             if attempts > self.retries || over {
                 let attempts = match attempts {
                     1 => "1 attempt".to_owned(),
                     many => format!("{many} attempts"),
                 };
+                let limit = match over {
+                    true => format!("within {} s ({attempts})", self.patience.as_secs_f64()),
+                    false => format!("in {attempts}"),
+                };
+                let asks = trouble
+                    .wait
+                    .filter(|_| over)
+                    .map_or_else(String::new, |wait| {
+                        format!(" (and asks to wait for {} s)", wait.as_secs())
+                    });
                 return Err(EndpointError::Unreachable {
                     url: url.to_owned(),
-                    seconds: self.patience.as_secs_f64(),
-                    attempts,
-                    last: trouble.words,
+                    limit,
+                    last: format!("{}{asks}", trouble.words),
                 });
             }
             std::thread::sleep(wait);
@@ -159,52 +183,104 @@ impl Client {
             .configure_request(request?)
             .timeout_global(Some(left.max(Duration::from_millis(1))))
             .build();
+        let largest = match request.method() == ureq::http::Method::GET {
+            true => LARGEST_PAGE,
+            false => LARGEST_ANSWER,
+        };
         let mut response = self.agent.run(request)?;
-        let reader = response.body_mut().with_config().limit(LARGEST);
-        let body = reader.read_to_vec()?;
+        let success = response.status().is_success();
+        let reader = response.body_mut();
+        if success {
+            let body = reader.with_config().limit(largest).read_to_vec()?;
+            return Ok((response, body));
+        }
+        // The status says enough where the words do not come through.
+        let mut body = Vec::new();
+        let mut words = reader.as_reader().take(LARGEST_REFUSAL);
+        let _ = words.read_to_end(&mut body);
         Ok((response, body))
     }
 
     /// What went wrong before there was an answer.
     fn transport(&self, url: &str, error: &ureq::Error) -> Failure {
-        let words = self.redact(&crate::error::chain(error));
-        match error {
-            ureq::Error::Io(_)
-            | ureq::Error::Timeout(_)
-            | ureq::Error::ConnectionFailed
-            | ureq::Error::HostNotFound => Failure::Passing(Trouble { words, wait: None }),
-            // A server that goes away in the middle of its answer breaks the protocol.
-            ureq::Error::Protocol(_) => Failure::Passing(Trouble { words, wait: None }),
-            _ => Failure::Final(EndpointError::Answer {
-                url: url.to_owned(),
-                reason: format!("the request failed: {words}"),
-            }),
+        let words = self.words(crate::error::chain(error).as_bytes());
+        let passing = match error {
+            ureq::Error::Io(error) => passes(error.kind()),
+            ureq::Error::Timeout(_) | ureq::Error::ConnectionFailed => true,
+            _ => false,
+        };
+        if passing {
+            return Failure::Passing(Trouble { words, wait: None });
         }
+        let cure = match error {
+            ureq::Error::Protocol(_) => {
+                "What answers there does not speak HTTP: look at scheme and port in model.endpoint"
+            }
+            ureq::Error::BodyExceedsLimit(_) => {
+                "No more is read: lower model.batch, or choose a smaller output with model.output"
+            }
+            ureq::Error::ConnectProxyFailed(_) => {
+                "Look at the proxy that the environment names (HTTPS_PROXY, NO_PROXY)"
+            }
+            _ => "Look at scheme, host and port in model.endpoint",
+        };
+        Failure::Final(EndpointError::Answer {
+            url: url.to_owned(),
+            reason: format!("the request failed: {words}. {cure}"),
+        })
     }
 
     /// A server's words, short, on one line, without the token.
     pub fn words(&self, body: &[u8]) -> String {
         let text = String::from_utf8_lossy(body);
         let text = self.redact(&text);
-        let mut words: String = text
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let letters: Vec<char> = words
+            .join(" ")
             .chars()
-            .map(|letter| if letter.is_control() { ' ' } else { letter })
-            .take(WORDS)
+            .filter(|letter| !letter.is_control())
             .collect();
-        words = words.trim().to_owned();
-        match (words.is_empty(), text.chars().count() > WORDS) {
-            (true, _) => "(nothing more)".to_owned(),
-            (false, true) => format!("{words}…"),
-            (false, false) => words,
+        let (first, last) = WORDS;
+        let text = |letters: &[char]| letters.iter().collect::<String>();
+        match letters.as_slice() {
+            [] => "(nothing more)".to_owned(),
+            all if all.len() <= first + last => text(all),
+            all => format!(
+                "{} … {}",
+                text(&all[..first]),
+                text(&all[all.len() - last..])
+            ),
         }
     }
 
-    fn redact(&self, text: &str) -> String {
-        match &self.token {
-            Some(token) => text.replace(&token.text, "[the token]"),
-            None => text.to_owned(),
-        }
+    /// A text without the token, in any of the ways that it may be written.
+    pub fn redact(&self, text: &str) -> String {
+        let Some(token) = &self.token else {
+            return text.to_owned();
+        };
+        token
+            .spellings()
+            .iter()
+            .fold(text.to_owned(), |text, token| {
+                text.replace(token, "[the token]")
+            })
     }
+}
+
+/// Whether a connection that failed like this may work the next time.
+fn passes(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::NotConnected
+            | ErrorKind::UnexpectedEof
+            | ErrorKind::TimedOut
+            | ErrorKind::WouldBlock
+            | ErrorKind::Interrupted
+    )
 }
 
 /// What to do about a refusal.
@@ -258,6 +334,30 @@ impl Token {
         })?;
         header.set_sensitive(true);
         Ok(Self { text, header })
+    }
+
+    /// As it is, in JSON with and without the escapes that are optional, and in a URL.
+    fn spellings(&self) -> [String; 5] {
+        let json = serde_json::Value::from(self.text.as_str()).to_string();
+        let json = json.trim_matches('"').to_owned();
+        let percent = |upper: bool| {
+            let byte = |byte: u8| match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                    char::from(byte).to_string()
+                }
+                other if upper => format!("%{other:02X}"),
+                other => format!("%{other:02x}"),
+            };
+            self.text.bytes().map(byte).collect::<String>()
+        };
+        let slashes = json.replace('/', "\\/");
+        [
+            self.text.clone(),
+            json,
+            slashes,
+            percent(true),
+            percent(false),
+        ]
     }
 }
 

@@ -56,15 +56,13 @@ pub enum EndpointError {
     Token(String),
     /// Nothing came back in time, or nothing at all.
     #[error(
-        "{url} did not answer within {seconds} s ({attempts}): {last}. Look whether the server runs and is ready; [model] answer_seconds and retries say how long to wait"
+        "{url} did not answer {limit}: {last}. Look whether the server runs and is ready; [model] answer_seconds and retries say how long to wait"
     )]
     Unreachable {
         /// What was asked.
         url: String,
-        /// The deadline.
-        seconds: f64,
-        /// How often: `3 attempts`.
-        attempts: String,
+        /// What was waited for: `within 60 s (3 attempts)`, `in 5 attempts`.
+        limit: String,
         /// What happened last.
         last: String,
     },

@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayViewD, Axis, concatenate};
 
 use super::address::Address;
 use super::http::{Client, Question, Token};
-use super::protocol::{self, Metadata, Server, Tensor};
+use super::protocol::{self, Config, Metadata, Server, Tensor};
 use super::{EndpointError, Request};
 use crate::model::{Description, Model, ModelError};
 
@@ -15,11 +15,17 @@ pub struct EndpointModel {
     url: String,
     input: String,
     output: Option<String>,
-    /// The examples that the model takes at once, where it declares so many.
-    batch: Option<usize>,
+    batch: Batch,
     /// Whether numbers go as bytes.
     binary: bool,
     description: Description,
+}
+
+/// How many examples a model takes at once.
+enum Batch {
+    Any,
+    Exactly(usize),
+    AtMost(usize),
 }
 
 impl EndpointModel {
@@ -35,16 +41,16 @@ impl EndpointModel {
             Some(name) => Some(Token::from_variable(name)?),
             None => None,
         };
-        let client = Client::new(token, request.answer, request.retries, request.connections);
+        let client = Client::new(request, token, address.local);
         let model = address.model();
         let wrong = |reason: String| EndpointError::Answer {
             url: model.clone(),
-            reason,
+            reason: client.words(reason.as_bytes()),
         };
         let page = client.ask(&model, &Question::Get)?;
         let metadata: Metadata = serde_json::from_slice(&page.body).map_err(|error| {
             wrong(format!(
-                "this is no description of a model by the Open Inference Protocol v2: {error}. It said: {}",
+                "this is no description of a model by the Open Inference Protocol v2: {error}. Look at the path in model.endpoint. It said: {}",
                 client.words(&page.body)
             ))
         })?;
@@ -54,6 +60,15 @@ impl EndpointModel {
             .ok()
             .and_then(|page| serde_json::from_slice(&page.body).ok())
             .unwrap_or_default();
+
+        let offers = |name: &str| server.extensions.iter().any(|offered| offered == name);
+        let most = if offers("model_configuration") {
+            let page = client.ask(&format!("{model}/config"), &Question::Get)?;
+            let config: Config = serde_json::from_slice(&page.body).unwrap_or_default();
+            config.max_batch_size
+        } else {
+            0
+        };
 
         let inputs = metadata.inputs.as_deref().unwrap_or_default();
         let input = choose("input", inputs, request.input.as_deref()).map_err(&wrong)?;
@@ -90,9 +105,10 @@ impl EndpointModel {
             .map(String::as_str)
             .filter(|word| !word.is_empty())
             .collect();
+        // What is recorded is a server's words as well.
         let engine = match words.as_slice() {
             [] => "endpoint".to_owned(),
-            words => format!("endpoint {}", words.join(" ")),
+            words => client.words(format!("endpoint {}", words.join(" ")).as_bytes()),
         };
         let versions = metadata.versions.unwrap_or_default();
         let asked = address.path.split_once("/versions/");
@@ -100,22 +116,29 @@ impl EndpointModel {
             Some((_, version)) => Some(version.to_owned()),
             None => (!versions.is_empty()).then(|| versions.join(", ")),
         };
-        let name = metadata.name;
+        let version = version.map(|version| {
+            client.redact(&format!(
+                "{} {} {version}",
+                metadata.name, metadata.platform
+            ))
+        });
+        let batch = match batch {
+            Some(size) if size > 0 => Batch::Exactly(size),
+            _ if most > 0 => Batch::AtMost(most),
+            _ => Batch::Any,
+        };
         Ok(Self {
             url: format!("{model}/infer"),
-            binary: server
-                .extensions
-                .iter()
-                .any(|extension| extension == "binary_tensor_data"),
+            binary: offers("binary_tensor_data"),
             client,
             input,
             output,
-            batch: batch.filter(|&size| size > 0),
+            batch,
             description: Description {
                 classes,
                 input_shape,
                 engine,
-                version: version.map(|version| format!("{name} {} {version}", metadata.platform)),
+                version,
                 ..Description::default()
             },
         })
@@ -131,13 +154,13 @@ impl EndpointModel {
         protocol::answer(&answer.body, answer.json, output, count).map_err(|reason| {
             EndpointError::Answer {
                 url: self.url.clone(),
-                reason,
+                reason: self.client.words(reason.as_bytes()),
             }
         })
     }
 
-    /// The answers to at most `size` examples by a model that takes exactly that many:
-    /// the last example is repeated to fill up.
+    /// The answers to at most `size` examples, asked for in a batch of that many: the
+    /// last example is repeated to fill up.
     fn answer_of_size(
         &self,
         batch: &ArrayViewD<'_, f32>,
@@ -160,12 +183,18 @@ impl Model for EndpointModel {
     }
 
     fn predict(&self, inputs: ArrayViewD<'_, f32>) -> Result<Array2<f32>, ModelError> {
-        let Some(size) = self.batch else {
-            return Ok(self.answer(&inputs)?);
+        let size = match self.batch {
+            Batch::Any => return Ok(self.answer(&inputs)?),
+            Batch::Exactly(size) | Batch::AtMost(size) => size,
+        };
+        // What is left over is no batch of one, where the model takes more.
+        let fill = |count: usize| match self.batch {
+            Batch::Exactly(size) => size,
+            _ => count.max(size.min(2)),
         };
         let answers: Vec<Array2<f32>> = inputs
             .axis_chunks_iter(Axis(0), size)
-            .map(|chunk| self.answer_of_size(&chunk, size))
+            .map(|chunk| self.answer_of_size(&chunk, fill(chunk.len_of(Axis(0)))))
             .collect::<Result<_, _>>()?;
         let views: Vec<_> = answers.iter().map(|answers| answers.view()).collect();
         concatenate(Axis(0), &views)

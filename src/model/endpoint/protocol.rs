@@ -42,6 +42,14 @@ pub struct Server {
     pub extensions: Vec<String>,
 }
 
+/// What a server that has Triton's model configuration says of a model.
+#[derive(Debug, Default, Deserialize)]
+pub struct Config {
+    /// 0 where the model has no limit of its own.
+    #[serde(default)]
+    pub max_batch_size: usize,
+}
+
 /// The body of a request, and the length of its JSON where numbers follow it.
 pub fn request(
     batch: &ArrayViewD<'_, f32>,
