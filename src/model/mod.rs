@@ -116,6 +116,9 @@ pub enum ModelError {
         /// Which tensor, which there are, and which key to set.
         reason: String,
     },
+    /// A worker did not start or did not answer.
+    #[error(transparent)]
+    Worker(Box<worker::WorkerError>),
     /// The model did not answer.
     #[error("the model failed: {0}")]
     Failed(String),
