@@ -121,6 +121,16 @@ pub fn state_folder(root: &Path) -> PathBuf {
     target.join("steadfast")
 }
 
+/// How cases are run in the repository at `root`; their names and libtest's flags
+/// follow. A package has a test for it; elsewhere the subcommand does it.
+pub fn run_command(root: &Path) -> &'static str {
+    if root.join("tests/robustness.rs").is_file() {
+        "cargo test --test robustness --"
+    } else {
+        "cargo steadfast test"
+    }
+}
+
 /// The folder that `STEADFAST_DIR` names.
 pub fn configured_state_folder(root: &Path) -> Option<PathBuf> {
     std::env::var_os(STATE_VARIABLE)

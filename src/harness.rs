@@ -44,6 +44,7 @@ const FAILED: u8 = 101;
 /// The harness of a repository's robustness specs. Made by [`crate::harness()`].
 pub struct Harness {
     root: PathBuf,
+    state: Option<PathBuf>,
     registry: Registry,
 }
 
@@ -51,6 +52,7 @@ impl Default for Harness {
     fn default() -> Self {
         Self {
             root: env::root(),
+            state: None,
             registry: Registry::default(),
         }
     }
@@ -102,13 +104,29 @@ impl Harness {
         self
     }
 
+    /// The folder that records are written to, where it is not in cargo's target
+    /// folder.
+    #[must_use]
+    pub fn state(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.state = Some(folder.into());
+        self
+    }
+
     /// Lists or judges the cases that the command line asks for, as libtest does,
     /// and says how the process is to end: 0, or 101 where a case failed.
     pub fn run(self) -> ExitCode {
-        let arguments = Arguments::from_args();
+        match self.conclude(&Arguments::from_args()).failed {
+            0 => ExitCode::SUCCESS,
+            _ => ExitCode::from(FAILED),
+        }
+    }
+
+    /// Does what `run` does for these arguments, and says what came out.
+    pub fn conclude(self, arguments: &Arguments) -> Conclusion {
         let specs = Specs::read(&self.root, &crate::builtin::catalogue());
         engine::install_panic_hook();
-        let session = Arc::new(Session::new(self.root, self.registry, &arguments));
+        let state = self.state.unwrap_or_else(|| env::state_folder(&self.root));
+        let session = Arc::new(Session::new(self.root, state, self.registry, arguments));
         let trials = trials(specs, &session);
         if env::is_nextest_process()
             && arguments.exact
@@ -121,22 +139,36 @@ impl Harness {
                 eprintln!(
                     "Error: {matches} cases are called {name}; the specs have changed since they were listed"
                 );
-                return ExitCode::from(FAILED);
+                return Conclusion {
+                    failed: 1,
+                    ..Conclusion::default()
+                };
             }
         }
         if !arguments.list {
             session.say_if_unoptimised();
         }
-        let conclusion = libtest_mimic::run(&arguments, trials);
+        let tests = libtest_mimic::run(arguments, trials);
         if !arguments.list {
             session.summarise();
         }
-        if conclusion.has_failed() {
-            ExitCode::from(FAILED)
-        } else {
-            ExitCode::SUCCESS
+        Conclusion {
+            failed: tests.num_failed,
+            trials: tests.num_passed + tests.num_failed + tests.num_ignored,
+            cases: session.verdicts(),
         }
     }
+}
+
+/// What a run of the harness came to.
+#[derive(Clone, Debug, Default)]
+pub struct Conclusion {
+    /// Trials that failed: cases, and those that are about the suite itself.
+    pub failed: u64,
+    /// Trials that the command line asked for; 0 when they were only listed.
+    pub trials: u64,
+    /// The cases that ran.
+    pub cases: Vec<(Verdict, Status)>,
 }
 
 /// All trials: the cases, and those that are about the suite itself.
@@ -246,10 +278,10 @@ struct Finding {
 }
 
 impl Session {
-    fn new(root: PathBuf, registry: Registry, arguments: &Arguments) -> Self {
+    fn new(root: PathBuf, state: PathBuf, registry: Registry, arguments: &Arguments) -> Self {
         let person = std::io::stderr().is_terminal() && !env::is_ci() && !env::is_nextest_process();
         Self {
-            state: env::state_folder(&root),
+            state,
             context: Context::new(root, registry),
             progress: (person && !arguments.list).then(MultiProgress::new),
             findings: Mutex::new(Vec::new()),
@@ -283,6 +315,7 @@ impl Session {
         if let Some(Some(bar)) = bar.get() {
             bar.finish_and_clear();
         }
+        let run_command = env::run_command(self.context.root());
         let judged = match result {
             Ok(run) => {
                 // A run has opened its data already.
@@ -295,7 +328,7 @@ impl Session {
                     _ => None,
                 };
                 let curves = self.curves(case, judgement.status);
-                let message = report::judged(case, &run, found, &judgement, &curves);
+                let message = report::judged(case, &run, found, &judgement, &curves, run_command);
                 let headline = report::headline(case, &judgement);
                 Judged {
                     verdict: judgement.verdict,
@@ -307,7 +340,7 @@ impl Session {
                 }
             }
             Err(error) => {
-                let message = report::errored(case, &error);
+                let message = report::errored(case, &error, run_command);
                 Judged {
                     verdict: Verdict::Error,
                     status: Status::Fail,
@@ -354,10 +387,15 @@ impl Session {
 
     fn conclude(&self, case: &Case, judged: Judged) -> Result<(), Failed> {
         let written = judged.record.write(&self.state);
+        let (verdict, status) = match &written {
+            Ok(_) => (judged.verdict, judged.status),
+            // What cannot be traced is no pass.
+            Err(_) => (Verdict::Error, Status::Fail),
+        };
         self.note(Finding {
             case: case.name.clone(),
-            verdict: judged.verdict,
-            status: judged.status,
+            verdict,
+            status,
             headline: judged.headline,
             cautions: judged.cautions,
         });
@@ -373,6 +411,17 @@ impl Session {
                 Ok(())
             }
         }
+    }
+
+    fn verdicts(&self) -> Vec<(Verdict, Status)> {
+        let findings = self
+            .findings
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let findings = findings.iter();
+        findings
+            .map(|finding| (finding.verdict, finding.status))
+            .collect()
     }
 
     fn note(&self, finding: Finding) {

@@ -201,7 +201,7 @@ fn is_false(value: &bool) -> bool {
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// It is not there.
-    #[error("{case} has no record. Run it first: cargo test --test robustness -- --exact {case}")]
+    #[error("{case} has no record. Run it first")]
     Missing {
         /// The case's name.
         case: String,

@@ -21,6 +21,7 @@ pub fn judged(
     baseline: Option<&BaselineFile>,
     judgement: &Judgement,
     curves: &[Curve],
+    run_command: &str,
 ) -> String {
     let mut text = format!("{}: {}\n", case.name, headline(case, judgement));
     let _ = writeln!(text, "  --> {}", case.place());
@@ -53,18 +54,18 @@ pub fn judged(
             }
         }
     }
-    text.push_str(&how_to(case, judgement.verdict));
+    text.push_str(&how_to(case, judgement.verdict, run_command));
     text
 }
 
 /// The message of a case that could not be run.
-pub fn errored(case: &Case, error: &Error) -> String {
+pub fn errored(case: &Case, error: &Error, run_command: &str) -> String {
     format!(
         "{}: the case could not be run\n  --> {}\n{}\n{}",
         case.name,
         case.place(),
         indent(error.to_string().trim_end(), "      "),
-        reproduce(case),
+        reproduce(case, run_command),
     )
 }
 
@@ -349,15 +350,12 @@ fn flip_lines(text: &mut String, flips: &Flips, run: &Run) {
     }
 }
 
-fn reproduce(case: &Case) -> String {
-    format!(
-        "  reproduce: cargo test --test robustness -- --exact {}\n",
-        case.name
-    )
+fn reproduce(case: &Case, run_command: &str) -> String {
+    format!("  reproduce: {run_command} --exact {}\n", case.name)
 }
 
-fn how_to(case: &Case, verdict: Verdict) -> String {
-    let mut text = reproduce(case);
+fn how_to(case: &Case, verdict: Verdict, run_command: &str) -> String {
+    let mut text = reproduce(case, run_command);
     if verdict.moves() {
         if let (Verdict::Drifted, Some(AnchorAt::Tag(tag))) = (verdict, case.anchor()) {
             let _ = writeln!(

@@ -233,8 +233,9 @@ fn draft(
     let columns = wanted_columns(&case.case);
     let outcomes = case.run.outcomes.select(&columns).ok_or_else(|| {
         let message = format!(
-            "the record of {} does not have the columns that its metrics need. Run it again: cargo test --test robustness -- --exact {}",
-            case.case.name, case.case.name
+            "the record of {} does not have the columns that its metrics need. Run it again: {}",
+            case.case.name,
+            repository.run_command(&case.case.name)
         );
         Error::new(ErrorKind::Evidence, message)
     })?;

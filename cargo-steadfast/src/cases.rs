@@ -29,6 +29,8 @@ pub struct Recorded {
     pub judgement: Judgement,
     /// The severity curves of the spec, where the message shows them.
     pub curves: Vec<Curve>,
+    /// How cases are run in the repository.
+    run_command: &'static str,
 }
 
 impl Recorded {
@@ -48,6 +50,7 @@ impl Recorded {
             self.baseline(),
             &self.judgement,
             &self.curves,
+            self.run_command,
         )
     }
 
@@ -80,7 +83,9 @@ impl Unusable {
 /// Reads the record of a case and judges it again.
 pub fn recorded(repository: &Repository, case: Case) -> Result<Recorded, Unusable> {
     let record = Record::read(&repository.state, &case.name).map_err(|error| match error {
-        RecordError::Missing { .. } => Unusable::Missing(error.to_string()),
+        RecordError::Missing { .. } => {
+            Unusable::Missing(format!("{error}: {}", repository.run_command(&case.name)))
+        }
         other => Unusable::Stale(format!("{}: {other}", case.name)),
     })?;
     let run = record
@@ -88,24 +93,26 @@ pub fn recorded(repository: &Repository, case: Case) -> Result<Recorded, Unusabl
         .map_err(|error| Unusable::Stale(format!("{}: {error}", case.name)))?;
     let Some(run) = run else {
         return Err(Unusable::Errored(format!(
-            "{} errored in its last run and has no outcomes. Mend it and run it again: cargo test --test robustness -- --exact {}",
-            case.name, case.name
+            "{} errored in its last run and has no outcomes. Mend it and run it again: {}",
+            case.name,
+            repository.run_command(&case.name)
         )));
     };
     let differences = differences_to_tree(&case, &repository.context, &run.identity)
         .map_err(|error| Unusable::Errored(format!("{}: {}", case.name, Error::from(error))))?;
     if !differences.is_empty() {
         return Err(Unusable::Stale(format!(
-            "the record of {} is of another tree: {}. Run it again: cargo test --test robustness -- --exact {}",
+            "the record of {} is of another tree: {}. Run it again: {}",
             case.name,
             differences.join("; "),
-            case.name
+            repository.run_command(&case.name)
         )));
     }
     if run.outcomes.select(&wanted_columns(&case)).is_none() {
         return Err(Unusable::Stale(format!(
-            "the record of {} does not have the columns that its metrics need now. Run it again: cargo test --test robustness -- --exact {}",
-            case.name, case.name
+            "the record of {} does not have the columns that its metrics need now. Run it again: {}",
+            case.name,
+            repository.run_command(&case.name)
         )));
     }
     let data = repository.context.dataset(&case.spec).ok();
@@ -124,6 +131,7 @@ pub fn recorded(repository: &Repository, case: Case) -> Result<Recorded, Unusabl
         references,
         judgement,
         curves,
+        run_command: steadfast::env::run_command(&repository.root),
     })
 }
 

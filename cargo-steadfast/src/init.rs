@@ -3,23 +3,24 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ndarray::{Array2, ArrayView2, Axis};
 use steadfast::data::{self, Dataset};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::file::write_atomically;
-use steadfast::model::{Gives, Model, onnx};
+use steadfast::model::{Gives, Model, endpoint, onnx, worker};
 use steadfast::spec::{FOLDER, is_segment};
 use toml_edit::{ArrayOfTables, DocumentMut, InlineTable, Item, Table, value};
 
 use crate::exit_code::ExitCode;
+use crate::repository::STATE;
 
 /// The command's arguments.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The ONNX model, relative to this folder
-    #[arg(long)]
-    model: String,
+    #[command(flatten)]
+    model: ModelArguments,
     /// The labelled data (.npz, or the .csv that labels a folder of images), relative to
     /// this folder
     #[arg(long)]
@@ -44,6 +45,99 @@ pub struct Arguments {
     yes: bool,
 }
 
+/// The model: one of these.
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct ModelArguments {
+    /// The ONNX model, relative to this folder
+    #[arg(long, value_name = "FILE")]
+    model: Option<String>,
+    /// The program that answers for the model, with its arguments: "python3 model.py"
+    #[arg(long, value_name = "COMMAND")]
+    worker: Option<String>,
+    /// Where the model is served (Open Inference Protocol v2)
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+}
+
+impl ModelArguments {
+    /// What it is called in messages, and what a spec is named after.
+    fn shown(&self) -> &str {
+        let given = [&self.model, &self.worker, &self.endpoint];
+        given
+            .into_iter()
+            .flatten()
+            .next()
+            .map_or("", String::as_str)
+    }
+
+    /// The words of the worker's command.
+    fn command(&self) -> Vec<String> {
+        let words = self.worker.iter().flat_map(|line| line.split_whitespace());
+        words.map(str::to_owned).collect()
+    }
+
+    /// The files among the words: what identifies a worker at the least.
+    fn files(&self, root: &Path) -> Vec<String> {
+        let mut words = self.command();
+        words.retain(|word| root.join(word).is_file());
+        words
+    }
+
+    fn open(&self, root: &Path) -> Result<Box<dyn Model>, Error> {
+        if let Some(file) = &self.model {
+            return Ok(Box::new(onnx::load(&onnx::Request {
+                path: root.join(file),
+                shown: file.clone(),
+                input: None,
+                output: None,
+            })?));
+        }
+        if let Some(url) = &self.endpoint {
+            return Ok(Box::new(endpoint::open(&endpoint::Request {
+                url: url.clone(),
+                input: None,
+                output: None,
+                connections: 1,
+                answer: PATIENCE,
+                retries: 0,
+                token_variable: None,
+            })?));
+        }
+        Ok(Box::new(worker::open(&worker::Request {
+            command: self.command(),
+            folder: root.to_owned(),
+            workers: 1,
+            start: PATIENCE,
+            answer: PATIENCE,
+            stop: PATIENCE,
+        })?))
+    }
+
+    /// `[model]` of the spec.
+    fn section(&self, root: &Path, gives: Gives) -> String {
+        let gives = gives.text();
+        if let Some(file) = &self.model {
+            return format!("[model]\nonnx = {file:?}\ngives = \"{gives}\"\n");
+        }
+        if let Some(url) = &self.endpoint {
+            return format!("[model]\nendpoint = {url:?}\ngives = \"{gives}\"\n");
+        }
+        let mut files = self.files(root);
+        files
+            .iter_mut()
+            .for_each(|file| *file = format!("{file:?}"));
+        format!(
+            "[model]\nworker = {:?}\nfiles = [{}]          # all that decides its answers: add the weights\ngives = \"{gives}\"\n",
+            self.command(),
+            files.join(", ")
+        )
+    }
+}
+
+/// How long a worker or an endpoint may take here.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 impl Arguments {
     /// The names of the inputs and of the labels.
     fn names(&self) -> (&str, &str) {
@@ -65,16 +159,26 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let found = Found::look(&root, arguments)?;
     say!("{}", found.words(arguments));
     let spec_path = format!("{FOLDER}/{name}.toml");
+    // Without a package the subcommand is the harness.
+    let package = root.join("Cargo.toml").is_file();
+    let workflow = match package {
+        true => WORKFLOW.to_owned(),
+        false => workflow_without_package(),
+    };
     let mut files = vec![
-        (PathBuf::from("tests/robustness.rs"), HARNESS.to_owned()),
         (PathBuf::from(FOLDER).join("suite.toml"), found.suite()),
-        (PathBuf::from(spec_path), found.spec(arguments)),
-        (
-            PathBuf::from(".github/workflows/robustness.yml"),
-            WORKFLOW.to_owned(),
-        ),
+        (PathBuf::from(spec_path), found.spec(&root, arguments)),
+        (PathBuf::from(".github/workflows/robustness.yml"), workflow),
     ];
-    let manifest = manifest(&root, arguments.steadfast.as_deref())?;
+    let (manifest, ignored) = if package {
+        files.insert(
+            0,
+            (PathBuf::from("tests/robustness.rs"), HARNESS.to_owned()),
+        );
+        (manifest(&root, arguments.steadfast.as_deref())?, None)
+    } else {
+        (None, ignored(&root)?)
+    };
     let mut kept = Vec::new();
     files.retain(|(path, _)| {
         let there = root.join(path).exists();
@@ -88,7 +192,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     }
     match &manifest {
         Some((_, added)) => say!("would add to Cargo.toml:\n{}", indent(added)),
-        None => kept.push("Cargo.toml".to_owned()),
+        None if package => kept.push("Cargo.toml".to_owned()),
+        None => {}
+    }
+    if ignored.is_some() {
+        say!("would add to .gitignore:\n    {STATE}/\n");
     }
     if !kept.is_empty() {
         say!("kept as they are: {}", kept.join(", "));
@@ -103,8 +211,17 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     if let Some((text, _)) = manifest {
         save(&root.join("Cargo.toml"), &text)?;
     }
+    if let Some(text) = ignored {
+        save(&root.join(".gitignore"), &text)?;
+    }
+    let test = match package {
+        true => "cargo test --test robustness",
+        false => "cargo steadfast test",
+    };
+    let bless = format!("cargo steadfast bless {name} --reason \"first baseline\"");
+    let width = bless.len();
     say!(
-        "written. Next:\n  cargo test --test robustness                          # runs the cases: no baseline yet\n  cargo steadfast bless {name} --reason \"first baseline\"  # accepts what they found\n  cargo test --test robustness                          # passes"
+        "written. Next:\n  {test:width$}  # runs the cases: no baseline yet\n  {bless}  # accepts what they found\n  {test:width$}  # passes"
     );
     Ok(ExitCode::Good)
 }
@@ -139,7 +256,9 @@ fn confirmed(arguments: &Arguments) -> Result<bool, Error> {
 
 fn name(arguments: &Arguments) -> Result<String, Error> {
     let name = arguments.name.clone().unwrap_or_else(|| {
-        let stem = Path::new(&arguments.model).file_stem().unwrap_or_default();
+        let words = arguments.model.shown().split_whitespace();
+        let last = words.last().unwrap_or_default();
+        let stem = Path::new(last).file_stem().unwrap_or_default();
         stem.to_string_lossy().to_lowercase().replace(' ', "_")
     });
     if is_segment(&name) && !matches!(name.as_str(), "suite" | "spec") {
@@ -191,13 +310,8 @@ impl Found {
             }
             other => other?,
         };
-        let model = onnx::load(&onnx::Request {
-            path: root.join(&arguments.model),
-            shown: arguments.model.clone(),
-            input: None,
-            output: None,
-        })?;
-        let (gives, accuracy) = ask(&model, &data, arguments)?;
+        let model = arguments.model.open(root)?;
+        let (gives, accuracy) = ask(model.as_ref(), &data, arguments)?;
         Ok(Self {
             image: (2..=3).contains(&data.shape().len()),
             data,
@@ -213,7 +327,7 @@ impl Found {
             arguments.data,
             self.data.len(),
             self.data.shape(),
-            arguments.model,
+            arguments.model.shown(),
             self.gives.text(),
             100.0 * self.accuracy
         )
@@ -246,7 +360,7 @@ impl Found {
         )
     }
 
-    fn spec(&self, arguments: &Arguments) -> String {
+    fn spec(&self, root: &Path, arguments: &Arguments) -> String {
         let (inputs, labels) = arguments.names();
         let (low, high) = self.range;
         let range = if (low, high) == (0.0, 1.0) {
@@ -267,13 +381,12 @@ impl Found {
         };
         format!(
             "schema = 1\nseed = 1\nreplicates = 5\n\n\
-             [model]\nonnx = {:?}\ngives = \"{}\"\n\n\
+             {}\n\
              [data]\npath = {:?}\ninputs = {:?}\nlabels = {:?}\n{range}\n\
              [gate]\nmargin = {}                  # the smallest that {} examples bear\n\n\
              [[perturbation]]\nkind = \"identity\"\n\n{perturbations}\n\
              [[metric]]\nkind = \"accuracy\"\n",
-            arguments.model,
-            self.gives.text(),
+            arguments.model.section(root, self.gives),
             arguments.data,
             inputs,
             labels,
@@ -301,7 +414,7 @@ fn spread(data: &Dataset) -> Result<(f64, f64), Error> {
 
 /// The answers to some examples; one alone is asked about twice.
 fn answers(
-    model: &onnx::OnnxModel,
+    model: &dyn Model,
     data: &Dataset,
     examples: std::ops::Range<usize>,
 ) -> Result<Array2<f32>, Error> {
@@ -321,11 +434,7 @@ fn answers(
 }
 
 /// What the answers are, and how many of at most 1,000 examples are right.
-fn ask(
-    model: &onnx::OnnxModel,
-    data: &Dataset,
-    arguments: &Arguments,
-) -> Result<(Gives, f64), Error> {
+fn ask(model: &dyn Model, data: &Dataset, arguments: &Arguments) -> Result<(Gives, f64), Error> {
     let asked = data.len().min(1000);
     let batches = (0..asked)
         .step_by(BATCH)
@@ -334,10 +443,10 @@ fn ask(
     let views: Vec<_> = batches.iter().map(|batch| batch.view()).collect();
     let answers = ndarray::concatenate(Axis(0), &views)
         .map_err(|error| Error::new(ErrorKind::Unavailable, error))?;
-    let gives = match &arguments.gives {
-        Some(text) => Gives::from_text(text).unwrap_or(Gives::Logits),
-        None => guess(answers.view()),
-    };
+    let given = arguments.gives.as_deref().and_then(Gives::from_text);
+    let gives = given
+        .or(model.describe().gives)
+        .unwrap_or_else(|| guess(answers.view()));
     let class = |row: ndarray::ArrayView1<'_, f32>| match gives {
         Gives::PositiveProbability => usize::from(row.first().is_some_and(|&p| p > 0.5)),
         _ => {
@@ -473,3 +582,36 @@ const HARNESS: &str = "//! Every spec of `robustness-specs/` against its baselin
 fn main() -> std::process::ExitCode {\n    steadfast::harness().run()\n}\n";
 
 const WORKFLOW: &str = include_str!("workflow.yml");
+
+/// The workflow of a repository that is no package: the subcommand alone.
+fn workflow_without_package() -> String {
+    WORKFLOW
+        .replace(
+            "      - uses: Swatinem/rust-cache@v2\n      - run: cargo test --test robustness\n",
+            "      - run: cargo install cargo-steadfast --locked\n\
+             \x20     # What the model itself needs goes here: pip install -r requirements.txt\n\
+             \x20     - run: cargo steadfast test\n",
+        )
+        .replace("target/steadfast/records", &format!("{STATE}/records"))
+}
+
+/// `.gitignore` with the state folder, where it lacks it.
+fn ignored(root: &Path) -> Result<Option<String>, Error> {
+    let mut text = match std::fs::read_to_string(root.join(".gitignore")) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => {
+            let message = format!("failed to read .gitignore: {error}");
+            return Err(Error::new(ErrorKind::Usage, message));
+        }
+    };
+    let there = |line: &str| line.trim().trim_matches('/') == STATE;
+    if text.lines().any(there) {
+        return Ok(None);
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(&format!("{STATE}/\n"));
+    Ok(Some(text))
+}

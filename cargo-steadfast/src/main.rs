@@ -1,6 +1,7 @@
 //! `cargo steadfast`: accept, review, list and check the robustness cases of a
 //! repository. One file a verb; all of them work from specs, records and
-//! baselines; only `init`, and `compare` with ONNX files, ask a model anything.
+//! baselines; only `test`, `init`, `list --check`, and `compare` with ONNX files, ask a
+//! model anything.
 
 /// Prints a line; a reader that went away (`… | head`) is no error.
 macro_rules! say {
@@ -28,6 +29,7 @@ mod review;
 mod schema;
 mod show;
 mod status;
+mod test;
 
 use clap::{Parser, Subcommand};
 
@@ -45,6 +47,8 @@ struct Arguments {
 enum Verb {
     /// Set up a repository for a model and a data file
     Init(init::Arguments),
+    /// Judge the cases, as `cargo test --test robustness` does: no package, no compiler
+    Test(test::Arguments),
     /// Walk through what differs: diff, then bless, reject or skip
     Review(review::Arguments),
     /// Accept the last run's outcomes as the new baselines, after showing the diff
@@ -74,6 +78,7 @@ fn main() -> std::process::ExitCode {
     let arguments = Arguments::parse_from(arguments.map(|(_, argument)| argument));
     let result = check_environment().and_then(|()| match arguments.verb {
         Verb::Init(arguments) => init::run(&arguments),
+        Verb::Test(arguments) => test::run(&arguments),
         Verb::Review(arguments) => review::run(&arguments),
         Verb::Bless(arguments) => bless::run(&arguments),
         Verb::Reject(arguments) => reject::run(&arguments),

@@ -99,6 +99,11 @@ impl Repository {
         Ok(seen.clone())
     }
 
+    /// How a case is run here.
+    pub fn run_command(&self, case: &str) -> String {
+        format!("{} --exact {case}", env::run_command(&self.root))
+    }
+
     /// A path as people read it: from the root.
     pub fn shown(&self, path: &Path) -> String {
         let path = path.strip_prefix(&self.root).unwrap_or(path);
@@ -131,13 +136,22 @@ pub fn matches(filter: &str, name: &str) -> bool {
             .is_some_and(|rest| rest.starts_with("::"))
 }
 
-/// Where records are: `STEADFAST_DIR`, else in cargo's target folder.
+/// The state folder of a repository that is no package.
+pub const STATE: &str = ".steadfast";
+
+/// Where records are: `STEADFAST_DIR`, else in cargo's target folder, else in `STATE`.
 fn state_folder(root: &Path) -> PathBuf {
-    env::configured_state_folder(root).unwrap_or_else(|| {
-        target_folder(root)
-            .unwrap_or_else(|| root.join("target"))
-            .join("steadfast")
-    })
+    if let Some(folder) = env::configured_state_folder(root) {
+        return folder;
+    }
+    let package = root
+        .ancestors()
+        .any(|folder| folder.join("Cargo.toml").is_file());
+    if !package {
+        return root.join(STATE);
+    }
+    let target = target_folder(root).unwrap_or_else(|| root.join("target"));
+    target.join("steadfast")
 }
 
 /// Cargo's target folder, as cargo itself says.

@@ -149,7 +149,7 @@ fn examine(
             let next = if has_record {
                 format!("cargo steadfast bless {name} --reason \"…\"")
             } else {
-                format!("run it, then bless it: cargo test --test robustness -- --exact {name}")
+                format!("run it, then bless it: {}", repository.run_command(&name))
             };
             return (
                 Found::Missing,

@@ -6,6 +6,7 @@
 
 mod batch;
 mod context;
+mod fit;
 mod guard;
 mod identity;
 mod pooled;
@@ -27,12 +28,12 @@ use crate::catalogue::Parameters;
 use crate::data::{DataError, Dataset};
 use crate::error::{Error, ErrorKind};
 use crate::metric::{Metric, Strata};
-use crate::model::{ModelError, onnx};
+use crate::model::{Description, ModelError, onnx};
 use crate::outcome::ColumnSpec;
 use crate::perturb::PerturbationError;
 use crate::provenance::Identity;
 use crate::record::{Run, Slices};
-use crate::spec::{Case, MetricSpec, PerturbationSpec, Setting, SpecError};
+use crate::spec::{Case, MetricSpec, PerturbationSpec, Setting, Spec, SpecError};
 
 /// Why a case could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -151,6 +152,21 @@ pub fn check(case: &Case, context: &Context) -> Result<(), RunError> {
     size::check(case, &data)
 }
 
+/// Opens the model and the data of a spec, and holds them against each other; the model
+/// is asked nothing. Gives what it says of itself.
+///
+/// # Errors
+/// Why a case of the spec would fail before any prediction.
+pub fn check_model(spec: &Spec, context: &Context) -> Result<Description, RunError> {
+    let data = context.dataset(spec)?;
+    let model = context.model(spec)?;
+    fit::check(&model.description, model.gives, &data)?;
+    Ok(Description {
+        gives: Some(model.gives),
+        ..model.description.clone()
+    })
+}
+
 /// What is marked critical must be there: else nothing would be guarded.
 fn check_critical(case: &Case, data: &Dataset) -> Result<(), RunError> {
     let Some(critical) = &case.spec.critical else {
@@ -227,6 +243,7 @@ fn cell(
     let cell = own_cell(case)?;
     let data = context.dataset(&case.spec)?;
     let model = context.model(&case.spec)?;
+    fit::check(&model.description, model.gives, &data)?;
     let perturbation = identity::resolve(cell, &data, context.registry())?;
     perturbation.check(data.shape())?;
     check(case, context)?;

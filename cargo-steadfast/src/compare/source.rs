@@ -172,7 +172,7 @@ impl<'a> Opener<'a> {
         })?;
         if files.is_empty() {
             let message = format!(
-                "{} holds no records. A run writes them there: STEADFAST_DIR={} cargo test --test robustness (a relative folder is relative to the repository's root)",
+                "{} holds no records. A run writes them there with STEADFAST_DIR={} (a relative folder is relative to the repository's root)",
                 path.display(),
                 path.display()
             );
@@ -286,7 +286,7 @@ impl<'a> Opener<'a> {
 
 /// Why a case is not run with an ONNX file.
 fn refusal(case: &Case) -> Option<String> {
-    let recorded = "record a run of each model (STEADFAST_DIR=… cargo test --test robustness) and compare the folders";
+    let recorded = "record a run of each model (under STEADFAST_DIR=…) and compare the folders";
     let custom = |kind: &PerturbationRef| matches!(kind, PerturbationRef::Custom { .. });
     let own = match case.cell() {
         Some((entry, _)) => custom(&entry.kind),

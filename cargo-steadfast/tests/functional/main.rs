@@ -21,3 +21,4 @@ mod retrain;
 mod show;
 mod slices;
 mod verdicts;
+mod without_package;

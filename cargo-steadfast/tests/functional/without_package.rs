@@ -1,0 +1,134 @@
+//! A repository that is no package: `cargo steadfast test` is its harness.
+
+use crate::repository::Repository;
+
+/// Of a spec of the digits: one clean case, and some noise.
+const CASES: &str = "digits::identity";
+
+#[test]
+fn the_subcommand_judges_as_the_test_binary_does() {
+    let repository = Repository::digits();
+    let ran = repository.steadfast(&["test"]);
+    assert_eq!(ran.code, 4, "no baseline yet: {}", ran.all());
+    assert!(
+        ran.all()
+            .contains("reproduce: cargo steadfast test --exact digits::identity"),
+        "{}",
+        ran.all()
+    );
+    let blessed = repository.steadfast(&["bless", "--reason", "first baseline"]);
+    assert_eq!(blessed.code, 0, "{}", blessed.all());
+    let ran = repository.steadfast(&["test"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    // The same cases as the test binary's, and the same verdicts.
+    let listed = repository.steadfast(&["test", "--list"]);
+    assert_eq!(listed.stdout, repository.test(&["--list"]).stdout);
+    assert_eq!(repository.test(&[]).code, 0);
+
+    repository.copy("models/digits-worse.onnx", "models/digits.onnx");
+    let worse = repository.steadfast(&["test", "--exact", CASES]);
+    assert_eq!(worse.code, 1, "{}", worse.all());
+    assert!(worse.stdout.contains("1 failed"), "{}", worse.all());
+    assert_eq!(repository.verdict(CASES), "regressed");
+    // Out of habit: `cargo test … -- --exact`.
+    let habit = repository.steadfast(&["test", "--", "--exact", CASES]);
+    assert_eq!(habit.code, 1, "{}", habit.all());
+}
+
+#[test]
+fn what_is_wrong_has_its_exit_code() {
+    let repository = Repository::digits();
+    let none = repository.steadfast(&["test", "--exact", "digits::nothing"]);
+    assert_eq!(none.code, 2, "{}", none.all());
+    assert!(
+        none.stderr.contains("the filter matches none"),
+        "{}",
+        none.all()
+    );
+    repository.write("models/digits.onnx", "no model");
+    let broken = repository.steadfast(&["test", "--exact", CASES]);
+    assert_eq!(broken.code, 6, "{}", broken.all());
+    repository.edit("robustness-specs/digits.toml", "seed = ", "sed = ");
+    let spec = repository.steadfast(&["test"]);
+    assert_eq!(spec.code, 3, "{}", spec.all());
+    assert!(spec.all().contains("digits.toml:"), "{}", spec.all());
+}
+
+#[test]
+fn init_needs_no_package_and_writes_no_rust() {
+    let repository = Repository::digits();
+    std::fs::remove_dir_all(repository.root().join("robustness-specs")).unwrap();
+    repository.write(".gitignore", "*.pyc");
+    let init = [
+        "init",
+        "--model",
+        "models/digits.onnx",
+        "--data",
+        "data/digits-test.npz",
+        "--yes",
+    ];
+    let written = repository.steadfast(&init);
+    assert_eq!(written.code, 0, "{}", written.all());
+    assert!(
+        written.stdout.contains("\n  cargo steadfast test"),
+        "{}",
+        written.all()
+    );
+    assert!(!repository.root().join("tests").exists());
+    assert!(!repository.root().join("Cargo.toml").exists());
+    assert_eq!(repository.read(".gitignore"), "*.pyc\n.steadfast/\n");
+    let workflow = repository.read(".github/workflows/robustness.yml");
+    for (words, there) in [
+        ("run: cargo steadfast test", true),
+        ("cargo install cargo-steadfast", true),
+        (".steadfast/records", true),
+        ("cargo test", false),
+        ("target/", false),
+    ] {
+        assert_eq!(workflow.contains(words), there, "{words}: {workflow}");
+    }
+    assert_eq!(repository.steadfast(&init).code, 0);
+    assert_eq!(repository.read(".gitignore"), "*.pyc\n.steadfast/\n");
+    assert_eq!(repository.steadfast(&["test"]).code, 4);
+}
+
+#[test]
+fn records_are_kept_beside_the_specs() {
+    let repository = Repository::digits();
+    let mut command = repository.steadfast_command(&[], &["test", "--exact", CASES]);
+    command.env_remove("STEADFAST_DIR");
+    assert_eq!(command.output().unwrap().status.code(), Some(4));
+    let record = ".steadfast/records/digits/identity.json";
+    assert!(repository.root().join(record).is_file());
+}
+
+#[test]
+fn a_check_opens_every_model_and_asks_none() {
+    let repository = Repository::digits();
+    let good = repository.steadfast(&["list", "--check"]);
+    assert_eq!(good.code, 0, "{}", good.all());
+    assert!(
+        good.stdout
+            .contains("digits: onnx models/digits.onnx: rten 0.27.0, gives logits, 10 classes"),
+        "{}",
+        good.all()
+    );
+    repository.copy("models/digits32.onnx", "models/digits.onnx");
+    let other = repository.steadfast(&["list", "--check"]);
+    assert_eq!(other.code, 6, "{}", other.all());
+    assert!(
+        other.stdout.contains(
+            "the model takes examples of the shape [1, 32, 32], and [data] inputs have [1, 8, 8]"
+        ),
+        "{}",
+        other.all()
+    );
+    assert!(!repository.root().join("state").exists());
+    // A case says the same, before any prediction.
+    let case = repository.test(&["--exact", CASES]);
+    assert!(
+        case.stdout.contains("takes examples of the shape"),
+        "{}",
+        case.all()
+    );
+}

@@ -1,0 +1,100 @@
+//! Whether a model can do what its spec asks: what it declares of itself, held
+//! against the data before it is asked anything.
+
+use super::RunError;
+use crate::data::Dataset;
+use crate::model::Description;
+use crate::spec::Gives;
+
+/// Refuses a model that cannot answer about these examples.
+pub fn check(description: &Description, gives: Gives, data: &Dataset) -> Result<(), RunError> {
+    let declared = &description.input_shape;
+    let given = data.shape();
+    let fits = declared.len() == given.len()
+        && declared
+            .iter()
+            .zip(given)
+            .all(|(declared, given)| declared.is_none_or(|size| size == *given));
+    if !declared.is_empty() && !fits {
+        let axes = declared.iter().map(|size| match size {
+            Some(size) => size.to_string(),
+            None => "?".to_owned(),
+        });
+        return Err(RunError::Mismatch(format!(
+            "the model takes examples of the shape [{}], and [data] inputs have {given:?}. Is this the model of these data?",
+            axes.collect::<Vec<_>>().join(", ")
+        )));
+    }
+    let classes = match gives {
+        Gives::PositiveProbability => Some(2),
+        _ => description.classes,
+    };
+    let highest = data.labels().iter().max();
+    if let (Some(classes), Some(&highest)) = (classes, highest)
+        && highest >= classes
+    {
+        return Err(RunError::Mismatch(format!(
+            "there are labels up to {highest}, and the model knows {classes} classes, counted from 0. Is this the model of these data?"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::testing::{int64, npy, npz};
+    use crate::data::{Request, open};
+
+    /// Two examples of shape [1, 2, 2] with the labels 0 and 2.
+    fn data(folder: &std::path::Path) -> Dataset {
+        let path = folder.join("data.npz");
+        let inputs = npy("|u1", false, &[2, 1, 2, 2], &[0; 8]);
+        std::fs::write(&path, npz(&[("x", inputs), ("y", int64(&[0, 2]))])).unwrap();
+        open(&Request {
+            path,
+            shown: "data.npz".to_owned(),
+            inputs: "x".to_owned(),
+            labels: "y".to_owned(),
+            ids: None,
+            cluster: None,
+            slice: None,
+            range: (0.0, 1.0),
+            limit: None,
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_model_of_other_examples_or_of_fewer_classes_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = data(folder.path());
+        let model = |shape: &[Option<usize>], classes| Description {
+            input_shape: shape.to_vec(),
+            classes,
+            ..Description::default()
+        };
+        let check = |description: &Description, gives| {
+            check(description, gives, &data).map_err(|error| error.to_string())
+        };
+        for fits in [
+            model(&[], None),
+            model(&[Some(1), Some(2), Some(2)], Some(3)),
+            model(&[Some(1), None, None], Some(10)),
+        ] {
+            assert_eq!(check(&fits, Gives::Logits), Ok(()));
+        }
+        let shape =
+            "the model takes examples of the shape [1, ?, 8], and [data] inputs have [1, 2, 2]";
+        let other = model(&[Some(1), None, Some(8)], Some(3));
+        assert!(check(&other, Gives::Logits).unwrap_err().contains(shape));
+        assert!(check(&model(&[Some(4)], None), Gives::Logits).is_err());
+        let classes = "there are labels up to 2, and the model knows 2 classes";
+        for (few, gives) in [
+            (model(&[], Some(2)), Gives::Probabilities),
+            (model(&[], None), Gives::PositiveProbability),
+        ] {
+            assert!(check(&few, gives).unwrap_err().contains(classes));
+        }
+    }
+}
