@@ -31,6 +31,9 @@ pub struct Description {
     pub engine: String,
     /// Whether several threads may call `predict` at once.
     pub concurrent: bool,
+    /// How many batches it answers at once, where that is bounded: more wait for their
+    /// turn, and are dropped when their case has failed by then.
+    pub at_once: Option<usize>,
     /// What identifies a model whose content cannot be seen, as a server reports it.
     pub version: Option<String>,
 }
@@ -43,6 +46,7 @@ impl Default for Description {
             input_shape: Vec::new(),
             engine: RUST_ENGINE.to_owned(),
             concurrent: true,
+            at_once: None,
             version: None,
         }
     }
@@ -125,6 +129,17 @@ pub enum ModelError {
     /// The model panicked.
     #[error("the model panicked: {0}")]
     Panicked(String),
+}
+
+impl ModelError {
+    /// Whether one example may have brought it about: each of the batch is then tried
+    /// alone. A program that died or hangs would do so again and again.
+    pub fn may_be_of_one_example(&self) -> bool {
+        match self {
+            Self::Worker(error) => matches!(error.failure, worker::Failure::Refused(_)),
+            _ => true,
+        }
+    }
 }
 
 impl From<ModelError> for crate::error::Error {

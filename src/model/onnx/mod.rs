@@ -141,6 +141,7 @@ impl Model for OnnxModel {
             input_shape: self.interface.example.clone(),
             engine: ENGINE.to_owned(),
             concurrent: true,
+            at_once: None,
             version: None,
         }
     }

@@ -119,6 +119,7 @@ fn a_graph_answers_and_describes_itself() {
         input_shape: vec![Some(2)],
         engine: ENGINE.to_owned(),
         concurrent: true,
+        at_once: None,
         version: None,
     };
     assert_eq!(opened.describe(), expected);

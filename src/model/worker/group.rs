@@ -50,7 +50,7 @@ mod unix {
         /// The guard of a child that leads a group; none where there is no shell.
         pub fn of(child: &Child) -> Option<Self> {
             Command::new("/bin/sh")
-                .args(["-c", "read -r _; kill -KILL -- \"-$1\"", "sh"])
+                .args(["-c", "read -r _; kill -s KILL -- \"-$1\"", "sh"])
                 .arg(child.id().to_string())
                 .stdin(Stdio::piped())
                 .stdout(Stdio::null())

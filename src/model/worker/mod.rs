@@ -86,6 +86,7 @@ impl Model for WorkerModel {
                 Some(engine) => format!("worker: {engine}"),
                 None => "worker".to_owned(),
             },
+            at_once: Some(self.request.workers),
             ..Description::default()
         }
     }
