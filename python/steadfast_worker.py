@@ -45,7 +45,7 @@ _ASKED = "STEADFAST_WORKER" in os.environ
 if _ASKED:
     # The pipes are for frames only. What user code prints, in C too, goes to stderr,
     # and what it reads from stdin is empty.
-    _source, _sink = os.dup(0), os.dup(1)
+    _source, _sink = open(os.dup(0), "rb", buffering=0), open(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     _nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(_nothing, 0)
@@ -54,7 +54,7 @@ if _ASKED:
         import msvcrt
 
         for _pipe in (_source, _sink):
-            msvcrt.setmode(_pipe, os.O_BINARY)
+            msvcrt.setmode(_pipe.fileno(), os.O_BINARY)
 
 
 def serve(predict, *, gives, classes=None, gradient=None, input_shape=None, engine=None):
@@ -100,28 +100,34 @@ def serve(predict, *, gives, classes=None, gradient=None, input_shape=None, engi
         )
     about = {
         "gives": gives,
-        "classes": classes,
-        "input_shape": list(input_shape or []),
+        "classes": None if classes is None else int(classes),
+        "input_shape": [None if axis is None else int(axis) for axis in input_shape or ()],
         "gradient": gradient is not None,
         "engine": engine or _versions(),
     }
+    try:
+        _loop(predict, gradient, gives, about)
+    except _Gone:
+        pass
+
+
+def _loop(predict, gradient, gives, about):
     inputs, cotangents = _Buffer(), _Buffer()
     while True:
         request, batch = _read(inputs)
-        if request is None or request["ask"] == "close":
+        ask = request["ask"]
+        if ask == "close":
             return
         number = [request["id"]]
         try:
-            if request["ask"] == "describe":
+            if ask == "describe":
                 _write({"id": number[0], "protocol": PROTOCOL, "model": about})
-            elif request["ask"] == "predict":
+            elif ask == "predict":
                 _write({"id": number[0]}, _answers(predict(batch), batch, gives))
-            elif request["ask"] == "gradient":
+            elif ask == "gradient":
                 _write_gradient(gradient, batch, gives, number, cotangents)
             else:
-                raise ValueError("steadfast_worker cannot %s" % request["ask"])
-        except _Gone:
-            return
+                raise ValueError("steadfast_worker cannot %s" % ask)
         except Exception as error:
             traceback.print_exc()
             sys.stderr.flush()
@@ -129,8 +135,8 @@ def serve(predict, *, gives, classes=None, gradient=None, input_shape=None, engi
             _write({"id": number[0], "error": last[:4000]})
 
 
-class _Gone(Exception):
-    """steadfast has ended."""
+class _Gone(BaseException):
+    """steadfast has ended. No user's `except Exception` is to catch it."""
 
 
 def _write_gradient(gradient, batch, gives, number, buffer):
@@ -145,7 +151,7 @@ def _write_gradient(gradient, batch, gives, number, buffer):
         shown.append(_answers(answers, batch, gives))
         _write({"id": number[0]}, shown[0])
         request, cotangents = _read(buffer)
-        if request is None or request["ask"] != "cotangents":
+        if request["ask"] != "cotangents":
             raise _Gone
         number[0] = request["id"]
         return cotangents
@@ -206,42 +212,28 @@ class _Buffer:
 
 
 def _read(buffer):
-    """The next frame: its header, and its tensor, in the buffer. None at the end."""
+    """The next frame: its header, and its tensor, in the buffer."""
     start = _fill(bytearray(8))
-    if start is None:
-        return None, None
     length = struct.unpack("<I", start[4:])[0]
     if start[:4] != _MARK or length > _LONGEST_HEADER:
         sys.exit("steadfast_worker: stdin holds no frames of steadfast")
-    header = _fill(bytearray(length))
-    if header is None:
-        return None, None
-    header = json.loads(header)
+    header = json.loads(_fill(bytearray(length)))
     tensor = header.get("tensor")
     if tensor is None:
         return header, None
     values = _fill(buffer.of(4 * math.prod(tensor["shape"])))
-    if values is None:
-        return None, None
     return header, values.view("<f4").reshape(tensor["shape"])
 
 
 def _fill(target):
-    """Fills a buffer from the pipe; None where the pipe ends."""
+    """Fills a buffer from the pipe, without copies."""
     view = memoryview(target)
-    done = 0
-    while done < len(view):
-        count = os.readv(_source, [view[done:]]) if hasattr(os, "readv") else _read_into(view[done:])
-        if count == 0:
-            return None
-        done += count
+    while len(view):
+        count = _source.readinto(view)
+        if not count:
+            raise _Gone
+        view = view[count:]
     return target
-
-
-def _read_into(view):
-    chunk = os.read(_source, min(len(view), 1 << 20))
-    view[: len(chunk)] = chunk
-    return len(chunk)
 
 
 def _write(header, tensor=None):
@@ -256,6 +248,6 @@ def _write(header, tensor=None):
         for part in parts:
             view = memoryview(part)
             while len(view):
-                view = view[os.write(_sink, view) :]
+                view = view[_sink.write(view) :]
     except BrokenPipeError:
         raise _Gone from None

@@ -218,10 +218,10 @@ pub fn read(
     if length > LONGEST_HEADER {
         return Err(FrameError::LongHeader(length));
     }
-    fill_from(source, length as usize, buffer)?;
-    let header: Header = serde_json::from_slice(buffer).map_err(|error| FrameError::Header {
+    let text = next(source, length as usize, buffer)?;
+    let header: Header = serde_json::from_slice(text).map_err(|error| FrameError::Header {
         reason: error.to_string(),
-        header: shown(&buffer[..buffer.len().min(SHOWN)]),
+        header: shown(&text[..text.len().min(SHOWN)]),
     })?;
     let tensor = match &header.tensor {
         None => None,
@@ -245,20 +245,25 @@ fn elements(
         .try_fold(1_usize, |count, &axis| count.checked_mul(axis))
         .filter(|&count| count <= most && shape.len() <= MOST_AXES)
         .ok_or_else(large)?;
-    fill_from(source, 4 * count, buffer)?;
-    let values = buffer.as_chunks::<4>().0.iter();
+    let bytes = next(source, 4 * count, buffer)?;
+    let values = bytes.as_chunks::<4>().0.iter();
     let values = values.map(|&bytes| f32::from_le_bytes(bytes)).collect();
     ArrayD::from_shape_vec(IxDyn(shape), values).map_err(|_| large())
 }
 
-/// Fills `buffer` with the next `length` bytes.
-fn fill_from(
+/// The next `length` bytes, in `buffer`, which only grows: to clear it costs as much as to
+/// read.
+fn next<'a>(
     source: &mut impl Read,
     length: usize,
-    buffer: &mut Vec<u8>,
-) -> Result<(), FrameError> {
-    buffer.resize(length, 0);
-    source.read_exact(buffer).map_err(unread)
+    buffer: &'a mut Vec<u8>,
+) -> Result<&'a [u8], FrameError> {
+    if buffer.len() < length {
+        buffer.resize(length, 0);
+    }
+    let bytes = &mut buffer[..length];
+    source.read_exact(bytes).map_err(unread)?;
+    Ok(bytes)
 }
 
 fn unread(error: io::Error) -> FrameError {
