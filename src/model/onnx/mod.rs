@@ -13,7 +13,7 @@ use rten_onnx::onnx::{DataLocation, GraphProto, ModelProto, NodeProto};
 
 use super::{Description, Model, ModelError};
 use crate::digest::Digest;
-use engine::Engine;
+use engine::{Graph, Input, Value};
 use interface::{Interface, show};
 
 mod engine;
@@ -51,7 +51,7 @@ pub struct Request {
 pub struct OnnxModel {
     digest: Digest,
     interface: Interface,
-    engine: Engine,
+    graph: Graph,
 }
 
 impl OnnxModel {
@@ -82,7 +82,7 @@ pub fn load(request: &Request) -> Result<OnnxModel, ModelError> {
         source,
     })?;
     let digest = Digest::of(&bytes);
-    let (mut model, functions) = parse(&bytes).map_err(not_onnx)?;
+    let (model, functions) = parse(&bytes).map_err(not_onnx)?;
     let graph = model
         .graph
         .as_ref()
@@ -121,7 +121,8 @@ pub fn load(request: &Request) -> Result<OnnxModel, ModelError> {
             reason: refusal.reason,
         });
     }
-    let engine = guarded(|| Engine::load(bytes, &mut model, &interface)).map_err(|reason| {
+    let graph = guarded(|| Graph::load(bytes, &[&interface.input], &[&interface.output]));
+    let graph = graph.map_err(|reason| {
         unsupported(format!(
             "{reason}. Export the model with operators that it has, or use ONNX Runtime (the feature `ort`)"
         ))
@@ -129,7 +130,7 @@ pub fn load(request: &Request) -> Result<OnnxModel, ModelError> {
     Ok(OnnxModel {
         digest,
         interface,
-        engine,
+        graph,
     })
 }
 
@@ -204,10 +205,16 @@ impl OnnxModel {
     fn answer(&self, inputs: ArrayViewD<'_, f32>) -> Result<Array2<f32>, ModelError> {
         let count = inputs.len_of(Axis(0));
         let inputs = inputs.as_standard_layout();
-        let data = inputs.as_slice().unwrap_or_default();
-        let (shape, numbers) = self
-            .engine
-            .run(inputs.shape(), data)
+        let batch = Input::Floats {
+            shape: inputs.shape(),
+            numbers: inputs.as_slice().unwrap_or_default(),
+        };
+        let answers = self.graph.run(vec![batch]).map_err(ModelError::Failed)?;
+        let (shape, numbers) = answers
+            .into_iter()
+            .next()
+            .ok_or_else(|| "the engine gave no output".to_owned())
+            .and_then(Value::into_floats)
             .map_err(ModelError::Failed)?;
         let columns = match shape.as_slice() {
             [rows] if *rows == count => Some(1),

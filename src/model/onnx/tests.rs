@@ -410,7 +410,8 @@ fn same_in_every_batch(name: &str, mut opened: OnnxModel, example: &[usize], ste
         "{name} tells examples apart"
     );
     for threads in [1, 2] {
-        opened.engine.threads = Arc::new(rten::ThreadPool::with_num_threads(threads));
+        let engine::Graph::Rten(graph) = &mut opened.graph;
+        graph.threads = Arc::new(rten::ThreadPool::with_num_threads(threads));
         for size in (2..=64).step_by(step) {
             // Another offset for every size, so that an example stands at many
             // positions.

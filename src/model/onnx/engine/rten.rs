@@ -1,0 +1,130 @@
+//! The engine rten.
+//!
+//! Weights are not packed beforehand: it made no network tried here faster.
+
+use std::sync::{Arc, LazyLock};
+
+use rten_onnx::onnx::{GraphProto, ModelProto};
+use rten_tensor::prelude::*;
+
+use super::{Input, Numbers, Value};
+
+/// The threads that graphs run on: as many as `RAYON_NUM_THREADS` says, else as
+/// many as the process may use.
+static THREADS: LazyLock<Arc<rten::ThreadPool>> =
+    LazyLock::new(|| Arc::new(rten::ThreadPool::with_num_threads(0)));
+
+/// Does `work` on the threads that ONNX graphs run on.
+///
+/// Who calls `predict` from several threads (with rayon) does so in here: a graph
+/// then runs on the thread that asks for it. From a worker of another rayon pool
+/// the answers are the same, but while that worker waits for one it begins the
+/// next call on top of it, until every batch is in memory at once.
+pub fn on_threads<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    THREADS.run(work)
+}
+
+/// A graph that is ready to run.
+pub(in crate::model::onnx) struct Graph {
+    pub(in crate::model::onnx) threads: Arc<rten::ThreadPool>,
+    model: rten::Model,
+    inputs: Vec<rten::NodeId>,
+    outputs: Vec<rten::NodeId>,
+}
+
+impl Graph {
+    pub(super) fn load(bytes: Vec<u8>, inputs: &[&str], outputs: &[&str]) -> Result<Self, String> {
+        let mut parsed = ModelProto::parse_buf(&bytes).map_err(|error| error.to_string())?;
+        let bytes = if parsed.graph.as_mut().is_some_and(drop_dropout) {
+            parsed
+                .write_buf()
+                .map_err(|error| format!("failed to write the graph without Dropout: {error}"))?
+        } else {
+            bytes
+        };
+        drop(parsed);
+        let model = rten::ModelOptions::with_all_ops()
+            .load(bytes)
+            .map_err(|error| crate::error::chain(&error))?;
+        let nodes = |names: &[&str]| {
+            let nodes = names.iter().map(|name| model.node_id(name));
+            nodes
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|error| error.to_string())
+        };
+        Ok(Self {
+            threads: Arc::clone(&THREADS),
+            inputs: nodes(inputs)?,
+            outputs: nodes(outputs)?,
+            model,
+        })
+    }
+
+    pub(super) fn run(&self, inputs: Vec<Input<'_>>) -> Result<Vec<Value>, String> {
+        let inputs = self
+            .inputs
+            .iter()
+            .zip(inputs)
+            .map(|(&node, input)| {
+                Ok(match input {
+                    Input::Floats { shape, numbers } => {
+                        let view = rten::ValueView::from_shape(shape, numbers);
+                        (node, view.map_err(|error| error.to_string())?.into())
+                    }
+                    Input::Value(Value::Rten(value)) => (node, value.into()),
+                })
+            })
+            .collect::<Result<Vec<_>, String>>()?;
+        let options = rten::RunOptions::default().with_thread_pool(Some(Arc::clone(&self.threads)));
+        let outputs = self.model.run(inputs, &self.outputs, Some(options));
+        let outputs = outputs.map_err(|error| error.to_string())?;
+        Ok(outputs.into_iter().map(Value::Rten).collect())
+    }
+}
+
+pub(super) fn shape(value: &rten::Value) -> Vec<usize> {
+    value.shape().to_vec()
+}
+
+pub(super) fn into_floats(value: rten::Value) -> Result<(Vec<usize>, Vec<f32>), String> {
+    let kind = value.dtype();
+    match value {
+        rten::Value::FloatTensor(tensor) => Ok((tensor.shape().to_vec(), tensor.into_data())),
+        _ => Err(format!(
+            "the output holds {kind}, not float32; set `model.output` to the scores"
+        )),
+    }
+}
+
+pub(super) fn numbers(value: &rten::Value) -> Option<Numbers> {
+    fn ints<T: Copy + Into<i64>>(tensor: &rten_tensor::Tensor<T>) -> Numbers {
+        Numbers::Ints(tensor.iter().map(|&number| number.into()).collect())
+    }
+    match value {
+        rten::Value::FloatTensor(tensor) => Some(Numbers::Floats(tensor.to_vec())),
+        rten::Value::Int32Tensor(tensor) => Some(ints(tensor)),
+        rten::Value::Int8Tensor(tensor) => Some(ints(tensor)),
+        rten::Value::UInt8Tensor(tensor) => Some(ints(tensor)),
+        _ => None,
+    }
+}
+
+/// Turns every Dropout into what it is outside of training, an Identity: rten has
+/// the operator only together with its random ones. Says whether there was any.
+fn drop_dropout(graph: &mut GraphProto) -> bool {
+    let mut found = false;
+    for node in &mut graph.node {
+        if node.op_type.as_deref() == Some("Dropout") {
+            node.op_type = Some("Identity".to_owned());
+            node.input.truncate(1);
+            node.output.truncate(1);
+            node.attribute.clear();
+            found = true;
+        }
+        let attributes = node.attribute.iter_mut();
+        for subgraph in attributes.filter_map(|attribute| attribute.g.as_mut()) {
+            found |= drop_dropout(subgraph);
+        }
+    }
+    found
+}
