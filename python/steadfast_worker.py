@@ -1,7 +1,7 @@
 """Lets steadfast ask a model that lives in Python.
 
-Copy this one file beside your own; it needs Python 3.9 and NumPy, nothing else.
-Write a program, say ``model.py``, that turns a function into a worker::
+This one file is what ``cargo steadfast worker`` prints; keep it beside your own. It
+needs Python 3.8 and NumPy, nothing else. Write a program, say ``model.py``, that turns a function into a worker::
 
     import steadfast_worker          # first: from here on, prints go to stderr
     import torch

@@ -68,7 +68,7 @@ fn a_worker_is_judged_like_any_other_model() {
     assert!(ran.stderr.contains("4 identical"), "{}", ran.all());
     let record = repository.record("digits::identity");
     assert!(
-        record.to_string().contains("worker: brightness 1"),
+        record.to_string().contains("brightness 1"),
         "what computed is recorded: {record}"
     );
     assert_eq!(states(&repository), [""; 0]);

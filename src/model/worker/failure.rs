@@ -59,7 +59,7 @@ pub enum Failure {
     Unwritten(std::io::Error),
     /// It speaks another protocol.
     #[error(
-        "speaks {}, and this version of steadfast speaks protocol {PROTOCOL}: give it the steadfast_worker.py of this version", protocol(*.0)
+        "speaks {}, and this version of steadfast speaks protocol {PROTOCOL}: `cargo steadfast worker > steadfast_worker.py` writes what speaks it", protocol(*.0)
     )]
     Protocol(Option<u32>),
     /// It does not say what it is.

@@ -22,6 +22,9 @@ pub use failure::{Failure, WorkerError};
 pub use frame::{FrameError, Told, Verb};
 use process::Process;
 
+/// `steadfast_worker.py`: turns a Python function into a worker.
+pub const PYTHON_MODULE: &str = include_str!("../../../python/steadfast_worker.py");
+
 /// The most classes that an answer may have: more are refused before they are read.
 const MOST_CLASSES: usize = 1 << 16;
 
@@ -82,10 +85,7 @@ impl Model for WorkerModel {
             gives: Some(self.told.gives),
             classes: self.told.classes,
             input_shape: self.told.input_shape.clone(),
-            engine: match &self.told.engine {
-                Some(engine) => format!("worker: {engine}"),
-                None => "worker".to_owned(),
-            },
+            engine: self.told.engine.clone().unwrap_or("worker".to_owned()),
             at_once: Some(self.request.workers),
             ..Description::default()
         }

@@ -1,6 +1,8 @@
 //! Workers that misbehave, as a user would meet them: each failure has its message,
 //! in time, and what is asked next is answered.
 
+mod python;
+
 use std::time::Instant;
 
 use ndarray::{Array2, arr2};
@@ -103,7 +105,7 @@ fn a_worker_answers_with_gradients() {
     assert_eq!(description.gives, Some(Gives::Logits));
     assert_eq!(description.classes, Some(2));
     assert_eq!(description.input_shape, [None]);
-    assert_eq!(description.engine, "worker: tests 1");
+    assert_eq!(description.engine, "tests 1");
     let first = ask(&model).unwrap();
     // Its columns are not in a row, as it stands in memory.
     let turned = arr2(&[[1.0, -1.0], [2.0, 0.0], [0.5, 4.0]]).reversed_axes();
@@ -139,7 +141,7 @@ fn a_program_that_does_not_start_says_why() {
     );
     let message = Scene::new("speaks otherwise").refused();
     assert!(
-        message.contains("speaks protocol 2, and this version of steadfast speaks protocol 1: give it the steadfast_worker.py of this version"),
+        message.contains("speaks protocol 2, and this version of steadfast speaks protocol 1: `cargo steadfast worker > steadfast_worker.py` writes what speaks it"),
         "{message}"
     );
     let mut scene = Scene::new("hangs at the start");
