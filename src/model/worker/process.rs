@@ -55,7 +55,7 @@ pub struct Process {
 }
 
 enum Event {
-    Read(Result<Frame, FrameError>),
+    Read(Result<Box<Frame>, FrameError>),
     Written(Vec<u8>),
     Unwritten(std::io::Error),
 }
@@ -145,7 +145,7 @@ impl Process {
                     self.spare = buffer;
                     continue;
                 }
-                Ok(Event::Read(Ok(frame))) => return self.answer(frame),
+                Ok(Event::Read(Ok(frame))) => return self.answer(*frame),
                 Ok(Event::Read(Err(error @ (FrameError::Closed | FrameError::Truncated)))) => {
                     closed = Some(error);
                 }
@@ -280,7 +280,7 @@ fn receive(stdout: ChildStdout, orders: &Receiver<usize>, events: &Sender<Event>
     let mut source = BufReader::new(stdout);
     let mut buffer = Vec::new();
     for most in orders {
-        let frame = frame::read(&mut source, most, &mut buffer);
+        let frame = frame::read(&mut source, most, &mut buffer).map(Box::new);
         let failed = frame.is_err();
         if events.send(Event::Read(frame)).is_err() || failed {
             return;
