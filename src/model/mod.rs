@@ -123,6 +123,9 @@ pub enum ModelError {
     /// A worker did not start or did not answer.
     #[error(transparent)]
     Worker(Box<worker::WorkerError>),
+    /// The server of a model.
+    #[error(transparent)]
+    Endpoint(#[from] endpoint::EndpointError),
     /// The model did not answer.
     #[error("the model failed: {0}")]
     Failed(String),
@@ -133,10 +136,12 @@ pub enum ModelError {
 
 impl ModelError {
     /// Whether one example may have brought it about: each of the batch is then tried
-    /// alone. A program that died or hangs would do so again and again.
+    /// alone. A program that died or hangs, and a server that is away, would be so again
+    /// and again.
     pub fn may_be_of_one_example(&self) -> bool {
         match self {
             Self::Worker(error) => matches!(error.failure, worker::Failure::Refused(_)),
+            Self::Endpoint(error) => !matches!(error, endpoint::EndpointError::Unreachable { .. }),
             _ => true,
         }
     }

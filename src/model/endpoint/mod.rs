@@ -1,10 +1,27 @@
-//! A model that is served by the Open Inference Protocol v2.
+//! A model that is served by the Open Inference Protocol v2 over HTTP, as Triton,
+//! KServe and MLServer have it.
+//!
+//! What is said on the wire is in `protocol`; how it gets there, with what patience
+//! and with which token, is in `http`.
+//!
+//! Source: KServe, "Open Inference Protocol (V2)", and Triton's binary tensor data
+//! extension.
 
 use std::time::Duration;
 
-use ndarray::{Array2, ArrayViewD};
+use super::ModelError;
 
-use super::{Description, Model, ModelError};
+#[cfg(feature = "endpoint")]
+mod address;
+#[cfg(feature = "endpoint")]
+mod http;
+#[cfg(feature = "endpoint")]
+mod model;
+#[cfg(feature = "endpoint")]
+mod protocol;
+
+#[cfg(feature = "endpoint")]
+pub use model::EndpointModel;
 
 /// What to open.
 #[derive(Clone, Debug)]
@@ -25,20 +42,91 @@ pub struct Request {
     pub token_variable: Option<String>,
 }
 
-/// A model that is served by the Open Inference Protocol v2.
-pub struct EndpointModel;
-
-/// Opens it.
-pub fn open(_: &Request) -> Result<EndpointModel, ModelError> {
-    Err(ModelError::Failed("not in this build yet".to_owned()))
+/// Why an endpoint did not answer, or not usably. What a server says is shortened, and
+/// the token taken out of it.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// No URL of a model.
+    #[error(
+        "model.endpoint: {0}. It is the URL of a model: https://host:8080/v2/models/NAME, or …/versions/VERSION behind that"
+    )]
+    Address(&'static str),
+    /// A token that is not there, or would be read on the way.
+    #[error("model.token_variable: {0}")]
+    Token(String),
+    /// Nothing came back in time, or nothing at all.
+    #[error(
+        "{url} did not answer within {seconds} s ({attempts}): {last}. Look whether the server runs and is ready; [model] answer_seconds and retries say how long to wait"
+    )]
+    Unreachable {
+        /// What was asked.
+        url: String,
+        /// The deadline.
+        seconds: f64,
+        /// How often: `3 attempts`.
+        attempts: String,
+        /// What happened last.
+        last: String,
+    },
+    /// The server refused.
+    #[error("{url} answered {status}: {words}. {cure}")]
+    Refused {
+        /// What was asked.
+        url: String,
+        /// The status code.
+        status: u16,
+        /// The server's words.
+        words: String,
+        /// What to do.
+        cure: &'static str,
+    },
+    /// What came back cannot be used.
+    #[error("{url}: {reason}")]
+    Answer {
+        /// What was asked.
+        url: String,
+        /// What is wrong, and the cure.
+        reason: String,
+    },
 }
 
-impl Model for EndpointModel {
-    fn describe(&self) -> Description {
-        Description::default()
-    }
+#[cfg(not(feature = "endpoint"))]
+mod absent {
+    use ndarray::{Array2, ArrayViewD};
 
-    fn predict(&self, _: ArrayViewD<'_, f32>) -> Result<Array2<f32>, ModelError> {
-        Err(ModelError::Failed("not in this build yet".to_owned()))
+    use crate::model::{Description, Model, ModelError};
+
+    /// No model: this build cannot reach a server.
+    pub enum EndpointModel {}
+
+    impl Model for EndpointModel {
+        fn describe(&self) -> Description {
+            match *self {}
+        }
+
+        fn predict(&self, _: ArrayViewD<'_, f32>) -> Result<Array2<f32>, ModelError> {
+            match *self {}
+        }
+    }
+}
+
+#[cfg(not(feature = "endpoint"))]
+pub use absent::EndpointModel;
+
+/// Asks a server what its model is.
+///
+/// # Errors
+/// Where it does not answer in time, refuses, or has no such model or tensor.
+pub fn open(request: &Request) -> Result<EndpointModel, ModelError> {
+    #[cfg(feature = "endpoint")]
+    {
+        Ok(EndpointModel::open(request)?)
+    }
+    #[cfg(not(feature = "endpoint"))]
+    {
+        let _ = request;
+        Err(ModelError::Failed(
+            "[model] endpoint needs the feature `endpoint`, which this build lacks. In Cargo.toml: steadfast = { version = \"…\", features = [\"endpoint\"] }".to_owned(),
+        ))
     }
 }
