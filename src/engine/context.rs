@@ -175,6 +175,7 @@ impl Context {
                         shown: path.value.clone(),
                         input: wanted.input.clone(),
                         output: wanted.output.clone(),
+                        gradient: None,
                     };
                     load(
                         || onnx::load(&request).map(|model| Box::new(model) as Box<dyn Model>),
