@@ -27,6 +27,9 @@ mod tensors;
 mod window;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub(super) use pass::{Pass, Refusal};
 
 /// What a gradient makes of rounding and quantisation, whose derivative is zero
