@@ -200,6 +200,7 @@ impl Context {
                     shown: onnx.path.value.clone(),
                     input: wanted.input.clone(),
                     output: wanted.output.clone(),
+                    gradient: None,
                 };
                 self.opened(&request, gives, || boxed(onnx::load(&request)))?
             }

@@ -110,6 +110,7 @@ impl Server {
             shown: "digits".to_owned(),
             input: None,
             output: None,
+            gradient: None,
         })
         .unwrap();
         Self::start(move |asked, before| {

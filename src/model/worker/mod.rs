@@ -15,9 +15,9 @@ use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use ndarray::{Array2, ArrayD, ArrayView2, ArrayViewD, Axis, Ix2};
+use ndarray::{Array2, ArrayView2, ArrayViewD, Axis, Ix2};
 
-use super::{Description, Gives, Model, ModelError};
+use super::{Description, Gives, Gradients, Model, ModelError};
 pub use failure::{Failure, WorkerError};
 pub use frame::{FrameError, Told, Verb};
 use process::Process;
@@ -87,6 +87,7 @@ impl Model for WorkerModel {
             input_shape: self.told.input_shape.clone(),
             engine: self.told.engine.clone().unwrap_or("worker".to_owned()),
             at_once: Some(self.request.workers),
+            gradient: self.told.gradient,
             ..Description::default()
         }
     }
@@ -94,20 +95,12 @@ impl Model for WorkerModel {
     fn predict(&self, inputs: ArrayViewD<'_, f32>) -> Result<Array2<f32>, ModelError> {
         self.with_worker(|worker| self.answers(worker, Verb::Predict, inputs))
     }
-}
 
-impl WorkerModel {
-    /// The answers, and the gradient at the inputs of a loss whose `cotangents` at the
-    /// answers (d loss / d answer, one row an example) are the caller's to say: one
-    /// forward pass and one backward pass.
-    ///
-    /// # Errors
-    /// Where the worker has no gradient, or does not answer.
-    pub fn gradient(
+    fn gradient(
         &self,
         inputs: ArrayViewD<'_, f32>,
         cotangents: &dyn Fn(ArrayView2<'_, f32>) -> Array2<f32>,
-    ) -> Result<(Array2<f32>, ArrayD<f32>), ModelError> {
+    ) -> Result<Gradients, ModelError> {
         self.with_worker(|worker| {
             if !self.told.gradient {
                 return Err(Failure::NoGradient);
@@ -130,10 +123,15 @@ impl WorkerModel {
                     found,
                     expected: format!("that of the inputs, {:?},", inputs.shape()),
                 })?;
-            Ok((answers, gradient))
+            Ok(Gradients {
+                answers,
+                inputs: gradient,
+            })
         })
     }
+}
 
+impl WorkerModel {
     /// One row an example.
     fn answers(
         &self,

@@ -113,7 +113,10 @@ fn a_worker_answers_with_gradients() {
         assert_eq!(answers.column(0).to_vec(), [3.5, 3.0]);
         arr2(&[[2.0, 0.0], [-3.0, 9.0]])
     };
-    let (answers, gradient) = model
+    let Gradients {
+        answers,
+        inputs: gradient,
+    } = model
         .gradient(turned.view().into_dyn(), &cotangents)
         .unwrap();
     assert_eq!(answers[[1, 0]], 3.0);

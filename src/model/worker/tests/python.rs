@@ -84,7 +84,10 @@ fn a_function_becomes_a_model() {
             assert_eq!(answers, expected);
             arr2(&[[1.0, 0.0], [2.0, -1.0]])
         };
-        let (answers, gradient) = model.gradient(inputs.view(), &cotangents).unwrap();
+        let Gradients {
+            answers,
+            inputs: gradient,
+        } = model.gradient(inputs.view(), &cotangents).unwrap();
         assert_eq!(answers, expected);
         let gradient = gradient.into_shape_with_order((2, 3 * length)).unwrap();
         let (first, rest) = gradient.view().split_at(Axis(1), 3);
