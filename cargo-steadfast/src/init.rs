@@ -91,6 +91,7 @@ impl ModelArguments {
                 shown: file.clone(),
                 input: None,
                 output: None,
+                gradient: None,
             })?));
         }
         if let Some(url) = &self.endpoint {

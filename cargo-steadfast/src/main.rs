@@ -30,6 +30,7 @@ mod schema;
 mod show;
 mod status;
 mod test;
+mod worker;
 
 use clap::{Parser, Subcommand};
 
@@ -69,6 +70,8 @@ enum Verb {
     Show(show::Arguments),
     /// Print the JSON Schema of specs or of suite.toml, or the spec reference
     Schema(schema::Arguments),
+    /// Print steadfast_worker.py, which turns a Python function into a worker
+    Worker,
 }
 
 fn main() -> std::process::ExitCode {
@@ -89,6 +92,7 @@ fn main() -> std::process::ExitCode {
         Verb::Power(arguments) => power::run(&arguments),
         Verb::Show(arguments) => show::run(&arguments),
         Verb::Schema(arguments) => schema::run(&arguments),
+        Verb::Worker => worker::run(),
     });
     match result {
         Ok(code) => code.into(),

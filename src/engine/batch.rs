@@ -6,7 +6,7 @@ use std::ops::Range;
 use ndarray::{Array1, Array2, ArrayD, ArrayViewMutD, Axis, CowArray, IxDyn};
 
 use super::RunError;
-use super::context::LoadedModel;
+use super::context::{LoadedModel, Turn};
 use super::identity::Resolved;
 use crate::data::Dataset;
 use crate::model::ModelError;
@@ -67,13 +67,23 @@ impl Plan<'_> {
         }
     }
 
-    /// The model's answers to a batch, one row each.
-    pub fn predict(&self, batch: usize, model: &LoadedModel) -> Result<Array2<f32>, RunError> {
+    /// The model's answers to a batch, one row each; `None` where they are not `wanted`
+    /// any more when it is the batch's turn.
+    pub fn predict(
+        &self,
+        batch: usize,
+        model: &LoadedModel,
+        wanted: impl Fn() -> bool,
+    ) -> Result<Option<Array2<f32>>, RunError> {
         let rows = self.rows(batch);
         let inputs = self.inputs(rows.clone())?;
-        let answers = model
+        let turn = model.turn();
+        if !wanted() {
+            return Ok(None);
+        }
+        let answers = turn
             .predict(inputs.view())
-            .map_err(|error| self.blame(error, &rows, &inputs, model))?;
+            .map_err(|error| self.blame(error, &rows, &inputs, &turn))?;
         if answers.nrows() != inputs.len_of(Axis(0)) {
             return Err(RunError::Answer {
                 place: self.words_of(&rows),
@@ -84,7 +94,7 @@ impl Plan<'_> {
                 ),
             });
         }
-        Ok(answers)
+        Ok(Some(answers))
     }
 
     fn words_of(&self, rows: &Range<usize>) -> String {
@@ -94,19 +104,25 @@ impl Plan<'_> {
         format!("{} to {}", self.words(rows.start), self.words(rows.end - 1))
     }
 
-    /// The error of a batch, with the example that brings it about: each is tried
-    /// by itself, paired with its own copy.
+    /// The error of a batch, with the example that brings it about, where one can: each
+    /// is tried by itself, paired with its own copy.
     fn blame(
         &self,
         error: ModelError,
         rows: &Range<usize>,
         inputs: &ArrayD<f32>,
-        model: &LoadedModel,
+        turn: &Turn<'_>,
     ) -> RunError {
+        if !error.may_be_of_one_example() {
+            return RunError::Answer {
+                place: self.words_of(rows),
+                reason: error.to_string(),
+            };
+        }
         let alone = rows.clone().enumerate().find_map(|(index, row)| {
             let one = inputs.index_axis(Axis(0), index);
             let pair = ndarray::stack(Axis(0), &[one.view(), one.view()]).ok()?;
-            model.predict(pair.view()).err().map(|error| (row, error))
+            turn.predict(pair.view()).err().map(|error| (row, error))
         });
         match alone {
             Some((row, error)) => RunError::Answer {
@@ -232,6 +248,7 @@ mod tests {
     use crate::catalogue::Parameters;
     use crate::data::testing::{int64, npy, npz};
     use crate::data::{Request, open};
+    use crate::model::{Gives, Model, from_fn};
     use crate::perturb::noise::impulse::ImpulseNoise;
 
     /// Every level of 8 bits, in two examples.
@@ -252,6 +269,16 @@ mod tests {
             limit: None,
         })
         .unwrap()
+    }
+
+    fn identity() -> Resolved<'static> {
+        Resolved {
+            algorithm: &crate::perturb::identity::Identity,
+            identity: "identity@1".to_owned(),
+            parameters: Parameters::default(),
+            columns: None,
+            scale: None,
+        }
     }
 
     #[test]
@@ -289,16 +316,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_wanted_any_more_is_not_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = levels(folder.path(), (0.0, 1.0));
+        let perturbation = identity();
+        let plan = Plan {
+            data: &data,
+            range: (0.0, 1.0),
+            perturbation: &perturbation,
+            seed: 1,
+            seed_scope: SeedScope::Example,
+            replicates: 1,
+            size: 2,
+        };
+        let model = from_fn(Gives::Logits, |batch: ndarray::ArrayViewD<'_, f32>| {
+            Array2::zeros((batch.len_of(Axis(0)), 2))
+        });
+        let description = model.describe();
+        let model = LoadedModel::new(Box::new(model), description, Gives::Logits);
+        assert!(plan.predict(0, &model, || false).unwrap().is_none());
+        let answers = plan.predict(0, &model, || true).unwrap().unwrap();
+        assert_eq!(answers.dim(), (2, 2));
+    }
+
+    #[test]
     fn a_row_alone_is_padded_to_two() {
         let folder = tempfile::tempdir().unwrap();
         let data = levels(folder.path(), (0.0, 1.0));
-        let perturbation = Resolved {
-            algorithm: &crate::perturb::identity::Identity,
-            identity: "identity@1".to_owned(),
-            parameters: Parameters::default(),
-            columns: None,
-            scale: None,
-        };
+        let perturbation = identity();
         let plan = Plan {
             data: &data,
             range: (0.0, 1.0),

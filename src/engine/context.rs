@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 
 use ndarray::{Array2, ArrayViewD};
 
@@ -33,8 +33,9 @@ pub struct Registry {
 /// A model that answers.
 pub struct LoadedModel {
     model: Box<dyn Model>,
-    /// Held while a model answers that may not be entered by several threads.
-    turn: Option<Mutex<()>>,
+    /// How many batches it may be handed now, where that is bounded.
+    turns: Option<Mutex<usize>>,
+    given_back: Condvar,
     /// What the model says of itself.
     pub description: Description,
     /// What its answers are.
@@ -42,14 +43,48 @@ pub struct LoadedModel {
 }
 
 impl LoadedModel {
+    pub(super) fn new(model: Box<dyn Model>, description: Description, gives: Gives) -> Self {
+        let bound = match description.concurrent {
+            true => description.at_once,
+            false => Some(1),
+        };
+        Self {
+            model,
+            turns: bound.map(|bound| Mutex::new(bound.max(1))),
+            given_back: Condvar::new(),
+            description,
+            gives,
+        }
+    }
+
+    /// Waits until the model may be handed another batch.
+    pub fn turn(&self) -> Turn<'_> {
+        if let Some(turns) = &self.turns {
+            let turns = turns.lock().unwrap_or_else(PoisonError::into_inner);
+            let turns = self.given_back.wait_while(turns, |turns| *turns == 0);
+            *turns.unwrap_or_else(PoisonError::into_inner) -= 1;
+        }
+        Turn(self)
+    }
+}
+
+/// The right to hand a model one batch after another.
+pub struct Turn<'a>(&'a LoadedModel);
+
+impl Turn<'_> {
     /// The answers to a batch; a panic is an error with its message.
     pub fn predict(&self, inputs: ArrayViewD<'_, f32>) -> Result<Array2<f32>, ModelError> {
-        let _turn = self.turn.as_ref().map(|turn| {
-            turn.lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-        });
-        guarded(|| self.model.predict(inputs))
+        guarded(|| self.0.model.predict(inputs))
             .unwrap_or_else(|message| Err(ModelError::Panicked(message)))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(turns) = &self.0.turns {
+            *turns.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+            self.0.given_back.notify_one();
+        }
     }
 }
 
@@ -71,10 +106,7 @@ impl<K: Eq + Hash, T, E> Memo<K, T, E> {
     /// The value of `key`, made by the first who asks while others wait.
     fn get(&self, key: K, make: impl FnOnce() -> Result<T, E>) -> Result<Arc<T>, Arc<E>> {
         let cell = {
-            let mut cells = self
-                .cells
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(cells.entry(key).or_default())
         };
         cell.get_or_init(|| make().map(Arc::new).map_err(Arc::new))
@@ -168,6 +200,7 @@ impl Context {
                     shown: onnx.path.value.clone(),
                     input: wanted.input.clone(),
                     output: wanted.output.clone(),
+                    gradient: None,
                 };
                 self.opened(&request, gives, || boxed(onnx::load(&request)))?
             }
@@ -328,10 +361,70 @@ fn load(
                 .to_owned(),
         )
     })?;
-    Ok(LoadedModel {
-        turn: (!description.concurrent).then(|| Mutex::new(())),
-        model,
-        description,
-        gives,
-    })
+    Ok(LoadedModel::new(model, description, gives))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Holds how many ask it at once.
+    struct Counted {
+        now: AtomicUsize,
+        most: Arc<AtomicUsize>,
+        description: Description,
+    }
+
+    impl Model for Counted {
+        fn describe(&self) -> Description {
+            self.description.clone()
+        }
+
+        fn predict(&self, inputs: ArrayViewD<'_, f32>) -> Result<Array2<f32>, ModelError> {
+            let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most.fetch_max(now, Ordering::SeqCst);
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            self.now.fetch_sub(1, Ordering::SeqCst);
+            assert!(inputs.len() != 3, "a panic gives its turn back");
+            Ok(Array2::zeros((inputs.len(), 2)))
+        }
+    }
+
+    #[test]
+    fn a_model_is_handed_no_more_batches_than_it_takes() {
+        for (concurrent, at_once, bound) in [
+            (true, Some(2), 2),
+            (true, Some(0), 1),
+            (false, None, 1),
+            (false, Some(5), 1),
+        ] {
+            let description = Description {
+                gives: Some(Gives::Logits),
+                concurrent,
+                at_once,
+                ..Description::default()
+            };
+            let most = Arc::new(AtomicUsize::new(0));
+            let counted = Counted {
+                now: AtomicUsize::new(0),
+                most: Arc::clone(&most),
+                description: description.clone(),
+            };
+            let model = LoadedModel::new(Box::new(counted), description, Gives::Logits);
+            std::thread::scope(|scope| {
+                for length in 1..=8 {
+                    let model = &model;
+                    scope.spawn(move || {
+                        let inputs = ndarray::Array1::zeros(length).into_dyn();
+                        let answers = model.turn().predict(inputs.view());
+                        assert_eq!(answers.is_err(), length == 3);
+                    });
+                }
+            });
+            let most = most.load(Ordering::SeqCst);
+            assert!((1..=bound).contains(&most), "{most} of {bound} at once");
+        }
+    }
 }

@@ -319,12 +319,14 @@ fn execute(
     // reported is the first one's whatever the threads do.
     let failed = AtomicUsize::new(usize::MAX);
     let one = |batch: usize| {
-        if batch > failed.load(Ordering::Relaxed) {
+        let wanted = || batch <= failed.load(Ordering::Relaxed);
+        if !wanted() {
             return None;
         }
-        let scored = plan
-            .predict(batch, &model)
-            .and_then(|answers| scorer.score(&plan, batch, &answers));
+        let scored = match plan.predict(batch, &model, wanted) {
+            Ok(answers) => scorer.score(&plan, batch, &answers?),
+            Err(error) => Err(error),
+        };
         match &scored {
             Ok(_) => progress(plan.rows(batch).len(), rows),
             Err(_) => {

@@ -4,9 +4,10 @@
 //! How outputs become scores is the metrics' business; how batches are made and
 //! padded is the engine's.
 
-use ndarray::{Array2, ArrayViewD};
+use ndarray::{Array2, ArrayD, ArrayView2, ArrayViewD};
 
 pub mod endpoint;
+pub mod loss;
 pub mod onnx;
 mod rust;
 pub mod worker;
@@ -31,8 +32,13 @@ pub struct Description {
     pub engine: String,
     /// Whether several threads may call `predict` at once.
     pub concurrent: bool,
+    /// How many batches it answers at once, where that is bounded: more wait for their
+    /// turn, and are dropped when their case has failed by then.
+    pub at_once: Option<usize>,
     /// What identifies a model whose content cannot be seen, as a server reports it.
     pub version: Option<String>,
+    /// Whether it has a [`Model::gradient`].
+    pub gradient: bool,
 }
 
 impl Default for Description {
@@ -43,7 +49,9 @@ impl Default for Description {
             input_shape: Vec::new(),
             engine: RUST_ENGINE.to_owned(),
             concurrent: true,
+            at_once: None,
             version: None,
+            gradient: false,
         }
     }
 }
@@ -64,6 +72,34 @@ pub trait Model: Send + Sync {
     /// An answer must depend on its own example only, not on its neighbours in
     /// the batch.
     fn predict(&self, inputs: ArrayViewD<'_, f32>) -> Result<Array2<f32>, ModelError>;
+
+    /// The answers to `inputs`, and the gradient of a loss with respect to them.
+    ///
+    /// The loss is given by its derivatives: `cotangents` is called once, with the
+    /// answers, and says how fast each example's loss grows with each of its
+    /// answers (one row an example, as [`loss`] has them). The gradient is that
+    /// of the sum of the examples' losses, so that an example's is its own.
+    ///
+    /// # Errors
+    /// [`ModelError::NoGradient`] where the model has none, which
+    /// [`Description::gradient`] says beforehand.
+    fn gradient(
+        &self,
+        inputs: ArrayViewD<'_, f32>,
+        cotangents: &dyn Fn(ArrayView2<'_, f32>) -> Array2<f32>,
+    ) -> Result<Gradients, ModelError> {
+        let _ = (inputs, cotangents);
+        Err(ModelError::NoGradient)
+    }
+}
+
+/// What a forward and a backward pass give.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gradients {
+    /// As [`Model::predict`] gives them, to rounding.
+    pub answers: Array2<f32>,
+    /// The gradient with respect to the inputs, of their shape.
+    pub inputs: ArrayD<f32>,
 }
 
 /// Why a model cannot be opened, or did not answer.
@@ -116,15 +152,50 @@ pub enum ModelError {
         /// Which tensor, which there are, and which key to set.
         reason: String,
     },
+    /// A worker did not start or did not answer.
+    #[error(transparent)]
+    Worker(Box<worker::WorkerError>),
     /// The server of a model.
     #[error(transparent)]
     Endpoint(#[from] endpoint::EndpointError),
+    /// A node between the input and the output lets no gradient through.
+    #[error(
+        "{path} has no gradient for its operator {operator} (node {node:?}): {reason}. Use perturbations that need no gradient, or export the model without it"
+    )]
+    NoRule {
+        /// As the spec writes it.
+        path: String,
+        /// The operator's ONNX name.
+        operator: String,
+        /// The node's name in the graph.
+        node: String,
+        /// What is missing.
+        reason: String,
+    },
+    /// A gradient is asked of a model that has none.
+    #[error(
+        "the model has no gradient. Use perturbations that need none, or implement `Model::gradient`"
+    )]
+    NoGradient,
     /// The model did not answer.
     #[error("the model failed: {0}")]
     Failed(String),
     /// The model panicked.
     #[error("the model panicked: {0}")]
     Panicked(String),
+}
+
+impl ModelError {
+    /// Whether one example may have brought it about: each of the batch is then tried
+    /// alone. A program that died or hangs, and a server that is away, would be so again
+    /// and again.
+    pub fn may_be_of_one_example(&self) -> bool {
+        match self {
+            Self::Worker(error) => matches!(error.failure, worker::Failure::Refused(_)),
+            Self::Endpoint(error) => !matches!(error, endpoint::EndpointError::Unreachable { .. }),
+            _ => true,
+        }
+    }
 }
 
 impl From<ModelError> for crate::error::Error {

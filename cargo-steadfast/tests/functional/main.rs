@@ -24,3 +24,4 @@ mod show;
 mod slices;
 mod verdicts;
 mod without_package;
+mod worker;

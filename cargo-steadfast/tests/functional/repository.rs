@@ -220,12 +220,15 @@ impl Repository {
 
     /// The same with environment variables.
     pub fn test_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Ran {
+        let mut command = self.test_command(arguments);
+        Ran::new(command.envs(variables.iter().copied()).output().unwrap())
+    }
+
+    /// The command itself.
+    pub fn test_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(&harness());
+        command.env("THIRD", third_sum()).args(arguments);
         command
-            .env("THIRD", third_sum())
-            .envs(variables.iter().copied())
-            .args(arguments);
-        Ran::new(command.output().unwrap())
     }
 
     /// Runs `cargo steadfast …`.

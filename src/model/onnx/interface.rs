@@ -153,7 +153,7 @@ fn dependencies<'a>(graph: &'a GraphProto, output: &'a str) -> HashSet<&'a str> 
 
 /// Calls `visit` with the name of every tensor that a node reads, its subgraphs
 /// included; names from within a subgraph, and its results, are among them.
-fn read_by<'a>(node: &'a NodeProto, visit: &mut impl FnMut(&'a str)) {
+pub(super) fn read_by<'a>(node: &'a NodeProto, visit: &mut impl FnMut(&'a str)) {
     node.input.iter().for_each(|name| visit(name));
     let attributes = node.attribute.iter();
     for subgraph in attributes.filter_map(|attribute| attribute.g.as_ref()) {

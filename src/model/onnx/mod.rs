@@ -5,18 +5,24 @@
 //! its operators are computed rightly (`trust`), the engine takes it (`engine`).
 //! What the answers mean is the spec's to say.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use ndarray::{Array2, ArrayViewD, Axis, concatenate};
+use ndarray::{
+    Array, Array2, ArrayD, ArrayView2, ArrayViewD, Axis, CowArray, IxDyn, RemoveAxis, concatenate,
+};
 use rten_onnx::onnx::{DataLocation, GraphProto, ModelProto, NodeProto};
 
-use super::{Description, Model, ModelError};
+use super::{Description, Gradients, Model, ModelError};
 use crate::digest::Digest;
 use engine::{Graph, Input, Value};
+use gradient::{Pass, Refusal};
 use interface::{Interface, show};
 
 mod engine;
+mod gradient;
 mod interface;
 #[cfg(test)]
 mod test_graph;
@@ -24,6 +30,7 @@ mod trust;
 mod wire;
 
 pub use engine::on_threads;
+pub use gradient::Rounding;
 
 /// The embedded engine and its version, as records name it.
 pub const ENGINE: &str = "rten 0.27.0";
@@ -39,6 +46,8 @@ pub struct Request {
     pub input: Option<String>,
     /// The output tensor's name; the only one where it is `None`.
     pub output: Option<String>,
+    /// Whether gradients will be asked for, and how they pass rounding.
+    pub gradient: Option<Rounding>,
 }
 
 /// An ONNX model that is ready to answer.
@@ -52,6 +61,18 @@ pub struct OnnxModel {
     digest: Digest,
     interface: Interface,
     graph: Graph,
+    gradient: Option<Gradient>,
+}
+
+/// What gradients are made from, and those that are ready.
+struct Gradient {
+    bytes: Vec<u8>,
+    opset: i64,
+    rounding: Rounding,
+    /// As messages name the file.
+    path: String,
+    /// By the shape of an example.
+    passes: Mutex<HashMap<Vec<usize>, Arc<Pass>>>,
 }
 
 impl OnnxModel {
@@ -121,17 +142,63 @@ pub fn load(request: &Request) -> Result<OnnxModel, ModelError> {
             reason: refusal.reason,
         });
     }
-    let graph = guarded(|| Graph::load(bytes, &[&interface.input], &[&interface.output]));
+    let graph = guarded(|| Graph::load(bytes.clone(), &[&interface.input], &[&interface.output]));
     let graph = graph.map_err(|reason| {
         unsupported(format!(
             "{reason}. Export the model with operators that it has, or use ONNX Runtime (the feature `ort`)"
         ))
     })?;
-    Ok(OnnxModel {
+    let mut opened = OnnxModel {
         digest,
         interface,
         graph,
-    })
+        gradient: None,
+    };
+    if let Some(rounding) = request.gradient {
+        let gradient = Gradient {
+            bytes,
+            opset,
+            rounding,
+            path: path(),
+            passes: Mutex::default(),
+        };
+        let example = &opened.interface.example;
+        let declared: Option<Vec<usize>> = example.iter().copied().collect();
+        if let Some(example) = declared.filter(|example| !example.is_empty()) {
+            gradient.pass(&opened.interface, &example)?;
+        }
+        opened.gradient = Some(gradient);
+    }
+    Ok(opened)
+}
+
+impl Gradient {
+    /// The gradient for examples of a shape, made where it is new.
+    fn pass(&self, interface: &Interface, example: &[usize]) -> Result<Arc<Pass>, ModelError> {
+        // A panic within leaves the map as it was.
+        let mut passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pass) = passes.get(example) {
+            return Ok(Arc::clone(pass));
+        }
+        let pass =
+            guarded(|| ModelProto::parse_buf(&self.bytes).map_err(|error| error.to_string()))
+                .map_err(Refusal::from)
+                .and_then(|model| Pass::new(&model, self.opset, interface, example, self.rounding));
+        let pass = Arc::new(pass.map_err(|refusal| match refusal {
+            Refusal::NoRule(refusal) => ModelError::NoRule {
+                path: self.path.clone(),
+                operator: refusal.operator,
+                node: refusal.node,
+                reason: refusal.reason,
+            },
+            Refusal::Engine(reason) => ModelError::Unsupported {
+                path: self.path.clone(),
+                reason: format!("its gradient cannot be computed: {reason}"),
+            },
+        })?);
+        passes.insert(example.to_vec(), Arc::clone(&pass));
+        Ok(pass)
+    }
 }
 
 impl Model for OnnxModel {
@@ -142,27 +209,100 @@ impl Model for OnnxModel {
             input_shape: self.interface.example.clone(),
             engine: ENGINE.to_owned(),
             concurrent: true,
+            at_once: None,
             version: None,
+            gradient: self.gradient.is_some(),
         }
     }
 
     fn predict(&self, inputs: ArrayViewD<'_, f32>) -> Result<Array2<f32>, ModelError> {
         self.check_shape(&inputs)?;
-        let size = match self.interface.batch {
-            Some(size) => size,
-            None => return self.answer(inputs),
-        };
-        let answers: Vec<Array2<f32>> = inputs
-            .axis_chunks_iter(Axis(0), size)
-            .map(|chunk| self.answer_of_size(chunk, size))
-            .collect::<Result<_, _>>()?;
-        let views: Vec<_> = answers.iter().map(|answers| answers.view()).collect();
-        concatenate(Axis(0), &views).map_err(|error| {
-            ModelError::Failed(format!(
-                "its answers to batches of {size} do not fit: {error}"
-            ))
+        let answers = self.batches(&inputs).map(|(count, batch)| {
+            let answers = self.graph.run(vec![input(&batch)]);
+            let (shape, numbers) = answers
+                .map_err(ModelError::Failed)?
+                .into_iter()
+                .next()
+                .ok_or_else(|| "the engine gave no output".to_owned())
+                .and_then(Value::into_floats)
+                .map_err(ModelError::Failed)?;
+            let rows = self.rows(batch.len_of(Axis(0)), &shape, numbers)?;
+            Ok(first(rows, count))
+        });
+        self.join(answers.collect::<Result<_, ModelError>>()?)
+    }
+
+    fn gradient(
+        &self,
+        inputs: ArrayViewD<'_, f32>,
+        cotangents: &dyn Fn(ArrayView2<'_, f32>) -> Array2<f32>,
+    ) -> Result<Gradients, ModelError> {
+        self.check_shape(&inputs)?;
+        let gradient = self.gradient.as_ref().ok_or(ModelError::NoGradient)?;
+        let pass = gradient.pass(&self.interface, &inputs.shape()[1..])?;
+        let mut answers = Vec::new();
+        let mut forwards = Vec::new();
+        for (count, batch) in self.batches(&inputs) {
+            let (forward, shape, numbers) =
+                pass.forward(input(&batch)).map_err(ModelError::Failed)?;
+            let rows = self.rows(batch.len_of(Axis(0)), &shape, numbers)?;
+            answers.push(first(rows, count));
+            forwards.push((count, batch, forward));
+        }
+        let answers = self.join(answers)?;
+        let cotangents = cotangents(answers.view());
+        if cotangents.dim() != answers.dim() {
+            return Err(ModelError::Failed(format!(
+                "the loss gave cotangents of the shape {:?} for answers of the shape {:?}",
+                cotangents.dim(),
+                answers.dim()
+            )));
+        }
+        let mut start = 0;
+        let mut gradients = Vec::new();
+        for (count, batch, forward) in forwards {
+            // Examples that fill up a batch have no loss.
+            let mut cotangent = Array2::zeros((batch.len_of(Axis(0)), cotangents.ncols()));
+            let own = cotangents.slice_axis(Axis(0), (start..start + count).into());
+            cotangent
+                .slice_axis_mut(Axis(0), (..count).into())
+                .assign(&own);
+            start += count;
+            let gradient = pass.backward(
+                forward,
+                input(&batch),
+                cotangent.as_slice().unwrap_or_default(),
+            );
+            let gradient = gradient
+                .and_then(|numbers| {
+                    ArrayD::from_shape_vec(batch.raw_dim(), numbers)
+                        .map_err(|error| format!("its gradient has the wrong size: {error}"))
+                })
+                .map_err(ModelError::Failed)?;
+            gradients.push(first(gradient, count));
+        }
+        Ok(Gradients {
+            answers,
+            inputs: self.join(gradients)?,
         })
     }
+}
+
+/// The whole of a batch, for an engine.
+fn input<'a>(batch: &'a Batch<'_>) -> Input<'a> {
+    Input::Floats {
+        shape: batch.shape(),
+        numbers: batch.as_slice().unwrap_or_default(),
+    }
+}
+
+/// Examples in rows, one after another in memory.
+type Batch<'a> = CowArray<'a, f32, IxDyn>;
+
+/// The first `count` rows.
+fn first<D: RemoveAxis>(mut rows: Array<f32, D>, count: usize) -> Array<f32, D> {
+    rows.slice_axis_inplace(Axis(0), (..count).into());
+    rows
 }
 
 impl OnnxModel {
@@ -187,35 +327,59 @@ impl OnnxModel {
         )))
     }
 
-    /// The answers to at most `size` examples by a graph that takes exactly that
-    /// many: the last example is repeated to fill up.
-    fn answer_of_size(
+    /// The batches that the graph takes, each after the number of its examples
+    /// that count: where the graph takes exactly so many, the last example is
+    /// repeated to fill up.
+    fn batches<'a>(
         &self,
-        inputs: ArrayViewD<'_, f32>,
-        size: usize,
-    ) -> Result<Array2<f32>, ModelError> {
-        let count = inputs.len_of(Axis(0));
-        let rows: Vec<usize> = (0..size).map(|row| row.min(count - 1)).collect();
-        let answers = self.answer(inputs.select(Axis(0), &rows).view())?;
-        Ok(answers.slice_axis(Axis(0), (..count).into()).to_owned())
+        inputs: &'a ArrayViewD<'a, f32>,
+    ) -> impl Iterator<Item = (usize, Batch<'a>)> {
+        let fixed = self.interface.batch;
+        let size = fixed.unwrap_or(inputs.len_of(Axis(0)));
+        inputs.axis_chunks_iter(Axis(0), size).map(move |chunk| {
+            let count = chunk.len_of(Axis(0));
+            if count < size {
+                let rows: Vec<usize> = (0..size).map(|row| row.min(count - 1)).collect();
+                return (count, chunk.select(Axis(0), &rows).into());
+            }
+            let batch = if chunk.is_standard_layout() {
+                chunk.into()
+            } else {
+                let ordered: Vec<f32> = chunk.iter().copied().collect();
+                let shape = chunk.raw_dim();
+                ArrayD::from_shape_vec(shape, ordered)
+                    .unwrap_or_default()
+                    .into()
+            };
+            (count, batch)
+        })
     }
 
-    /// The answers to one batch, in one run of the graph.
-    fn answer(&self, inputs: ArrayViewD<'_, f32>) -> Result<Array2<f32>, ModelError> {
-        let count = inputs.len_of(Axis(0));
-        let inputs = inputs.as_standard_layout();
-        let batch = Input::Floats {
-            shape: inputs.shape(),
-            numbers: inputs.as_slice().unwrap_or_default(),
-        };
-        let answers = self.graph.run(vec![batch]).map_err(ModelError::Failed)?;
-        let (shape, numbers) = answers
-            .into_iter()
-            .next()
-            .ok_or_else(|| "the engine gave no output".to_owned())
-            .and_then(Value::into_floats)
-            .map_err(ModelError::Failed)?;
-        let columns = match shape.as_slice() {
+    /// Puts the results of several batches together again.
+    fn join<D: RemoveAxis>(
+        &self,
+        mut parts: Vec<Array<f32, D>>,
+    ) -> Result<Array<f32, D>, ModelError> {
+        if parts.len() == 1 {
+            return Ok(parts.remove(0));
+        }
+        let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
+        concatenate(Axis(0), &views).map_err(|error| {
+            ModelError::Failed(format!(
+                "its answers to batches of {} do not fit: {error}",
+                self.interface.batch.unwrap_or_default()
+            ))
+        })
+    }
+
+    /// The answers to one batch of `count`, as the engine gave them, as a table.
+    fn rows(
+        &self,
+        count: usize,
+        shape: &[usize],
+        numbers: Vec<f32>,
+    ) -> Result<Array2<f32>, ModelError> {
+        let columns = match shape {
             [rows] if *rows == count => Some(1),
             [rows, columns, ones @ ..] if *rows == count && ones.iter().all(|&size| size == 1) => {
                 Some(*columns)

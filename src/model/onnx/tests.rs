@@ -25,6 +25,7 @@ fn open_bytes(
         shown: "models/m.onnx".to_owned(),
         input: input.map(str::to_owned),
         output: output.map(str::to_owned),
+        gradient: None,
     })
 }
 
@@ -67,6 +68,7 @@ fn open_asset(path: &Path) -> Result<OnnxModel, ModelError> {
         shown: path.display().to_string(),
         input: None,
         output: None,
+        gradient: None,
     })
 }
 
@@ -119,7 +121,9 @@ fn a_graph_answers_and_describes_itself() {
         input_shape: vec![Some(2)],
         engine: ENGINE.to_owned(),
         concurrent: true,
+        at_once: None,
         version: None,
+        gradient: false,
     };
     assert_eq!(opened.describe(), expected);
     let bytes = dense().write_buf().unwrap();
@@ -238,6 +242,7 @@ fn a_missing_file_and_what_is_no_onnx_are_told_apart() {
         shown: "models/m.onnx".to_owned(),
         input: None,
         output: None,
+        gradient: None,
     });
     assert!(matches!(missing, Err(ModelError::Unreadable { .. })));
     let whole = dense().write_buf().unwrap();
@@ -535,6 +540,7 @@ fn a_model_with_a_state_is_refused_by_naming_what_it_needs() {
             path,
             input: None,
             output: None,
+            gradient: None,
         }
     });
     let text = message(opened);

@@ -1,0 +1,13 @@
+//! `worker`: the Python module that a worker imports, of the version of the protocol
+//! that this program speaks.
+
+use steadfast::error::Error;
+use steadfast::model::worker::PYTHON_MODULE;
+
+use crate::exit_code::ExitCode;
+
+/// Runs the command.
+pub fn run() -> Result<ExitCode, Error> {
+    say!("{}", PYTHON_MODULE.trim_end());
+    Ok(ExitCode::Good)
+}

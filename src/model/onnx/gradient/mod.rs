@@ -1,0 +1,198 @@
+//! The backward pass of an ONNX graph, written as an ONNX graph of its own.
+//!
+//! The nodes of the model are walked from the output to the input; for each, the
+//! rule of its operator writes nodes that turn the cotangent of its output (the
+//! loss's derivative with respect to it) into those of its inputs. Weights become
+//! constants of the new graph; tensors that a rule reads from the forward pass
+//! become its inputs. So any engine that runs the model runs its gradient.
+//!
+//! Only float32 tensors between the input and the output carry cotangents. Whatever
+//! else a graph computes (shapes, indices, masks) is as the forward pass made it.
+
+use std::collections::{HashMap, HashSet};
+
+use rten_onnx::onnx::{DataType, ModelProto, NodeProto, ValueInfoProto};
+
+use super::interface::read_by;
+use super::trust;
+use site::Site;
+use tensors::Tensors;
+use writer::{Var, Writer};
+
+mod broadcast;
+mod pass;
+mod rules;
+mod site;
+mod tensors;
+mod window;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use pass::{Pass, Refusal};
+
+/// What a gradient makes of rounding and quantisation, whose derivative is zero
+/// nearly everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rounding {
+    /// A model that rounds on the way has no gradient.
+    Refused,
+    /// Rounding passes the gradient on as if it were not there
+    /// (Bengio et al. 2013, arXiv:1308.3432).
+    StraightThrough,
+}
+
+/// The operator set that the backward graph is written in.
+const OPSET: i64 = 18;
+
+/// A backward pass.
+struct Backward {
+    /// Its inputs are `cotangent`, then the `saved` tensors, all under the names
+    /// that they have in the forward graph; its output is `gradient`.
+    model: ModelProto,
+    /// Tensors of the forward pass that it reads.
+    saved: Vec<String>,
+    cotangent: String,
+    gradient: String,
+}
+
+/// A node that no cotangent gets through.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NoRule {
+    pub(super) operator: String,
+    pub(super) node: String,
+    pub(super) reason: String,
+}
+
+/// Writes the backward pass from `output` to `input`.
+fn backward(
+    tensors: &Tensors<'_>,
+    input: &str,
+    output: &str,
+    rounding: Rounding,
+) -> Result<Backward, NoRule> {
+    let path = Path::between(tensors, input, output);
+    let mut writer = Writer::default();
+    let (seed, cotangent) = writer.input("cotangent", DataType::FLOAT);
+    let mut arrived: HashMap<&str, Vec<Var>> = HashMap::from([(output, vec![seed])]);
+    let mut last = None;
+    for node in path.nodes.iter().rev() {
+        let cotangents: Vec<Option<Var>> = node
+            .output
+            .iter()
+            .map(|name| Some(writer.sum(&arrived.remove(name.as_str())?)))
+            .collect();
+        if cotangents.iter().all(Option::is_none) {
+            continue;
+        }
+        last = Some(*node);
+        let operator = node.op_type.as_deref().unwrap_or_default();
+        let refuse = |reason| NoRule {
+            operator: operator.to_owned(),
+            node: trust::name(node).to_owned(),
+            reason,
+        };
+        let standard = matches!(node.domain.as_deref(), None | Some("" | "ai.onnx"));
+        let rule = rules::of(operator)
+            .filter(|_| standard)
+            .ok_or_else(|| refuse("there is no rule for its gradient".to_owned()))?;
+        let mut site = Site::new(
+            node,
+            tensors,
+            &path.tensors,
+            cotangents,
+            rounding,
+            &mut writer,
+        );
+        rule(&mut site).map_err(refuse)?;
+        for (index, cotangent) in site.into_flows() {
+            arrived
+                .entry(&node.input[index])
+                .or_default()
+                .push(cotangent);
+        }
+    }
+    let Some(arriving) = arrived.remove(input) else {
+        return Err(NoRule {
+            operator: last
+                .and_then(|node| node.op_type.clone())
+                .unwrap_or_default(),
+            node: last
+                .map(|node| trust::name(node).to_owned())
+                .unwrap_or_default(),
+            reason: "no float32 path leads from the input to the output".to_owned(),
+        });
+    };
+    let gradient = writer.sum(&arriving);
+    Ok(writer.finish(gradient, cotangent))
+}
+
+/// The bytes of `model` with the tensors `outputs` for its outputs.
+fn with_outputs(model: &ModelProto, outputs: &[&str]) -> Result<Vec<u8>, String> {
+    let mut graph = model.graph.clone().unwrap_or_default();
+    let declared = std::mem::take(&mut graph.output);
+    let declaration = |name: &&str| {
+        let mut declared = declared.iter();
+        let found = declared.find(|value| value.name.as_deref() == Some(*name));
+        found.cloned().unwrap_or_else(|| ValueInfoProto {
+            name: Some((*name).to_owned()),
+            r#type: None,
+        })
+    };
+    graph.output = outputs.iter().map(declaration).collect();
+    let model = ModelProto {
+        ir_version: model.ir_version,
+        graph: Some(graph),
+        opset_import: model.opset_import.clone(),
+        ..ModelProto::default()
+    };
+    model.write_buf().map_err(|error| error.to_string())
+}
+
+/// What lies between the input and the output.
+struct Path<'a> {
+    nodes: Vec<&'a NodeProto>,
+    /// The float32 tensors that carry cotangents.
+    tensors: HashSet<&'a str>,
+}
+
+impl<'a> Path<'a> {
+    fn between(tensors: &Tensors<'a>, input: &'a str, output: &'a str) -> Self {
+        let mut reached = HashSet::from([input]);
+        let mut nodes = Vec::new();
+        for node in &tensors.graph().node {
+            let mut reads = false;
+            read_by(node, &mut |name| reads |= reached.contains(name));
+            let before = reached.len();
+            let outputs = node.output.iter().map(String::as_str);
+            if reads {
+                reached.extend(outputs.filter(|name| tensors.is_float(name)));
+            }
+            if reached.len() > before {
+                nodes.push(node);
+            }
+        }
+        let mut wanted = HashSet::from([output]);
+        let mut between = Vec::new();
+        for node in nodes.into_iter().rev() {
+            if node
+                .output
+                .iter()
+                .any(|name| wanted.contains(name.as_str()))
+            {
+                read_by(node, &mut |name| {
+                    if reached.contains(name) {
+                        wanted.insert(name);
+                    }
+                });
+                between.push(node);
+            }
+        }
+        between.reverse();
+        Self {
+            nodes: between,
+            tensors: wanted,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Runs a forward and a backward graph, one on the other's tensors.
+
+use rten_onnx::onnx::ModelProto;
+
+use super::super::engine::{Graph, Input, Numbers, Value};
+use super::super::interface::Interface;
+use super::tensors::Tensors;
+use super::{NoRule, Rounding, backward, with_outputs};
+
+/// A gradient that is ready to run, for examples of one shape.
+pub(in crate::model::onnx) struct Pass {
+    forward: Graph,
+    backward: Graph,
+    /// What the backward graph takes after the cotangent.
+    takes: Vec<Source>,
+}
+
+/// Where a tensor that the backward graph reads comes from.
+enum Source {
+    Inputs,
+    Answers,
+    Saved,
+}
+
+/// Why there is no gradient.
+pub(in crate::model::onnx) enum Refusal {
+    NoRule(NoRule),
+    /// In the engine's words.
+    Engine(String),
+}
+
+impl From<NoRule> for Refusal {
+    fn from(refusal: NoRule) -> Self {
+        Self::NoRule(refusal)
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(reason: String) -> Self {
+        Self::Engine(reason)
+    }
+}
+
+/// What the way back needs of a forward pass.
+pub(in crate::model::onnx) struct Forward {
+    output: Value,
+    saved: Vec<Value>,
+}
+
+impl Pass {
+    /// Writes the backward graph for examples of the shape `example`, and loads
+    /// both.
+    pub(in crate::model::onnx) fn new(
+        model: &ModelProto,
+        opset: i64,
+        interface: &Interface,
+        example: &[usize],
+        rounding: Rounding,
+    ) -> Result<Self, Refusal> {
+        let (input, output) = (interface.input.as_str(), interface.output.as_str());
+        let tensors = Tensors::of(model, opset, input, example, interface.batch)?;
+        let backward = backward(&tensors, input, output, rounding)?;
+
+        let mut outputs = vec![output];
+        let source = |name: &String| match name {
+            name if name == input => Source::Inputs,
+            name if name == output => Source::Answers,
+            _ => Source::Saved,
+        };
+        let takes: Vec<Source> = backward.saved.iter().map(source).collect();
+        let saved = backward.saved.iter().zip(&takes);
+        outputs.extend(
+            saved
+                .filter(|(_, source)| matches!(source, Source::Saved))
+                .map(|(name, _)| name.as_str()),
+        );
+        let forward = Graph::load(with_outputs(model, &outputs)?, &[input], &outputs)?;
+
+        let inputs: Vec<&str> = [&backward.cotangent]
+            .into_iter()
+            .chain(&backward.saved)
+            .map(String::as_str)
+            .collect();
+        let bytes = backward.model.write_buf();
+        let bytes = bytes.map_err(|error| error.to_string())?;
+        let backward = Graph::load(bytes, &inputs, &[&backward.gradient])?;
+        Ok(Self {
+            forward,
+            backward,
+            takes,
+        })
+    }
+
+    /// What the way back needs of a batch; the shape and the numbers of the
+    /// answers to it.
+    pub(in crate::model::onnx) fn forward(
+        &self,
+        batch: Input<'_>,
+    ) -> Result<(Forward, Vec<usize>, Vec<f32>), String> {
+        let mut values = self.forward.run(vec![batch])?.into_iter();
+        let output = values.next().ok_or("the engine gave no output")?;
+        let Some(Numbers::Floats(answers)) = output.numbers() else {
+            return Err("the output is not float32; set `model.output` to the scores".to_owned());
+        };
+        let shape = output.shape();
+        let saved = values.collect();
+        Ok((Forward { output, saved }, shape, answers))
+    }
+
+    /// The gradient with respect to the `batch` that `forward` was made from.
+    /// `cotangent` has as many numbers as the answers.
+    pub(in crate::model::onnx) fn backward(
+        &self,
+        forward: Forward,
+        batch: Input<'_>,
+        cotangent: &[f32],
+    ) -> Result<Vec<f32>, String> {
+        let shape = forward.output.shape();
+        let mut inputs = vec![Input::Floats {
+            shape: &shape,
+            numbers: cotangent,
+        }];
+        let mut batch = Some(batch);
+        let mut output = Some(forward.output);
+        let mut saved = forward.saved.into_iter();
+        for source in &self.takes {
+            let input = match source {
+                Source::Inputs => batch.take(),
+                Source::Answers => output.take().map(Input::Value),
+                Source::Saved => saved.next().map(Input::Value),
+            };
+            inputs.push(input.ok_or("a tensor is missing")?);
+        }
+        let gradient = self.backward.run(inputs)?.into_iter().next();
+        let (_, gradient) = gradient.ok_or("the engine gave no output")?.into_floats()?;
+        Ok(gradient)
+    }
+}

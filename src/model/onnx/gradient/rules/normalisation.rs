@@ -1,0 +1,150 @@
+//! Normalisations: by recorded statistics, and by the input's own.
+
+use super::super::site::{Site, axis};
+use super::super::tensors::Size;
+use super::super::writer::{Attribute, Var};
+
+type Done = Result<(), String>;
+
+const EPSILON: f32 = 1e-5;
+
+/// The numbers of an input that must be constant.
+fn constant(site: &Site<'_>, input: usize) -> Result<Vec<f32>, String> {
+    let constant = site.constant(input);
+    let numbers = constant.as_ref().and_then(|constant| constant.floats());
+    numbers
+        .map(<[f32]>::to_vec)
+        .ok_or_else(|| format!("its input {input} is no constant"))
+}
+
+/// One number a channel, as it stands beside a tensor of the rank `rank`.
+fn beside(channels: usize, rank: usize) -> Vec<usize> {
+    let mut shape = vec![1; rank.max(2) - 1];
+    shape[0] = channels;
+    shape
+}
+
+/// (x − mean)·scale / √(variance + ε) + bias, of recorded mean and variance: the
+/// cotangent times scale / √(variance + ε).
+pub(super) fn batch(site: &mut Site<'_>) -> Done {
+    if site.int("training_mode").unwrap_or(0) != 0 {
+        return Err("it is in training mode".to_owned());
+    }
+    let epsilon = site.float("epsilon").unwrap_or(EPSILON);
+    let (scales, variances) = (constant(site, 1)?, constant(site, 4)?);
+    let factors: Vec<f32> = scales
+        .iter()
+        .zip(&variances)
+        .map(|(scale, variance)| scale / (variance + epsilon).sqrt())
+        .collect();
+    let rank = site.shape(0)?.len();
+    let cotangent = site.cotangent()?;
+    let factors = site.constant_floats(&beside(factors.len(), rank), &factors);
+    let back = site.op("Mul", &[cotangent, factors]);
+    site.flow(0, back);
+    Ok(())
+}
+
+/// x̂ = (x − μ) / σ over `axes`, with the cotangent h at x̂: (h − mean h − x̂·mean(h·x̂)) / σ.
+fn standardised(
+    site: &mut Site<'_>,
+    input: Var,
+    cotangent: Var,
+    axes: &[i64],
+    epsilon: f32,
+) -> Var {
+    let mean = |site: &mut Site<'_>, tensor: Var| {
+        let axes = site.list(axes);
+        site.op_with(
+            "ReduceMean",
+            &[tensor, axes],
+            &[("keepdims", Attribute::Int(1))],
+        )
+    };
+    let centre = mean(site, input);
+    let centred = site.op("Sub", &[input, centre]);
+    let square = site.op("Mul", &[centred, centred]);
+    let variance = mean(site, square);
+    let variance = site.shifted(variance, epsilon);
+    let deviation = site.op("Sqrt", &[variance]);
+    let standard = site.op("Div", &[centred, deviation]);
+    let first = mean(site, cotangent);
+    let product = site.op("Mul", &[cotangent, standard]);
+    let second = mean(site, product);
+    let along = site.op("Mul", &[standard, second]);
+    let back = site.op("Sub", &[cotangent, first]);
+    let back = site.op("Sub", &[back, along]);
+    site.op("Div", &[back, deviation])
+}
+
+/// Over the axes from `axis` on.
+pub(super) fn layer(site: &mut Site<'_>) -> Done {
+    let epsilon = site.float("epsilon").unwrap_or(EPSILON);
+    let rank = site.shape(0)?.len();
+    let first = axis(site.int("axis").unwrap_or(-1), rank);
+    let axes: Vec<i64> = (first as i64..rank as i64).collect();
+    let (cotangent, scale) = (site.cotangent()?, site.read(1)?);
+    let input = site.read(0)?;
+    let scaled = site.op("Mul", &[cotangent, scale]);
+    let back = standardised(site, input, scaled, &axes, epsilon);
+    site.flow(0, back);
+    Ok(())
+}
+
+/// Over each channel of each example.
+pub(super) fn instance(site: &mut Site<'_>) -> Done {
+    let epsilon = site.float("epsilon").unwrap_or(EPSILON);
+    let rank = site.shape(0)?.len();
+    let axes: Vec<i64> = (2..rank as i64).collect();
+    let scales = constant(site, 1)?;
+    let cotangent = site.cotangent()?;
+    let scale = site.constant_floats(&beside(scales.len(), rank), &scales);
+    let input = site.read(0)?;
+    let scaled = site.op("Mul", &[cotangent, scale]);
+    let back = standardised(site, input, scaled, &axes, epsilon);
+    site.flow(0, back);
+    Ok(())
+}
+
+/// Over each group of channels of each example.
+pub(super) fn group(site: &mut Site<'_>) -> Done {
+    let epsilon = site.float("epsilon").unwrap_or(EPSILON);
+    let groups = site
+        .int("num_groups")
+        .and_then(|groups| usize::try_from(groups).ok());
+    let groups = groups
+        .filter(|&groups| groups > 0)
+        .ok_or("it has no num_groups")?;
+    let shape = site.shape(0)?;
+    let Some(Size::Fixed(channels)) = shape.get(1).copied() else {
+        return Err("its channels are not of a fixed number".to_owned());
+    };
+    // One scale a channel; before the operator set 21 one a group.
+    let given = constant(site, 1)?;
+    let each = channels / given.len().max(1);
+    let scales = given
+        .iter()
+        .flat_map(|&scale| std::iter::repeat_n(scale, each));
+    let scales: Vec<f32> = scales.collect();
+    let cotangent = site.cotangent()?;
+    let scale = site.constant_floats(&beside(channels, shape.len()), &scales);
+    let scaled = site.op("Mul", &[cotangent, scale]);
+    let input = site.read(0)?;
+    let mut size = channels / groups;
+    for axis in shape.get(2..).unwrap_or_default() {
+        let Size::Fixed(axis) = axis else {
+            return Err("an axis behind the channels grows with the batch".to_owned());
+        };
+        size *= axis;
+    }
+    let together = [-1, groups as i64, size as i64];
+    let grouped = |site: &mut Site<'_>, tensor: Var| {
+        let shape = site.list(&together);
+        site.op("Reshape", &[tensor, shape])
+    };
+    let (input, scaled) = (grouped(site, input), grouped(site, scaled));
+    let back = standardised(site, input, scaled, &[2], epsilon);
+    let back = site.reshape(back, &shape)?;
+    site.flow(0, back);
+    Ok(())
+}

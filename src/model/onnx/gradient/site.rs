@@ -1,0 +1,300 @@
+//! What a rule sees of its node, and how it writes.
+
+use std::collections::HashSet;
+
+use rten_onnx::onnx::{AttributeProto, DataType, NodeProto};
+
+use super::super::engine::Numbers;
+use super::Rounding;
+use super::tensors::{Constant, Size, Tensors};
+use super::writer::{Attribute, Var, Writer};
+
+/// A node on the way back.
+///
+/// The cotangents of its outputs have arrived; the rule gives one to every input
+/// that [`Site::wants`] one, with [`Site::flow`].
+pub(super) struct Site<'a> {
+    node: &'a NodeProto,
+    tensors: &'a Tensors<'a>,
+    path: &'a HashSet<&'a str>,
+    cotangents: Vec<Option<Var>>,
+    flows: Vec<(usize, Var)>,
+    writer: &'a mut Writer,
+    /// What to make of rounding.
+    pub(super) rounding: Rounding,
+}
+
+impl<'a> Site<'a> {
+    pub(super) fn new(
+        node: &'a NodeProto,
+        tensors: &'a Tensors<'a>,
+        path: &'a HashSet<&'a str>,
+        cotangents: Vec<Option<Var>>,
+        rounding: Rounding,
+        writer: &'a mut Writer,
+    ) -> Self {
+        Self {
+            node,
+            tensors,
+            path,
+            cotangents,
+            flows: Vec::new(),
+            writer,
+            rounding,
+        }
+    }
+
+    /// The cotangents that the rule gave, by the index of the input.
+    pub(super) fn into_flows(self) -> Vec<(usize, Var)> {
+        self.flows
+    }
+}
+
+/// What the node says.
+impl Site<'_> {
+    /// The operator set of the forward graph.
+    pub(super) fn opset(&self) -> i64 {
+        self.tensors.opset
+    }
+
+    pub(super) fn operator(&self) -> &str {
+        self.node.op_type.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn inputs(&self) -> usize {
+        self.node.input.len()
+    }
+
+    pub(super) fn outputs(&self) -> usize {
+        self.node.output.len()
+    }
+
+    /// Whether an input is given. An empty name stands for none.
+    pub(super) fn has(&self, input: usize) -> bool {
+        self.node
+            .input
+            .get(input)
+            .is_some_and(|name| !name.is_empty())
+    }
+
+    pub(super) fn int(&self, name: &str) -> Option<i64> {
+        self.attribute(name)?.i
+    }
+
+    pub(super) fn float(&self, name: &str) -> Option<f32> {
+        self.attribute(name)?.f
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.attribute(name)?.s.as_deref()
+    }
+
+    pub(super) fn ints(&self, name: &str) -> Option<&[i64]> {
+        Some(&self.attribute(name)?.ints)
+    }
+
+    pub(super) fn floats(&self, name: &str) -> Option<&[f32]> {
+        Some(&self.attribute(name)?.floats)
+    }
+
+    fn attribute(&self, name: &str) -> Option<&AttributeProto> {
+        let mut attributes = self.node.attribute.iter();
+        attributes.find(|attribute| attribute.name.as_deref() == Some(name))
+    }
+}
+
+/// What the forward pass knows. Errors are reasons for having no gradient.
+impl Site<'_> {
+    /// The shape of an input.
+    pub(super) fn shape(&self, input: usize) -> Result<Vec<Size>, String> {
+        self.tensors.shape(self.name(input)?)
+    }
+
+    /// The shape of an output.
+    pub(super) fn output_shape(&self, output: usize) -> Result<Vec<Size>, String> {
+        let name = self.node.output.get(output);
+        self.tensors.shape(name.map_or("", String::as_str))
+    }
+
+    /// The numbers of an input that is the same for every example.
+    pub(super) fn constant(&self, input: usize) -> Option<Constant> {
+        self.tensors.constant(self.name(input).ok()?)
+    }
+
+    /// The integers of an input that must be constant, such as axes.
+    pub(super) fn constant_ints(&self, input: usize) -> Result<Vec<i64>, String> {
+        let constant = self.constant(input);
+        let ints = constant.as_ref().and_then(Constant::ints);
+        ints.map(<[i64]>::to_vec)
+            .ok_or_else(|| format!("its input {input} is no constant list of integers"))
+    }
+
+    /// The type of an input: as a weight declares it, else FLOAT or INT64.
+    pub(super) fn kind(&self, input: usize) -> Result<DataType, String> {
+        Ok(self.tensors.kind(self.name(input)?))
+    }
+
+    fn name(&self, input: usize) -> Result<&str, String> {
+        let name = self.node.input.get(input).map(String::as_str);
+        name.filter(|name| !name.is_empty())
+            .ok_or_else(|| format!("its input {input} is not given"))
+    }
+}
+
+/// What goes into the backward graph.
+impl Site<'_> {
+    /// The cotangent of the only output.
+    pub(super) fn cotangent(&self) -> Result<Var, String> {
+        self.cotangent_of(0)
+            .ok_or_else(|| "a cotangent arrives at another output than the first".to_owned())
+    }
+
+    /// The cotangent of an output, where one arrives.
+    pub(super) fn cotangent_of(&self, output: usize) -> Option<Var> {
+        self.cotangents.get(output).copied().flatten()
+    }
+
+    /// Whether an input carries cotangents.
+    pub(super) fn wants(&self, input: usize) -> bool {
+        let name = self.node.input.get(input);
+        name.is_some_and(|name| self.path.contains(name.as_str()))
+    }
+
+    /// Gives an input its cotangent, of the input's shape. May be called several
+    /// times, and for inputs that want none.
+    pub(super) fn flow(&mut self, input: usize, cotangent: Var) {
+        if self.wants(input) {
+            self.flows.push((input, cotangent));
+        }
+    }
+
+    /// A float32 input, as the forward pass had it.
+    pub(super) fn read(&mut self, input: usize) -> Result<Var, String> {
+        self.read_as(input, DataType::FLOAT)
+    }
+
+    /// An input of the type FLOAT, INT64 or BOOL.
+    pub(super) fn read_as(&mut self, input: usize, kind: DataType) -> Result<Var, String> {
+        let name = self.name(input)?.to_owned();
+        Ok(self.read_tensor(&name, kind))
+    }
+
+    /// The first output, float32, as the forward pass had it.
+    pub(super) fn read_output(&mut self) -> Var {
+        let name = self.node.output[0].clone();
+        self.read_tensor(&name, DataType::FLOAT)
+    }
+
+    fn read_tensor(&mut self, name: &str, kind: DataType) -> Var {
+        let Some(Constant { shape, numbers }) = self.tensors.constant(name) else {
+            return self.writer.saved(name, kind);
+        };
+        match numbers {
+            Numbers::Floats(numbers) => self.writer.floats(&shape, &numbers),
+            Numbers::Ints(truths) if kind == DataType::BOOL => self
+                .writer
+                .bools(&shape, truths.iter().map(|&truth| truth != 0)),
+            Numbers::Ints(numbers) => self.writer.ints(&shape, &numbers),
+        }
+    }
+
+    /// A node without attributes.
+    pub(super) fn op(&mut self, operator: &str, inputs: &[Var]) -> Var {
+        self.writer.node(operator, inputs, &[])
+    }
+
+    /// A node with attributes. [`Var::NONE`] is an input that is left out.
+    pub(super) fn op_with(
+        &mut self,
+        operator: &str,
+        inputs: &[Var],
+        attributes: &[(&str, Attribute<'_>)],
+    ) -> Var {
+        self.writer.node(operator, inputs, attributes)
+    }
+
+    /// A node with several outputs.
+    pub(super) fn op_many(
+        &mut self,
+        operator: &str,
+        inputs: &[Var],
+        attributes: &[(&str, Attribute<'_>)],
+        outputs: usize,
+    ) -> Vec<Var> {
+        self.writer.nodes(operator, inputs, attributes, outputs)
+    }
+
+    /// A constant of one float32 number, without axes.
+    pub(super) fn scalar(&mut self, number: f32) -> Var {
+        self.writer.floats(&[], &[number])
+    }
+
+    /// A constant of float32 numbers, row by row.
+    pub(super) fn constant_floats(&mut self, shape: &[usize], numbers: &[f32]) -> Var {
+        self.writer.floats(shape, numbers)
+    }
+
+    /// A constant list of int64 numbers.
+    pub(super) fn list(&mut self, numbers: &[i64]) -> Var {
+        self.writer.ints(&[numbers.len()], numbers)
+    }
+
+    /// `tensor` as numbers of another type.
+    pub(super) fn cast(&mut self, tensor: Var, kind: DataType) -> Var {
+        self.op_with(
+            "Cast",
+            &[tensor],
+            &[("to", Attribute::Int(i64::from(kind.0)))],
+        )
+    }
+
+    /// `tensor` times a number.
+    pub(super) fn scaled(&mut self, tensor: Var, factor: f32) -> Var {
+        let factor = self.scalar(factor);
+        self.op("Mul", &[tensor, factor])
+    }
+
+    /// `tensor` plus a number.
+    pub(super) fn shifted(&mut self, tensor: Var, term: f32) -> Var {
+        let term = self.scalar(term);
+        self.op("Add", &[tensor, term])
+    }
+
+    /// The part of `tensor` from start to before end, every step-th, along axes:
+    /// `(axis, start, end, step)`.
+    pub(super) fn cut(&mut self, tensor: Var, cuts: &[(usize, i64, i64, i64)]) -> Var {
+        let mut lists = [const { Vec::new() }; 4];
+        for &(axis, start, end, step) in cuts {
+            for (list, number) in lists.iter_mut().zip([start, end, axis as i64, step]) {
+                list.push(number);
+            }
+        }
+        let [starts, ends, axes, steps] = lists.map(|list| self.list(&list));
+        self.op("Slice", &[tensor, starts, ends, axes, steps])
+    }
+
+    /// Gives a tensor the shape `shape`, with the same numbers in the same order.
+    pub(super) fn reshape(&mut self, tensor: Var, shape: &[Size]) -> Result<Var, String> {
+        let target = self.list(&target(shape)?);
+        Ok(self.op("Reshape", &[tensor, target]))
+    }
+}
+
+/// A shape as Reshape takes it: −1 for the axis that grows with the batch.
+fn target(shape: &[Size]) -> Result<Vec<i64>, String> {
+    let growing = shape.iter().filter(|size| matches!(size, Size::Batch(_)));
+    if growing.count() > 1 {
+        return Err("two axes of one tensor grow with the batch".to_owned());
+    }
+    let size = |size: &Size| match size {
+        Size::Fixed(size) => *size as i64,
+        Size::Batch(_) => -1,
+    };
+    Ok(shape.iter().map(size).collect())
+}
+
+/// The index of an axis that may be counted from the end.
+pub(super) fn axis(axis: i64, rank: usize) -> usize {
+    let from_start = if axis < 0 { axis + rank as i64 } else { axis };
+    usize::try_from(from_start).unwrap_or_default()
+}

@@ -1,0 +1,262 @@
+//! What is known of the tensors of a forward graph: their shapes, and the
+//! numbers of those that are the same for every input.
+//!
+//! Nothing is inferred: the graph is run on two small batches with every tensor
+//! as an output, and looked at.
+
+use std::collections::{HashMap, HashSet};
+
+use rten_onnx::onnx::{DataType, GraphProto, ModelProto, TensorProto};
+
+use super::super::engine::{Graph, Input, Numbers, Value};
+use super::super::interface::read_by;
+
+/// The size of an axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    Fixed(usize),
+    /// This many for each example of the batch.
+    Batch(usize),
+}
+
+/// Numbers that are the same for every input.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Constant {
+    pub(super) shape: Vec<usize>,
+    pub(super) numbers: Numbers,
+}
+
+impl Constant {
+    pub(super) fn floats(&self) -> Option<&[f32]> {
+        match &self.numbers {
+            Numbers::Floats(numbers) => Some(numbers),
+            Numbers::Ints(_) => None,
+        }
+    }
+
+    pub(super) fn ints(&self) -> Option<&[i64]> {
+        match &self.numbers {
+            Numbers::Ints(numbers) => Some(numbers),
+            Numbers::Floats(_) => None,
+        }
+    }
+}
+
+/// The tensors of a graph.
+pub(in crate::model::onnx) struct Tensors<'a> {
+    graph: &'a GraphProto,
+    pub(super) opset: i64,
+    weights: HashMap<&'a str, &'a TensorProto>,
+    made: HashMap<&'a str, Made>,
+}
+
+/// A tensor that a node makes, or the input.
+struct Made {
+    float: bool,
+    /// `None` where an axis neither keeps its size nor grows with the batch.
+    shape: Option<Vec<Size>>,
+    constant: Option<Constant>,
+}
+
+impl<'a> Tensors<'a> {
+    /// Runs `model` on examples of the shape `example`, and looks at what comes
+    /// of it. `batch` is the number of examples where the graph takes only one.
+    /// The error is the engine's own words.
+    pub(in crate::model::onnx) fn of(
+        model: &'a ModelProto,
+        opset: i64,
+        input: &'a str,
+        example: &[usize],
+        batch: Option<usize>,
+    ) -> Result<Self, String> {
+        let graph = model.graph.as_ref().ok_or("it holds no graph")?;
+        let weights: HashMap<&str, &TensorProto> = graph
+            .initializer
+            .iter()
+            .filter_map(|weight| Some((weight.name.as_deref()?, weight)))
+            .collect();
+        let names: Vec<&str> = graph
+            .node
+            .iter()
+            .flat_map(|node| {
+                // The second output of Dropout is of use in training only.
+                let dropout = node.op_type.as_deref() == Some("Dropout");
+                node.output
+                    .iter()
+                    .take(if dropout { 1 } else { usize::MAX })
+            })
+            .map(String::as_str)
+            .filter(|name| !name.is_empty())
+            .collect();
+        let bytes = super::with_outputs(model, &names)?;
+        let runner = Graph::load(bytes, &[input], &names)?;
+        let sizes = batch.map_or([2, 3], |size| [size, size]);
+        let [two, three] = sizes.map(|size| {
+            let shape: Vec<usize> = [&[size], example].concat();
+            let numbers: Vec<f32> = noise().take(shape.iter().product()).collect();
+            runner.run(vec![Input::Floats {
+                shape: &shape,
+                numbers: &numbers,
+            }])
+        });
+
+        let varying = varying(graph, input);
+        let fixed = example.iter().map(|&size| Size::Fixed(size));
+        let first = batch.map_or(Size::Batch(1), Size::Fixed);
+        let mut made = HashMap::from([(
+            input,
+            Made {
+                float: true,
+                shape: Some([first].into_iter().chain(fixed).collect()),
+                constant: None,
+            },
+        )]);
+        for ((name, two), three) in names.into_iter().zip(two?).zip(three?) {
+            made.insert(name, Made::of(&two, &three, varying.contains(name)));
+        }
+        Ok(Self {
+            graph,
+            opset,
+            weights,
+            made,
+        })
+    }
+
+    pub(super) fn graph(&self) -> &'a GraphProto {
+        self.graph
+    }
+
+    /// Whether a tensor holds float32 numbers.
+    pub(super) fn is_float(&self, name: &str) -> bool {
+        match (self.made.get(name), self.weights.get(name)) {
+            (Some(made), _) => made.float,
+            (None, Some(weight)) => weight.data_type == Some(DataType::FLOAT),
+            (None, None) => false,
+        }
+    }
+
+    /// The type of a tensor: as a weight declares it, else FLOAT or INT64.
+    pub(super) fn kind(&self, name: &str) -> DataType {
+        let declared = self.weights.get(name).and_then(|weight| weight.data_type);
+        declared.unwrap_or(if self.is_float(name) {
+            DataType::FLOAT
+        } else {
+            DataType::INT64
+        })
+    }
+
+    /// The shape of a tensor. The error is a reason for having no gradient.
+    pub(super) fn shape(&self, name: &str) -> Result<Vec<Size>, String> {
+        if let Some(weight) = self.weights.get(name) {
+            let sizes = weight.dims.iter();
+            return Ok(sizes.map(|&size| Size::Fixed(size as usize)).collect());
+        }
+        self.made
+            .get(name)
+            .and_then(|made| made.shape.clone())
+            .ok_or_else(|| format!("the shape of `{name}` does not follow the batch's"))
+    }
+
+    /// The numbers of a tensor that does not depend on the input.
+    pub(super) fn constant(&self, name: &str) -> Option<Constant> {
+        match self.weights.get(name) {
+            Some(weight) => read(weight),
+            None => self.made.get(name)?.constant.clone(),
+        }
+    }
+}
+
+impl Made {
+    /// A tensor as it was with two batches.
+    fn of(two: &Value, three: &Value, varies: bool) -> Self {
+        let (two_numbers, three_numbers) = (two.numbers(), three.numbers());
+        let float = matches!(two_numbers, Some(Numbers::Floats(_)));
+        let (two, three) = (two.shape(), three.shape());
+        let constant = two_numbers
+            .filter(|_| !varies && two == three)
+            .filter(|numbers| three_numbers.as_ref() == Some(numbers))
+            .map(|numbers| Constant {
+                shape: two.clone(),
+                numbers,
+            });
+        let size = |(two, three): (&usize, &usize)| match (two, three) {
+            (two, three) if two == three => Some(Size::Fixed(*two)),
+            (two, three) if two % 2 == 0 && two / 2 * 3 == *three => Some(Size::Batch(two / 2)),
+            _ => None,
+        };
+        let shape = two.iter().zip(&three).map(size).collect::<Option<Vec<_>>>();
+        Self {
+            float,
+            shape: shape.filter(|_| two.len() == three.len()),
+            constant,
+        }
+    }
+}
+
+/// The tensors whose numbers depend on those of the input. A shape does not.
+fn varying<'a>(graph: &'a GraphProto, input: &'a str) -> HashSet<&'a str> {
+    let mut found = HashSet::from([input]);
+    for node in &graph.node {
+        let mut reads = false;
+        read_by(node, &mut |name| reads |= found.contains(name));
+        if reads && !matches!(node.op_type.as_deref(), Some("Shape" | "Size")) {
+            found.extend(node.output.iter().map(String::as_str));
+        }
+    }
+    found
+}
+
+/// The numbers of a weight; `None` for types that no rule reads.
+fn read(weight: &TensorProto) -> Option<Constant> {
+    let raw = weight.raw_data.as_ref().map(|raw| raw.borrow());
+    let raw = raw.as_deref().filter(|raw| !raw.is_empty());
+    fn chunks<const N: usize, T>(raw: &[u8], number: fn([u8; N]) -> T) -> Vec<T> {
+        raw.as_chunks().0.iter().copied().map(number).collect()
+    }
+    let small = || {
+        weight
+            .int32_data
+            .iter()
+            .map(|&number| i64::from(number))
+            .collect()
+    };
+    let numbers = match weight.data_type? {
+        DataType::FLOAT => Numbers::Floats(match raw {
+            Some(raw) => chunks(raw, f32::from_le_bytes),
+            None => weight.float_data.clone(),
+        }),
+        DataType::INT64 => Numbers::Ints(match raw {
+            Some(raw) => chunks(raw, i64::from_le_bytes),
+            None => weight.int64_data.clone(),
+        }),
+        DataType::INT32 => Numbers::Ints(match raw {
+            Some(raw) => chunks(raw, |bytes| i64::from(i32::from_le_bytes(bytes))),
+            None => small(),
+        }),
+        DataType::INT8 => Numbers::Ints(match raw {
+            Some(raw) => chunks(raw, |bytes| i64::from(i8::from_le_bytes(bytes))),
+            None => small(),
+        }),
+        DataType::UINT8 | DataType::BOOL => Numbers::Ints(match raw {
+            Some(raw) => raw.iter().map(|&number| i64::from(number)).collect(),
+            None => small(),
+        }),
+        _ => return None,
+    };
+    Some(Constant {
+        shape: weight.dims.iter().map(|&size| size as usize).collect(),
+        numbers,
+    })
+}
+
+/// Numbers in [0, 1) that follow no pattern.
+fn noise() -> impl Iterator<Item = f32> {
+    let mut state = 1_u64;
+    std::iter::repeat_with(move || {
+        // The multiplier of Knuth's MMIX.
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 24) as f32
+    })
+}

@@ -1,0 +1,209 @@
+//! Writes the nodes, constants and inputs of a new graph.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use rten_onnx::onnx::{
+    AttributeProto, AttributeType, DataType, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
+    TensorProto, TypeProto, TypeProtoTensor, ValueInfoProto,
+};
+
+use super::{Backward, OPSET};
+
+/// A tensor of the graph that is being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Var(usize);
+
+impl Var {
+    /// An optional input that is left out.
+    pub(super) const NONE: Self = Self(usize::MAX);
+}
+
+/// The value of an attribute.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Attribute<'a> {
+    Int(i64),
+    Float(f32),
+    Ints(&'a [i64]),
+    Text(&'a str),
+}
+
+/// A graph that grows.
+#[derive(Default)]
+pub(super) struct Writer {
+    names: Vec<String>,
+    graph: GraphProto,
+    saved: HashMap<String, Var>,
+    order: Vec<String>,
+}
+
+impl Writer {
+    /// An input of the graph under a name that is made of `hint`.
+    pub(super) fn input(&mut self, hint: &str, kind: DataType) -> (Var, String) {
+        let var = self.name(hint);
+        let name = self.names[var.0].clone();
+        self.declare(&name, kind);
+        (var, name)
+    }
+
+    /// A tensor of the forward pass, under its own name.
+    pub(super) fn saved(&mut self, name: &str, kind: DataType) -> Var {
+        if let Some(&var) = self.saved.get(name) {
+            return var;
+        }
+        let var = Var(self.names.len());
+        self.names.push(name.to_owned());
+        self.declare(name, kind);
+        self.saved.insert(name.to_owned(), var);
+        self.order.push(name.to_owned());
+        var
+    }
+
+    /// A node with one output.
+    pub(super) fn node(
+        &mut self,
+        operator: &str,
+        inputs: &[Var],
+        attributes: &[(&str, Attribute<'_>)],
+    ) -> Var {
+        self.nodes(operator, inputs, attributes, 1)[0]
+    }
+
+    /// A node with `outputs` outputs.
+    pub(super) fn nodes(
+        &mut self,
+        operator: &str,
+        inputs: &[Var],
+        attributes: &[(&str, Attribute<'_>)],
+        outputs: usize,
+    ) -> Vec<Var> {
+        let made: Vec<Var> = (0..outputs).map(|_| self.name(operator)).collect();
+        let name = |var: &Var| self.names.get(var.0).cloned().unwrap_or_default();
+        let node = NodeProto {
+            name: made.first().map(name),
+            op_type: Some(operator.to_owned()),
+            input: inputs.iter().map(name).collect(),
+            output: made.iter().map(name).collect(),
+            attribute: attributes.iter().map(attribute).collect(),
+            domain: None,
+        };
+        self.graph.node.push(node);
+        made
+    }
+
+    /// A constant of float32 numbers.
+    pub(super) fn floats(&mut self, shape: &[usize], numbers: &[f32]) -> Var {
+        let bytes = numbers.iter().flat_map(|number| number.to_le_bytes());
+        self.constant(DataType::FLOAT, shape, bytes.collect())
+    }
+
+    /// A constant of int64 numbers.
+    pub(super) fn ints(&mut self, shape: &[usize], numbers: &[i64]) -> Var {
+        let bytes = numbers.iter().flat_map(|number| number.to_le_bytes());
+        self.constant(DataType::INT64, shape, bytes.collect())
+    }
+
+    /// A constant of truth values.
+    pub(super) fn bools(&mut self, shape: &[usize], truths: impl Iterator<Item = bool>) -> Var {
+        self.constant(DataType::BOOL, shape, truths.map(u8::from).collect())
+    }
+
+    fn constant(&mut self, kind: DataType, shape: &[usize], bytes: Vec<u8>) -> Var {
+        let var = self.name("constant");
+        self.graph.initializer.push(TensorProto {
+            name: Some(self.names[var.0].clone()),
+            dims: shape.iter().map(|&size| size as i64).collect(),
+            data_type: Some(kind),
+            raw_data: Some(RefCell::new(bytes)),
+            ..TensorProto::default()
+        });
+        var
+    }
+
+    /// The sum of tensors of one shape.
+    pub(super) fn sum(&mut self, terms: &[Var]) -> Var {
+        let sum = |sum, &term| self.node("Add", &[sum, term], &[]);
+        terms[1..].iter().fold(terms[0], sum)
+    }
+
+    /// The graph that computes `gradient`.
+    pub(super) fn finish(mut self, gradient: Var, cotangent: String) -> Backward {
+        let gradient = self.node("Identity", &[gradient], &[]);
+        let gradient = self.names[gradient.0].clone();
+        self.graph
+            .output
+            .push(declaration(&gradient, DataType::FLOAT));
+        let model = ModelProto {
+            ir_version: Some(8),
+            opset_import: vec![OperatorSetIdProto {
+                domain: None,
+                version: Some(OPSET),
+            }],
+            graph: Some(self.graph),
+            ..ModelProto::default()
+        };
+        Backward {
+            model,
+            saved: self.order,
+            cotangent,
+            gradient,
+        }
+    }
+
+    /// A new name. A slash and the running number keep it apart from those of
+    /// the forward graph.
+    fn name(&mut self, hint: &str) -> Var {
+        let var = Var(self.names.len());
+        self.names.push(format!("backward/{}/{hint}", var.0));
+        var
+    }
+
+    fn declare(&mut self, name: &str, kind: DataType) {
+        self.graph.input.push(declaration(name, kind));
+    }
+}
+
+/// A tensor of any shape.
+fn declaration(name: &str, kind: DataType) -> ValueInfoProto {
+    ValueInfoProto {
+        name: Some(name.to_owned()),
+        r#type: Some(TypeProto {
+            tensor_type: Some(TypeProtoTensor {
+                elem_type: Some(kind),
+                shape: None,
+            }),
+            ..TypeProto::default()
+        }),
+    }
+}
+
+fn attribute((name, value): &(&str, Attribute<'_>)) -> AttributeProto {
+    let name = Some((*name).to_owned());
+    let empty = AttributeProto::default();
+    match *value {
+        Attribute::Int(number) => AttributeProto {
+            name,
+            r#type: Some(AttributeType::INT),
+            i: Some(number),
+            ..empty
+        },
+        Attribute::Float(number) => AttributeProto {
+            name,
+            r#type: Some(AttributeType::FLOAT),
+            f: Some(number),
+            ..empty
+        },
+        Attribute::Ints(numbers) => AttributeProto {
+            name,
+            r#type: Some(AttributeType::INTS),
+            ints: numbers.to_vec(),
+            ..empty
+        },
+        Attribute::Text(text) => AttributeProto {
+            name,
+            r#type: Some(AttributeType::STRING),
+            s: Some(text.to_owned()),
+            ..empty
+        },
+    }
+}
