@@ -42,3 +42,65 @@ pub fn cross_entropy(gives: Gives, answers: ArrayView2<'_, f32>, labels: &[usize
     }
     cotangents
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    /// −log p of the label.
+    fn loss(gives: Gives, answers: &[f64], label: usize) -> f64 {
+        -match gives {
+            Gives::Logits => {
+                let sum: f64 = answers.iter().map(|logit| logit.exp()).sum();
+                answers[label] - sum.ln()
+            }
+            Gives::Probabilities => answers[label].ln(),
+            Gives::PositiveProbability if label == 1 => answers[0].ln(),
+            Gives::PositiveProbability => (1.0 - answers[0]).ln(),
+        }
+    }
+
+    #[test]
+    fn derivatives_are_those_of_central_differences() {
+        let cases = [
+            (Gives::Logits, vec![0.5_f32, -1.25, 2.0], 1),
+            (Gives::Logits, vec![0.5, -1.25, 2.0], 2),
+            (Gives::Probabilities, vec![0.25, 0.125, 0.625], 0),
+            (Gives::PositiveProbability, vec![0.25], 0),
+            (Gives::PositiveProbability, vec![0.25], 1),
+        ];
+        for (gives, answers, label) in cases {
+            let row = Array2::from_shape_vec((1, answers.len()), answers.clone()).unwrap();
+            let found = cross_entropy(gives, row.view(), &[label]);
+            for column in 0..answers.len() {
+                let at = |step: f64| {
+                    let mut moved: Vec<f64> = answers.iter().map(|&one| one.into()).collect();
+                    moved[column] += step;
+                    loss(gives, &moved, label)
+                };
+                let numeric = (at(1e-6) - at(-1e-6)) / 2e-6;
+                let exact = f64::from(found[[0, column]]);
+                assert!(
+                    (numeric - exact).abs() < 1e-5,
+                    "{gives:?} {label} {column}: {exact}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn certainty_has_finite_derivatives() {
+        let huge = cross_entropy(Gives::Logits, array![[1e30_f32, -1e30]].view(), &[1]);
+        assert_eq!(huge, array![[1.0, -1.0]]);
+        for (gives, answers) in [
+            (Gives::Probabilities, array![[0.0_f32, 1.0]]),
+            (Gives::PositiveProbability, array![[1.0_f32]]),
+        ] {
+            let found = cross_entropy(gives, answers.view(), &[0]);
+            assert!(found.iter().all(|one| one.is_finite()), "{gives:?}");
+            assert!(found[[0, 0]].abs() > 1e6, "{gives:?}");
+        }
+    }
+}

@@ -60,7 +60,7 @@ fn a_worse_model_fails_with_the_whole_story() {
         "47 newly wrong, 1 newly right",
         "data, spec, algorithms, environment: the same",
         "\"first baseline\"",
-        "reproduce: cargo test --test robustness -- --exact digits::identity",
+        "reproduce: cargo steadfast test --exact digits::identity",
         "accept:    cargo steadfast bless digits::identity --reason",
     ] {
         assert!(worse.stdout.contains(words), "{words}\n{}", worse.all());
