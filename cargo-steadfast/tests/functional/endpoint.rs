@@ -720,3 +720,33 @@ fn mlserver_serves_the_digits() {
         "{message}"
     );
 }
+
+#[test]
+fn a_model_that_is_not_ready_is_waited_for_or_named() {
+    let open = |reply: fn(usize) -> Reply| {
+        let asked_before = Mutex::new(0);
+        let server = Server::start(move |asked, _| {
+            if !asked.line.contains("/ready ") {
+                return describe(asked, false);
+            }
+            let mut before = asked_before.lock().unwrap();
+            *before += 1;
+            reply(*before - 1)
+        });
+        let opened = endpoint::open(&request(&server));
+        opened.map(|_| ()).map_err(|error| error.to_string())
+    };
+    let loads = |before: usize| match before {
+        0 | 1 => Reply::Say(503, Vec::new(), b"loading".to_vec()),
+        _ => Reply::json(&json!({ "name": "digits", "ready": true })),
+    };
+    assert_eq!(open(loads), Ok(()));
+    assert_eq!(open(|_| Reply::Say(404, Vec::new(), Vec::new())), Ok(()));
+    let refused = open(|_| Reply::Say(400, Vec::new(), b"unloaded".to_vec())).unwrap_err();
+    assert!(
+        refused.contains("it is not ready (400: unloaded)"),
+        "{refused}"
+    );
+    let says_no = open(|_| Reply::json(&json!({ "ready": false }))).unwrap_err();
+    assert!(says_no.contains("`ready` is false"), "{says_no}");
+}

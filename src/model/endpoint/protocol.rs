@@ -42,6 +42,13 @@ pub struct Server {
     pub extensions: Vec<String>,
 }
 
+/// Whether a model may be asked; some servers say it with the status alone.
+#[derive(Debug, Default, Deserialize)]
+pub struct Readiness {
+    #[serde(default)]
+    pub ready: Option<bool>,
+}
+
 /// What a server that has Triton's model configuration says of a model.
 #[derive(Debug, Default, Deserialize)]
 pub struct Config {
