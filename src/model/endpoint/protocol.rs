@@ -191,7 +191,7 @@ fn kind(datatype: &str) -> Result<usize, String> {
 
 fn decode(bytes: &[u8], datatype: &str) -> Result<Vec<f32>, String> {
     let size = kind(datatype)?;
-    if bytes.len() % size != 0 {
+    if !bytes.len().is_multiple_of(size) {
         return Err(format!(
             "a binary tensor of {datatype} has {} bytes",
             bytes.len()
