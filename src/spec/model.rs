@@ -80,15 +80,27 @@ pub struct EndpointSpec {
 }
 
 impl ModelOrigin {
-    /// In words, as identities have it: `onnx models/digits.onnx`.
+    /// In words, as identities have it: `onnx models/digits.onnx`. A user and a
+    /// password in a URL, which is refused when it is opened, are left out.
     pub fn text(&self) -> String {
         match self {
             Self::Onnx(onnx) => format!("onnx {}", onnx.path.value),
             Self::Registered(name) => format!("registered {}", name.value),
             Self::Worker(worker) => format!("worker {}", worker.command.join(" ")),
-            Self::Endpoint(endpoint) => format!("endpoint {}", endpoint.url.value),
+            Self::Endpoint(endpoint) => format!("endpoint {}", without_user(&endpoint.url.value)),
         }
     }
+}
+
+/// A URL without what stands before the host.
+fn without_user(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    format!("{scheme}://{host}{path}")
 }
 
 /// A way in: its key, the keys that are of use with it alone, and what a value of it

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs MLServer and ONNX Runtime for the test of served models, into a virtual
 # environment: `tests/endpoint/install.sh FOLDER`, then
-# `STEADFAST_MLSERVER=FOLDER cargo test -p cargo-steadfast --test functional mlserver`.
+# `MLSERVER_FOLDER=FOLDER cargo test -p cargo-steadfast --test functional mlserver`.
 set -euo pipefail
 folder=${1:?which folder to install into}
 python3 -m venv "$folder"

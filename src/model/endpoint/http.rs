@@ -222,6 +222,8 @@ impl Client {
             ureq::Error::ConnectProxyFailed(_) => {
                 "Look at the proxy that the environment names (HTTPS_PROXY, NO_PROXY)"
             }
+            ureq::Error::Io(error) if error.kind() == ErrorKind::InvalidData => TLS,
+            ureq::Error::Rustls(_) | ureq::Error::Tls(_) => TLS,
             _ => "Look at scheme, host and port in model.endpoint",
         };
         Failure::Final(EndpointError::Answer {
@@ -235,8 +237,10 @@ impl Client {
         let text = String::from_utf8_lossy(body);
         let text = self.redact(&text);
         let words: Vec<&str> = text.split_whitespace().collect();
+        // A sentence follows.
+        let words = words.join(" ");
         let letters: Vec<char> = words
-            .join(" ")
+            .trim_end_matches('.')
             .chars()
             .filter(|letter| !letter.is_control())
             .collect();
@@ -282,6 +286,9 @@ fn passes(kind: ErrorKind) -> bool {
             | ErrorKind::Interrupted
     )
 }
+
+/// What to do where a server is not trusted, or speaks no TLS.
+const TLS: &str = "Look at scheme and port in model.endpoint, and at the server's certificate: it must lead to one of Mozilla's roots";
 
 /// What to do about a refusal.
 fn cure(status: StatusCode) -> &'static str {

@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayViewD, Axis, concatenate};
 
 use super::address::Address;
 use super::http::{Client, Question, Token};
-use super::protocol::{self, Config, Metadata, Server, Tensor};
+use super::protocol::{self, Config, Metadata, Readiness, Server, Tensor};
 use super::{EndpointError, Request};
 use crate::model::{Description, Model, ModelError};
 
@@ -54,6 +54,7 @@ impl EndpointModel {
                 client.words(&page.body)
             ))
         })?;
+        ready(&client, &model)?;
         // Not every server describes itself; none has to.
         let about = client.ask(&format!("{}/v2", address.server), &Question::Get);
         let server: Server = about
@@ -199,6 +200,34 @@ impl Model for EndpointModel {
         let views: Vec<_> = answers.iter().map(|answers| answers.view()).collect();
         concatenate(Axis(0), &views)
             .map_err(|error| ModelError::Failed(format!("its answers do not fit: {error}")))
+    }
+}
+
+/// Whether the server calls a model ready that it describes. One that is being loaded
+/// (503) is waited for; a server that has no such page is taken at its description.
+fn ready(client: &Client, model: &str) -> Result<(), EndpointError> {
+    let not = |words: &str| EndpointError::Answer {
+        url: model.to_owned(),
+        reason: format!(
+            "the server knows the model, and it is not ready ({words}). Load it, or look at the server's log for why it is not"
+        ),
+    };
+    match client.ask(&format!("{model}/ready"), &Question::Get) {
+        Ok(page) => {
+            let page: Readiness = serde_json::from_slice(&page.body).unwrap_or_default();
+            match page.ready {
+                Some(false) => Err(not("`ready` is false")),
+                _ => Ok(()),
+            }
+        }
+        Err(EndpointError::Refused {
+            status: 404 | 405 | 501,
+            ..
+        }) => Ok(()),
+        Err(EndpointError::Refused { status, words, .. }) => {
+            Err(not(&format!("{status}: {words}")))
+        }
+        Err(error) => Err(error),
     }
 }
 

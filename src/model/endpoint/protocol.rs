@@ -42,6 +42,13 @@ pub struct Server {
     pub extensions: Vec<String>,
 }
 
+/// Whether a model may be asked; some servers say it with the status alone.
+#[derive(Debug, Default, Deserialize)]
+pub struct Readiness {
+    #[serde(default)]
+    pub ready: Option<bool>,
+}
+
 /// What a server that has Triton's model configuration says of a model.
 #[derive(Debug, Default, Deserialize)]
 pub struct Config {
@@ -184,7 +191,7 @@ fn kind(datatype: &str) -> Result<usize, String> {
 
 fn decode(bytes: &[u8], datatype: &str) -> Result<Vec<f32>, String> {
     let size = kind(datatype)?;
-    if bytes.len() % size != 0 {
+    if !bytes.len().is_multiple_of(size) {
         return Err(format!(
             "a binary tensor of {datatype} has {} bytes",
             bytes.len()
