@@ -248,4 +248,16 @@ for shape, axis in [((2, 5, 3), 1), ((2, 3, 4), 2)]:
     case(f"ReduceSum {shape} over {axis}", [("ReduceSum", ["x", "a"], ["y"], dict(keepdims=0))], lambda t, v, a=axis: t.sum(a), shape,
          dict(a=i64(axis)))
 
+# Two more shapes for each operator that goes element by element.
+for shape in [(2, 7), (2, 3, 2, 2)]:
+    above = abs(rng.normal(size=shape)) + 0.3
+    for kind, fn, attributes, x in [
+        ("Relu", F.relu, {}, None), ("Sigmoid", torch.sigmoid, {}, None), ("Tanh", torch.tanh, {}, None), ("Exp", torch.exp, {}, None),
+        ("Abs", torch.abs, {}, None), ("Neg", torch.neg, {}, None), ("Log", torch.log, {}, above), ("Sqrt", torch.sqrt, {}, above),
+        ("Reciprocal", torch.reciprocal, {}, above), ("Softplus", F.softplus, {}, None), ("Erf", torch.erf, {}, None),
+        ("HardSwish", F.hardswish, {}, 3 * above), ("LeakyRelu", lambda t: F.leaky_relu(t, 0.5), dict(alpha=0.5), None),
+        ("Elu", F.elu, {}, None), ("HardSigmoid", F.hardsigmoid, dict(alpha=1 / 6), 4 * above),
+    ]:
+        case(f"{kind} of {shape}", one(kind, **attributes), lambda t, v, fn=fn: fn(t), shape, x=x)
+
 print(json.dumps({"origin": f"torch {torch.__version__}, float64", "cases": cases}))
