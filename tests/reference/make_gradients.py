@@ -177,4 +177,87 @@ case("reduce mean", one("ReduceMean", axes=[2, 3], keepdims=0), lambda t, v: t.m
 case("reduce sum", [("ReduceSum", ["x", "a"], ["y"], dict(keepdims=1))], lambda t, v: t.sum(1, keepdim=True), (2, 3, 4), dict(a=np.array([1])))
 case("reduce max", one("ReduceMax", axes=[-1], keepdims=0), lambda t, v: t.amax(-1), (2, 3, 4))
 
+# Picking along axes.
+def i64(*numbers):
+    return np.array(numbers, np.int64)
+
+
+case("concat", [("Concat", ["x", "x"], ["y"], dict(axis=1))],
+     lambda t, v: torch.cat([t, t], 1), (2, 3, 4))
+case("concat from the end", [("Neg", ["x"], ["h"], {}), ("Concat", ["x", "h"], ["y"], dict(axis=-1))],
+     lambda t, v: torch.cat([t, -t], -1), (3, 2, 5))
+case("concat of two widths", [("Slice", ["x", "a", "b", "c"], ["h"], {}), ("Concat", ["h", "x"], ["y"], dict(axis=2))],
+     lambda t, v: torch.cat([t[:, :, 1:3], t], 2), (2, 3, 4), dict(a=i64(1), b=i64(3), c=i64(2)))
+case("split, all parts", [("Split", ["x", "s"], ["a", "b"], dict(axis=1)), ("Sigmoid", ["b"], ["c"], {}), ("Concat", ["c", "a"], ["y"], dict(axis=1))],
+     lambda t, v: torch.cat([t[:, 2:].sigmoid(), t[:, :2]], 1), (2, 5, 3), dict(s=i64(2, 3)))
+case("split, the middle part", [("Split", ["x", "s"], ["a", "y", "b"], dict(axis=1))],
+     lambda t, v: t[:, 1:3], (2, 6, 3), dict(s=i64(1, 2, 3)))
+case("split into equal parts", [("Split", ["x"], ["a", "b"], dict(axis=-1)), ("Mul", ["a", "b"], ["y"], {})],
+     lambda t, v: t[..., :3] * t[..., 3:], (2, 2, 6))
+for name, where, fn in [
+    ("a piece", ([1], [3], [1], [1]), lambda t: t[:, 1:3]),
+    ("every second", ([0], [9], [1], [2]), lambda t: t[:, ::2]),
+    ("backwards", ([-1], [-(2**31)], [2], [-1]), lambda t: t.flip(2)),
+    ("two axes", ([1, -3], [2**31 - 1, -1], [2, 1], [2, 1]), lambda t: t[:, -3:-1, 1::2]),
+    ("with the batch", ([0, 2], [2**31 - 1, 4], [0, 1], [1, 1]), lambda t: t[:, 2:4]),
+]:
+    case(f"slice, {name}", [("Slice", ["x", "a", "b", "c", "d"], ["y"], {})], lambda t, v, fn=fn: fn(t), (2, 5, 6),
+         dict(zip("abcd", (i64(*w) for w in where))))
+for name, axis, index in [("once", 1, [3, 0]), ("repeated", 1, [2, 0, 2, -1]), ("of two axes", 2, [[0, 1], [1, 3]]), ("scalar", -1, 2)]:
+    case(f"gather, {name}", [("Gather", ["x", "i"], ["y"], dict(axis=axis))],
+         lambda t, v, axis=axis, index=index: t.index_select(axis, torch.tensor(index).reshape(-1) % t.shape[axis]), (2, 5, 4), dict(i=np.array(index, np.int64)))
+for mode, torch_mode in [("constant", "constant"), ("reflect", "reflect"), ("edge", "replicate")]:
+    case(f"pad, {mode}", [("Pad", ["x", "p"], ["y"], dict(mode=mode))],
+         lambda t, v, m=torch_mode: F.pad(t, (2, 1, 0, 3), mode=m), (2, 2, 4, 5), dict(p=i64(0, 0, 0, 2, 0, 0, 3, 1)))
+case("pad, negative", [("Pad", ["x", "p"], ["y"], {})], lambda t, v: F.pad(t, (-1, 2)), (2, 2, 5), dict(p=i64(0, 0, -1, 0, 0, 2)))
+case("pad, named axes", [("Pad", ["x", "p", "", "a"], ["y"], {})], lambda t, v: F.pad(t, (0, 0, 1, 2)), (2, 2, 4, 3),
+     dict(p=i64(1, 2), a=i64(2)), opset=18)
+
+# Images of another size.
+for size, to in [((3, 4), (6, 8)), ((5, 4), (10, 4)), ((6, 4), (3, 2))]:
+    case(f"resize, nearest {size} to {to}",
+         [("Resize", ["x", "", "s"], ["y"], dict(mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"))],
+         lambda t, v, to=to: F.interpolate(t, to, mode="nearest"), (2, 2, *size), dict(s=np.array([1, 1, *(b / a for a, b in zip(size, to))], np.float32)))
+    case(f"resize, linear {size} to {to}",
+         [("Resize", ["x", "", "s"], ["y"], dict(mode="linear", coordinate_transformation_mode="half_pixel"))],
+         lambda t, v, to=to: F.interpolate(t, to, mode="bilinear"), (2, 2, *size), dict(s=np.array([1, 1, *(b / a for a, b in zip(size, to))], np.float32)))
+case("resize, linear by 2.5", [("Resize", ["x", "", "s"], ["y"], dict(mode="linear", coordinate_transformation_mode="pytorch_half_pixel"))],
+     lambda t, v: F.interpolate(t, scale_factor=2.5, mode="bilinear"), (2, 2, 4, 2), dict(s=np.array([1, 1, 2.5, 2.5], np.float32)))
+case("resize, named axes", [("Resize", ["x", "", "", "s"], ["y"], dict(mode="linear", coordinate_transformation_mode="align_corners", axes=[2, 3]))],
+     lambda t, v: F.interpolate(t, (7, 5), mode="bilinear", align_corners=True), (2, 2, 4, 3), dict(s=i64(7, 5)), opset=18)
+case("resize, linear with corners", [("Resize", ["x", "", "s"], ["y"], dict(mode="linear", coordinate_transformation_mode="align_corners"))],
+     lambda t, v: F.interpolate(t, (8, 6), mode="bilinear", align_corners=True), (2, 2, 4, 3), dict(s=np.array([1, 1, 2, 2], np.float32)))
+
+# More axes and shapes of what has one case above.
+for shape, axis in [((2, 3, 4), 1), ((3, 7), 1), ((2, 3, 2, 5), -1)]:
+    size = shape[axis:]
+    case(f"layer normalisation {shape} from {axis}", [("LayerNormalization", ["x", "s", "b"], ["y"], dict(axis=axis, epsilon=1e-3))],
+         lambda t, v, size=size: F.layer_norm(t, size, v["s"], v["b"], float(np.float32(1e-3))), shape, dict(s=f32(*size), b=f32(*size)))
+for shape in [(2, 3, 9), (2, 2, 4, 4)]:
+    c = shape[1]
+    case(f"instance normalisation {shape}", [("InstanceNormalization", ["x", "s", "b"], ["y"], dict(epsilon=1e-2))],
+         lambda t, v: F.instance_norm(t, weight=v["s"], bias=v["b"], eps=float(np.float32(1e-2))), shape, dict(s=f32(c), b=f32(c)))
+    case(f"batch normalisation {shape}", [("BatchNormalization", ["x", "s", "b", "m", "v"], ["y"], {})],
+         lambda t, v: F.batch_norm(t, v["m"], v["v"], v["s"], v["b"], eps=float(np.float32(1e-5))), shape,
+         dict(s=f32(c), b=f32(c), m=f32(c), v=abs(f32(c)) + np.float32(0.2)))
+for shape, axis in [((2, 5, 3), 1), ((2, 3, 4), 2)]:
+    case(f"log-softmax {shape} over {axis}", one("LogSoftmax", axis=axis), lambda t, v, a=axis: t.log_softmax(a), shape)
+    case(f"softmax {shape} over {axis}", one("Softmax", axis=axis), lambda t, v, a=axis: t.softmax(a), shape)
+    for kind, fn in [("ReduceMean", torch.mean), ("ReduceMax", torch.amax)]:
+        case(f"{kind} {shape} over {axis}", one(kind, axes=[axis], keepdims=1), lambda t, v, a=axis, fn=fn: fn(t, a, keepdim=True), shape)
+    case(f"ReduceSum {shape} over {axis}", [("ReduceSum", ["x", "a"], ["y"], dict(keepdims=0))], lambda t, v, a=axis: t.sum(a), shape,
+         dict(a=i64(axis)))
+
+# Two more shapes for each operator that goes element by element.
+for shape in [(2, 7), (2, 3, 2, 2)]:
+    above = abs(rng.normal(size=shape)) + 0.3
+    for kind, fn, attributes, x in [
+        ("Relu", F.relu, {}, None), ("Sigmoid", torch.sigmoid, {}, None), ("Tanh", torch.tanh, {}, None), ("Exp", torch.exp, {}, None),
+        ("Abs", torch.abs, {}, None), ("Neg", torch.neg, {}, None), ("Log", torch.log, {}, above), ("Sqrt", torch.sqrt, {}, above),
+        ("Reciprocal", torch.reciprocal, {}, above), ("Softplus", F.softplus, {}, None), ("Erf", torch.erf, {}, None),
+        ("HardSwish", F.hardswish, {}, 3 * above), ("LeakyRelu", lambda t: F.leaky_relu(t, 0.5), dict(alpha=0.5), None),
+        ("Elu", F.elu, {}, None), ("HardSigmoid", F.hardsigmoid, dict(alpha=1 / 6), 4 * above),
+    ]:
+        case(f"{kind} of {shape}", one(kind, **attributes), lambda t, v, fn=fn: fn(t), shape, x=x)
+
 print(json.dumps({"origin": f"torch {torch.__version__}, float64", "cases": cases}))

@@ -20,6 +20,7 @@ use tensors::Tensors;
 use writer::{Var, Writer};
 
 mod broadcast;
+mod linear_map;
 mod pass;
 mod rules;
 mod site;

@@ -5,6 +5,7 @@ use super::site::Site;
 mod activation;
 mod arithmetic;
 mod convolution;
+mod index;
 mod linear;
 mod normalisation;
 mod pooling;
@@ -26,6 +27,7 @@ const RULES: &[(&str, Rule)] = &[
     ("Ceil", rounding::round),
     ("Celu", activation::celu),
     ("Clip", activation::clip),
+    ("Concat", index::concat),
     ("Conv", convolution::conv),
     ("ConvTranspose", convolution::transposed),
     ("DequantizeLinear", rounding::dequantise),
@@ -37,6 +39,7 @@ const RULES: &[(&str, Rule)] = &[
     ("Expand", shape::expand),
     ("Flatten", shape::reshaped),
     ("Floor", rounding::round),
+    ("Gather", index::gather),
     ("Gelu", activation::gelu),
     ("Gemm", linear::gemm),
     ("GlobalAveragePool", pooling::global_average),
@@ -59,6 +62,7 @@ const RULES: &[(&str, Rule)] = &[
     ("Mul", arithmetic::mul),
     ("Neg", arithmetic::neg),
     ("PRelu", activation::p_relu),
+    ("Pad", index::pad),
     ("Pow", arithmetic::pow),
     ("QuantizeLinear", rounding::quantise),
     ("Reciprocal", arithmetic::reciprocal),
@@ -68,11 +72,14 @@ const RULES: &[(&str, Rule)] = &[
     ("ReduceSum", reduction::sum),
     ("Relu", activation::relu),
     ("Reshape", shape::reshaped),
+    ("Resize", index::resize),
     ("Round", rounding::round),
     ("Selu", activation::selu),
     ("Sigmoid", activation::sigmoid),
+    ("Slice", index::slice),
     ("Softmax", softmax::softmax),
     ("Softplus", activation::softplus),
+    ("Split", index::split),
     ("Sqrt", arithmetic::sqrt),
     ("Squeeze", shape::reshaped),
     ("Sub", arithmetic::sub),

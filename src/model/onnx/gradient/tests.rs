@@ -37,6 +37,18 @@ fn open(bytes: &[u8]) -> Result<OnnxModel, ModelError> {
     })
 }
 
+/// Cases whose forward graph rten refuses, and what it says.
+const BEYOND_RTEN: &[(&str, &str)] = &[
+    (
+        "pad, named axes",
+        "Pad operator does not yet support `axes`",
+    ),
+    (
+        "resize, named axes",
+        "unsupported or duplicated attributes: axes",
+    ),
+];
+
 /// How far our gradient is from PyTorch's, relative to its largest entry.
 fn error(case: &Case) -> Result<f64, ModelError> {
     let bytes = base64::prelude::BASE64_STANDARD.decode(&case.onnx).unwrap();
@@ -64,8 +76,11 @@ fn every_rule_gives_the_gradient_that_pytorch_gives_in_float64() {
     let file: File = serde_json::from_str(FILE).unwrap();
     let mut wrong = Vec::new();
     for case in &file.cases {
+        let beyond = BEYOND_RTEN.iter().find(|(name, _)| *name == case.name);
         // Sums of at most a few hundred float32 products.
         match error(case) {
+            Err(error) if beyond.is_some_and(|(_, words)| error.to_string().contains(words)) => {}
+            Ok(_) if beyond.is_some() => wrong.push(format!("{}: rten runs it now", case.name)),
             Ok(error) if error < 1e-5 => {}
             Ok(error) => wrong.push(format!("{}: off by {error:.1e}", case.name)),
             Err(error) => wrong.push(format!("{}: {error}", case.name)),
