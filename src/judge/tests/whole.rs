@@ -668,3 +668,65 @@ fn a_run_has_its_own_interval() {
     let slices = "kind = \"worst_slice_accuracy\"";
     assert_eq!(of(&runs(slices, "slice = \"site\"", 60, 1, 0.0)), None);
 }
+
+/// Of 20 rows of the class and 40 of the rest one that ranks last loses 40 of 800 pairs: a
+/// change of exactly 0.05, to rounding. Half a pair more, a tie, is beyond it.
+#[test]
+fn a_change_of_exactly_the_margin_is_within_it_to_rounding() {
+    let gate = spec("", "", "margin = 0.05\nalpha = 0.005", AUROC);
+    let exceeds = |tied: bool, turned: bool| {
+        let mut runs = Runs::random(gate.clone(), 1, 60, 1, 0.0, 0.0);
+        let (old, new) = (&mut runs.old.columns[0], &mut runs.new.columns[0]);
+        for column in [&mut *old, &mut *new] {
+            let ranks = runs.labels.iter().map(|&known| 10 + u16::from(known == 1));
+            column.values = ranks.collect();
+        }
+        new.values[1] = 0;
+        if tied {
+            // A row of the rest beside one of the class, and below all others of it.
+            let class = new.values.iter_mut().filter(|rank| **rank == 11);
+            class.skip(1).for_each(|rank| *rank = 12);
+            new.values[0] = 11;
+        }
+        if turned {
+            std::mem::swap(&mut runs.old, &mut runs.new);
+        }
+        let found = runs.compare();
+        [found.harm_exceeds_margin, found.gain_exceeds_margin]
+    };
+    assert_eq!(exceeds(false, false), [false, false]);
+    assert_eq!(exceeds(false, true), [false, false]);
+    assert_eq!(exceeds(true, false), [true, false]);
+    assert_eq!(exceeds(true, true), [false, true]);
+}
+
+/// Limits by the bootstrap are those of the change, whichever direction is harm.
+#[test]
+fn the_bootstraps_limits_do_not_depend_on_which_direction_is_harm() {
+    let limits = |direction: &str| {
+        let gate = format!("margin = 0.03\nalpha = 0.05\ndirection = \"{direction}\"");
+        let gate = spec("", "", &gate, F1);
+        Runs::random(gate, 3, 60, 1, 0.1, 0.2)
+            .compare()
+            .limits
+            .unwrap()
+    };
+    let (lower, higher) = (limits("lower"), limits("higher"));
+    near(lower.0, higher.0);
+    near(lower.1, higher.1);
+}
+
+/// Seven clusters show nothing about a margin, and so see nothing of it.
+#[test]
+fn too_few_clusters_see_nothing_beyond_the_margin() {
+    let found = |clusters: u32| {
+        let gate = "margin = 0.03\nalpha = 0.05\nnull = \"margin\"";
+        let gate = spec("", "cluster = \"c\"", gate, F1);
+        let mut runs = Runs::random(gate, 1, 120, 1, 0.1, 0.1);
+        runs.clusters = Some((0..120).map(|row| row % clusters).collect());
+        let found = runs.compare();
+        (found.detectable.is_some(), found.needed.is_some())
+    };
+    assert_eq!(found(7), (false, false));
+    assert_eq!(found(8), (true, true));
+}
