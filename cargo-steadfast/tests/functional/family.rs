@@ -305,3 +305,48 @@ fn another_reference_makes_no_other_metric_nondeterministic() {
         ran.all()
     );
 }
+
+/// The range of the scores is the same, and the scores are not.
+#[test]
+fn a_reference_of_swapped_errors_makes_its_metric_stale_alone() {
+    let repository = family("", &format!("{ERROR}{AREA}"));
+    harm_everywhere(&repository);
+    repository.bless_all();
+    let swapped = "\"custom::dim\" = 0.25, \"custom::blur\" = 0.5 }";
+    repository.edit(
+        "robustness-specs/table.toml",
+        "\"custom::dim\" = 0.5, \"custom::blur\" = 0.25 }",
+        swapped,
+    );
+    let ran = repository.test(&[]);
+    let verdicts = [0, 1].map(|index| metric(&repository, index)["verdict"].clone());
+    assert_eq!(verdicts, ["stale", "identical"], "{}", ran.all());
+}
+
+#[test]
+fn another_clip_makes_no_other_metric_nondeterministic() {
+    let likelihood = |clip: f64| {
+        format!(
+            "[[metric]]\nkind = \"negative_log_likelihood\"\nclip = {clip}\nreport_only = true\n"
+        )
+    };
+    let accuracy = "[[metric]]\nkind = \"accuracy\"\n\n";
+    let more = format!("{accuracy}{}", likelihood(0.001));
+    let repository = Repository::table(N, 1, "margin = 0.01", &more);
+    repository.wrong(N, &[(0..50).collect()]);
+    repository.bless_all();
+    repository.edit(
+        "robustness-specs/table.toml",
+        &likelihood(0.001),
+        &likelihood(0.01),
+    );
+    let ran = repository.test(&[]);
+    let record = repository.record("table::custom::cell::cell_0");
+    assert_eq!(
+        record["metrics"][0]["verdict"],
+        "identical",
+        "{}",
+        ran.all()
+    );
+    assert_eq!(record["verdict"], "identical", "{}", ran.all());
+}
