@@ -294,6 +294,16 @@ fn another_reference_makes_no_other_metric_nondeterministic() {
     repository.bless_all();
     let spec = "robustness-specs/table.toml";
     repository.edit(spec, "identity = 0.05", "identity = 0.06");
+    // The record is of the reference of then.
+    let report = repository.steadfast(&["report"]);
+    assert_eq!(report.code, 4, "{}", report.all());
+    assert!(
+        report.stdout.contains(
+            "- table::pooled was not run on this tree: relative_mean_corruption_error was"
+        ) && !report.stdout.contains("does not have the columns"),
+        "{}",
+        report.all()
+    );
     let ran = repository.test(&[]);
     let verdicts: Vec<_> = (0..3)
         .map(|index| metric(&repository, index)["verdict"].clone())
