@@ -644,8 +644,9 @@ fn a_truncated_image_is_an_error_at_every_length() {
     // Bits of a PNG are checked, and what is said of them is in words.
     let file = png(9, 7, &small);
     let data = file.windows(4).position(|four| four == b"IDAT").unwrap();
+    let length = u32::from_be_bytes(file[data - 4..data].try_into().unwrap()) as usize;
     let mut broken = file.clone();
-    broken[data + 10] ^= 1;
+    broken[data + 4 + length] ^= 1;
     let fault = image::decode(&broken).unwrap_err().to_string();
     assert!(
         fault.contains("CRC error") && fault.contains("while decoding IDAT chunk); write"),
