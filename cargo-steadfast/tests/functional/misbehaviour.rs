@@ -80,7 +80,7 @@ fn wrong_shapes_say_what_was_wanted() {
     expect(
         "few_classes",
         &[
-            "`, but the model has 4 classes, numbered from 0; check that this data set belongs to this model",
+            "data/digits-test.npz: the label `y[1]` is 9, but the model has 4 classes, numbered from 0",
         ],
     );
 }
