@@ -138,6 +138,26 @@ mod tests {
         parse_spec("test", &source, &Suite::default(), &catalogue())
     }
 
+    /// A parameter of the same name as a key of its table could not be given.
+    #[test]
+    fn no_parameter_is_named_like_a_key() {
+        use crate::spec::grammar::{Key, METRIC, PERTURBATION};
+
+        let clash = |keys: &[Key], parameters: &[crate::catalogue::Parameter]| {
+            let named = |name: &str| keys.iter().any(|key| key.name == name);
+            let mut parameters = parameters.iter();
+            parameters
+                .find(|parameter| named(parameter.name))
+                .map(|parameter| parameter.name)
+        };
+        for kind in catalogue().perturbations {
+            assert_eq!(clash(PERTURBATION, kind.parameters), None, "{}", kind.name);
+        }
+        for kind in catalogue().metrics {
+            assert_eq!(clash(METRIC, kind.parameters), None, "{}", kind.name);
+        }
+    }
+
     #[test]
     fn every_perturbation_can_be_given_by_its_parameters() {
         for kind in catalogue().perturbations {

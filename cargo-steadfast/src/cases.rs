@@ -108,6 +108,26 @@ pub fn recorded(repository: &Repository, case: Case) -> Result<Recorded, Unusabl
             repository.run_command(&case.name)
         )));
     }
+    for metric in case.metrics() {
+        let known = record
+            .metrics
+            .iter()
+            .find(|known| known.name == metric.label);
+        // Stored scores are what the parameters of then made of the outcomes.
+        if let Some(known) = known
+            && known.identity != metric.identity()
+            && run.outcomes.column(&metric.label).is_some()
+        {
+            return Err(Unusable::Stale(format!(
+                "{} was not run on this tree: {} was {} in its record, and is {}. Run it again: cargo test --test robustness -- --exact {}",
+                case.name,
+                metric.label,
+                known.identity,
+                metric.identity(),
+                case.name
+            )));
+        }
+    }
     if run.outcomes.select(&wanted_columns(&case)).is_none() {
         return Err(Unusable::Stale(format!(
             "the record of {} does not have the columns that its metrics need now. Run it again: {}",

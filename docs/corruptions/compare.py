@@ -4,12 +4,15 @@ stochastic ones by the mean, the standard deviation and the power spectrum of th
     cargo build --example corrupt
     python docs/corruptions/compare.py --corrupt target/debug/examples/corrupt \\
         --photos FOLDER [--only KIND ...] [--cache FOLDER] [--write docs/corruptions.md]
+        [--cifar]
 
 FOLDER has photos_224.npy and photos_32.npy, uint8 [n, h, w, 3]. The reference is
 imagecorruptions 1.1.2 (pinned with what it needs in requirements.txt), and
 mechanics.py where that departs from ImageNet-C. imagecorruptions has one table of
 severities, that of 224 pixels, so that beside it ours runs with scale = imagenet_c at
-32 pixels, too; mechanics.py has both.
+32 pixels, too; mechanics.py has both. With --cifar the kinds that are beside
+imagecorruptions run at 32 pixels with CIFAR-10-C's severities, beside cifar.py, and the
+tables go between markers of their own.
 """
 
 import argparse
@@ -22,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
+import cifar
 import mechanics
 import peer
 
@@ -54,7 +58,7 @@ BANDS = 8
 # A cell fails where any of its figures lies where a seed of the reference would lie once
 # in a thousand cells.
 LEVEL = 0.001
-BEGIN, END = "<!-- compare:begin -->", "<!-- compare:end -->"
+MARKS = {False: "compare", True: "compare:cifar10_c"}
 
 
 def arguments():
@@ -63,10 +67,15 @@ def arguments():
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--only", nargs="+", default=[*DETERMINISTIC, *STOCHASTIC])
     parser.add_argument("--sizes", type=int, nargs="+", default=[32, 224])
+    parser.add_argument("--cifar", action="store_true", help="CIFAR-10-C's severities, of cifar.py")
     parser.add_argument("--seeds", type=int, default=10, help="of the reference")
     parser.add_argument("--cache", type=Path, help="keeps the reference's figures here")
     parser.add_argument("--write", type=Path, help="puts the tables between the markers of a file")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.cifar:
+        options.only = [name for name in options.only if name in cifar.KINDS]
+        options.sizes = [32]
+    return options
 
 
 def ours(program, photos, name, scale):
@@ -83,6 +92,8 @@ def ours(program, photos, name, scale):
 def reference(photos, name, severity, seed, scale):
     if name in mechanics.KINDS:
         return mechanics.corrupt(photos, name, severity, seed, scale)
+    if scale == "cifar10_c":
+        return cifar.corrupt(photos, name, severity, seed)
     return peer.corrupt(photos, name, severity, seed)
 
 
@@ -161,7 +172,7 @@ def tables(options):
     for name in options.only:
         for size in options.sizes:
             photos = chosen(name, np.load(options.photos / f"photos_{size}.npy"))
-            small = size < 64 and name in mechanics.KINDS
+            small = size < 64 and (options.cifar or name in mechanics.KINDS)
             scale = "cifar10_c" if small else "imagenet_c"
             found = ours(options.corrupt, photos, name, scale)
             if found is None:
@@ -173,11 +184,14 @@ def tables(options):
                     one = found[severity - 1]
                     row = stochastic_row(options, photos, name, severity, scale, one)
                     stochastic.append(row)
+    photos = "64 photos of 32 pixels"
+    if options.sizes != [32]:
+        photos += " and 4 of 224 (glass_blur: 1)"
     text = (
         "Deterministic corruptions: the mean absolute difference in grey levels, of 255, over all "
         "photos.\n\n| corruption | pixels | 1 | 2 | 3 | 4 | 5 | limit | within |\n"
         "|---|---|---|---|---|---|---|---|---|\n" + "\n".join(deterministic) + "\n\n"
-        "Stochastic corruptions: the change in grey levels, over 64 photos of 32 pixels and 4 of 224 (glass_blur: 1); the reference's is the "
+        f"Stochastic corruptions: the change in grey levels, over {photos}; the reference's is the "
         f"mean over {options.seeds} seeds ± the standard deviation from seed to seed. *Power* is the "
         f"difference in the ring of the spectrum ({BANDS} rings) in which it is largest. *t* is the "
         "largest distance of any of these figures from the reference's mean, in its seed-to-seed "
@@ -197,9 +211,11 @@ def main():
         print(text)
         return
     old = options.write.read_text()
-    head, rest = old.split(BEGIN)
-    tail = rest.split(END)[1]
-    options.write.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{tail}")
+    mark = MARKS[options.cifar]
+    begin, end = f"<!-- {mark}:begin -->", f"<!-- {mark}:end -->"
+    head, rest = old.split(begin)
+    tail = rest.split(end)[1]
+    options.write.write_text(f"{head}{begin}\n\n{text}\n\n{end}{tail}")
 
 
 if __name__ == "__main__":

@@ -354,10 +354,13 @@ pub enum ImageFault {
 
     /// There is no such file.
     #[error(
-        "is not there; paths are relative to the folder of the labels file, and large files may \
-         need `git lfs pull`"
+        "is not there{}; paths are relative to the folder of the labels file, and large files \
+         may need `git lfs pull`", and_more(*.more)
     )]
-    Missing,
+    Missing {
+        /// How many other images are not there.
+        more: usize,
+    },
 
     /// It is a folder or a device.
     #[error("is no file; name the file of one image")]
@@ -426,6 +429,13 @@ pub enum ImageFault {
     /// The file is another than it was when the data set was opened.
     #[error("was changed while it was in use; let the files be, and run again")]
     Changed,
+}
+
+fn and_more(more: usize) -> String {
+    match more {
+        0 => String::new(),
+        more => format!(", and {more} more are not"),
+    }
 }
 
 /// A clause that lists the names that `holder` holds, and the one that is nearest to

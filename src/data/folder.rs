@@ -129,6 +129,9 @@ fn examine(folder: &Path, paths: Vec<String>, lines: &[u64]) -> Result<(Vec<Row>
             Ok((Digest::of(&bytes), image::shape(&bytes)?))
         })
         .collect();
+    let is_missing =
+        |found: &&Result<_, ImageFault>| matches!(found, Err(ImageFault::Missing { .. }));
+    let missing = found.iter().filter(is_missing).count();
     let mut rows: Vec<Row> = Vec::with_capacity(paths.len());
     let mut first: Option<Shape> = None;
     for ((path, found), &line) in paths.into_iter().zip(found).zip(lines) {
@@ -144,6 +147,10 @@ fn examine(folder: &Path, paths: Vec<String>, lines: &[u64]) -> Result<(Vec<Row>
         match digest {
             Ok(digest) => rows.push(Row { line, path, digest }),
             Err(fault) => {
+                let fault = match fault {
+                    ImageFault::Missing { .. } => ImageFault::Missing { more: missing - 1 },
+                    other => other,
+                };
                 return Err(Problem::Image {
                     line,
                     image: path,
@@ -186,7 +193,7 @@ fn read(folder: &Path, path: &str) -> Result<Vec<u8>, ImageFault> {
 
 fn unreadable(error: io::Error) -> ImageFault {
     match error.kind() {
-        io::ErrorKind::NotFound => ImageFault::Missing,
+        io::ErrorKind::NotFound => ImageFault::Missing { more: 0 },
         _ => ImageFault::Unreadable(error),
     }
 }

@@ -48,9 +48,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Vec<u8>, Shape), ImageFault> {
         if reader.output_buffer_size() != Some(levels.len()) {
             return Err(damaged("its rows are not as long as its header says"));
         }
-        reader.next_frame(&mut levels).map_err(damaged)?;
+        reader.next_frame(&mut levels).map_err(png_fault)?;
         // The checksum and the end of the image come after its pixels.
-        reader.finish().map_err(damaged)?;
+        reader.finish().map_err(png_fault)?;
         Ok((levels, shape))
     } else if bytes.starts_with(JPEG) {
         let (mut decoder, shape) = open_jpeg(bytes)?;
@@ -66,7 +66,7 @@ fn open_png(bytes: &[u8]) -> Result<(PngReader<'_>, Shape), ImageFault> {
     let mut decoder = png::Decoder::new(Cursor::new(bytes));
     decoder.set_transformations(Transformations::EXPAND);
     decoder.set_ignore_text_chunk(true);
-    let header = decoder.read_header_info().map_err(damaged)?;
+    let header = decoder.read_header_info().map_err(png_fault)?;
     let (width, height) = (header.width as usize, header.height as usize);
     check_size(width, height)?;
     let deep = header.bit_depth == BitDepth::Sixteen;
@@ -84,7 +84,7 @@ fn open_png(bytes: &[u8]) -> Result<(PngReader<'_>, Shape), ImageFault> {
             cure: "save it with 8",
         });
     }
-    let reader = decoder.read_info().map_err(damaged)?;
+    let reader = decoder.read_info().map_err(png_fault)?;
     if alpha || reader.info().trns.is_some() {
         return Err(ImageFault::Unsupported {
             found: "has transparent pixels (alpha)",
@@ -152,6 +152,19 @@ fn check_size(width: usize, height: usize) -> Result<(), ImageFault> {
 fn damaged(reason: impl Display) -> ImageFault {
     let reason = reason.to_string();
     ImageFault::Damaged(reason.trim().trim_matches('"').to_owned())
+}
+
+/// The decoder writes the kind of a chunk as Rust does: `ChunkType { type: IDAT, … }`.
+fn png_fault(error: png::DecodingError) -> ImageFault {
+    let text = error.to_string();
+    let text = text.trim_end_matches('.');
+    let named = text.split_once("ChunkType {").and_then(|(before, rest)| {
+        let (fields, after) = rest.split_once('}')?;
+        let (_, fields) = fields.split_once("type: ")?;
+        let name = fields.split(',').next()?.trim().trim_matches('"');
+        Some(format!("{before}{name}{after}"))
+    });
+    damaged(named.as_deref().unwrap_or(text))
 }
 
 fn jpeg_fault(error: DecodeErrors) -> ImageFault {

@@ -131,8 +131,11 @@ impl Lines<'_> {
         while let Some(&next) = self.bytes.get(self.offset)
             && (self.offset < byte || matches!(next, b'\r' | b'\n'))
         {
-            self.line += u64::from(next == b'\n');
             self.offset += 1;
+            // A carriage return ends a line, too, by itself or with what follows it.
+            let ends =
+                next == b'\n' || next == b'\r' && self.bytes.get(self.offset) != Some(&b'\n');
+            self.line += u64::from(ends);
         }
         self.line
     }

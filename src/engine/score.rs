@@ -1,6 +1,8 @@
 //! Answers become outcomes: probabilities, the predicted class, the columns that
 //! the metrics ask for.
 
+use std::sync::Arc;
+
 use ndarray::{Array2, ArrayView1};
 
 use super::batch::Plan;
@@ -49,11 +51,9 @@ impl Scorer<'_> {
             let (example, _) = plan.place(row);
             let label = self.labels[example];
             if label >= probabilities.len() {
-                return Err(fail(format!(
-                    "the label is {label} and the model answers with {} classes, 0 to {}. Is this the model of this data?",
-                    probabilities.len(),
-                    probabilities.len() - 1
-                )));
+                plan.data
+                    .check_labels(probabilities.len())
+                    .map_err(Arc::new)?;
             }
             if probabilities.len() > usize::from(u16::MAX) {
                 return Err(fail(format!(

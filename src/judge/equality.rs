@@ -1,9 +1,10 @@
 //! Whether the stored columns of two runs are the same.
 
-use super::metric::wanted_columns;
+use super::metric::columns_of;
+use crate::baseline::BaselineMetric;
 use crate::outcome::Outcomes;
 use crate::record::Run;
-use crate::spec::Case;
+use crate::spec::{Case, MetricSpec};
 
 /// Quanta by which scores may differ and still be the same but for rounding.
 const ROUNDING: u16 = 2;
@@ -19,16 +20,22 @@ pub enum Equality {
     Different,
 }
 
-/// Compares the columns that the metrics of the case need.
-pub fn equality(case: &Case, old: &Outcomes, run: &Run) -> Equality {
+/// Compares the columns that the metrics of the case need. A metric that the baseline,
+/// whose metrics are `known`, has with other parameters is stale, and with it what it
+/// alone needs: the same outcomes give other scores.
+pub fn equality(case: &Case, known: &[BaselineMetric], old: &Outcomes, run: &Run) -> Equality {
+    let is_stale = |spec: &&MetricSpec| {
+        let mut known = known.iter();
+        known.any(|known| known.name == spec.label && known.identity != spec.identity())
+    };
+    let current = case.metrics().iter().filter(|spec| !is_stale(spec));
     let mut worst = Equality::Exact;
-    for spec in wanted_columns(case) {
+    for spec in columns_of(case, current) {
         let (Some(before), Some(after)) = (old.column(&spec.name), run.outcomes.column(&spec.name))
         else {
             continue;
         };
-        // On another range other numbers mean the same: its metric is stale.
-        if before.values == after.values || before.spec.range != after.spec.range {
+        if before.values == after.values {
             continue;
         }
         let close = spec.range.is_some()

@@ -251,11 +251,19 @@ pub(super) fn paired(
 
 /// The columns that a case's metrics need, each once: what its baseline keeps.
 pub fn wanted_columns(case: &Case) -> Vec<ColumnSpec> {
+    columns_of(case, case.metrics())
+}
+
+/// The columns that `[critical]` and these metrics of a case need, each once.
+pub(super) fn columns_of<'a>(
+    case: &Case,
+    metrics: impl IntoIterator<Item = &'a MetricSpec>,
+) -> Vec<ColumnSpec> {
     let mut columns: Vec<ColumnSpec> = Vec::new();
     if case.spec.critical.is_some() {
         columns.push(ColumnSpec::correct());
     }
-    for spec in case.metrics() {
+    for spec in metrics {
         for column in algorithm(spec).columns(&spec.label, &spec.parameters) {
             if !columns.iter().any(|known| known.name == column.name) {
                 columns.push(column);

@@ -189,7 +189,7 @@ fn against(
     let same_model =
         run.identity.model.digest.is_some() && baseline.model.digest == run.identity.model.digest;
     let same_environment = baseline.environment == run.identity.environment;
-    let equality = equality(case, &beside.old, &beside.new);
+    let equality = equality(case, &baseline.metrics, &beside.old, &beside.new);
     let deterministic = !case.spec.model.stochastic;
     let question = metric::Question {
         case,

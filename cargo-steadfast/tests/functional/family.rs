@@ -294,6 +294,16 @@ fn another_reference_makes_no_other_metric_nondeterministic() {
     repository.bless_all();
     let spec = "robustness-specs/table.toml";
     repository.edit(spec, "identity = 0.05", "identity = 0.06");
+    // The record is of the reference of then.
+    let report = repository.steadfast(&["report"]);
+    assert_eq!(report.code, 4, "{}", report.all());
+    assert!(
+        report.stdout.contains(
+            "- table::pooled was not run on this tree: relative_mean_corruption_error was"
+        ) && !report.stdout.contains("does not have the columns"),
+        "{}",
+        report.all()
+    );
     let ran = repository.test(&[]);
     let verdicts: Vec<_> = (0..3)
         .map(|index| metric(&repository, index)["verdict"].clone())
@@ -304,4 +314,49 @@ fn another_reference_makes_no_other_metric_nondeterministic() {
         "{}",
         ran.all()
     );
+}
+
+/// The range of the scores is the same, and the scores are not.
+#[test]
+fn a_reference_of_swapped_errors_makes_its_metric_stale_alone() {
+    let repository = family("", &format!("{ERROR}{AREA}"));
+    harm_everywhere(&repository);
+    repository.bless_all();
+    let swapped = "\"custom::dim\" = 0.25, \"custom::blur\" = 0.5 }";
+    repository.edit(
+        "robustness-specs/table.toml",
+        "\"custom::dim\" = 0.5, \"custom::blur\" = 0.25 }",
+        swapped,
+    );
+    let ran = repository.test(&[]);
+    let verdicts = [0, 1].map(|index| metric(&repository, index)["verdict"].clone());
+    assert_eq!(verdicts, ["stale", "identical"], "{}", ran.all());
+}
+
+#[test]
+fn another_clip_makes_no_other_metric_nondeterministic() {
+    let likelihood = |clip: f64| {
+        format!(
+            "[[metric]]\nkind = \"negative_log_likelihood\"\nclip = {clip}\nreport_only = true\n"
+        )
+    };
+    let accuracy = "[[metric]]\nkind = \"accuracy\"\n\n";
+    let more = format!("{accuracy}{}", likelihood(0.001));
+    let repository = Repository::table(N, 1, "margin = 0.01", &more);
+    repository.wrong(N, &[(0..50).collect()]);
+    repository.bless_all();
+    repository.edit(
+        "robustness-specs/table.toml",
+        &likelihood(0.001),
+        &likelihood(0.01),
+    );
+    let ran = repository.test(&[]);
+    let record = repository.record("table::custom::cell::cell_0");
+    assert_eq!(
+        record["metrics"][0]["verdict"],
+        "identical",
+        "{}",
+        ran.all()
+    );
+    assert_eq!(record["verdict"], "identical", "{}", ran.all());
 }

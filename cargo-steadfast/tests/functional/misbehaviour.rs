@@ -79,7 +79,9 @@ fn wrong_shapes_say_what_was_wanted() {
     );
     expect(
         "few_classes",
-        &["and the model answers with 4 classes, 0 to 3. Is this the model of this data?"],
+        &[
+            "data/digits-test.npz: the label `y[1]` is 9, but the model has 4 classes, numbered from 0",
+        ],
     );
 }
 

@@ -239,6 +239,28 @@ fn without_an_output_it_is_in_the_state_folder() {
 }
 
 #[test]
+fn ids_that_look_alike_as_names_of_files_have_files_of_their_own() {
+    let repository = colours("[[perturbation]]\nkind = \"identity\"\n");
+    let mut ids: Vec<u8> = ["a.b", "a/b"].concat().into_bytes();
+    ids.resize(6, 0);
+    let mut inputs = known().concat();
+    inputs.extend([0; 48]);
+    let arrays = vec![
+        ("x.npy", npy("|u1", "(2, 3, 4, 4)".to_owned(), inputs)),
+        ("y.npy", npy("<i8", "(2,)".to_owned(), vec![0; 16])),
+        ("id.npy", npy("|S3", "(2,)".to_owned(), ids)),
+    ];
+    repository.write("data/colours.npz", npz(arrays));
+    let [one, other] = ["a.b", "a/b"].map(|id| {
+        let ran = repository.steadfast(&["show", "colours", "--example", id]);
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        ran.stdout
+    });
+    assert!(one.starts_with("state/show/colours-a_b-"), "{one}");
+    assert_ne!(one, other);
+}
+
+#[test]
 fn what_is_not_there_is_named() {
     let repository = colours("[[perturbation]]\nkind = \"identity\"\n");
     repository.write("robustness-specs/broken.toml", "schema = 1\nsead = 2\n");

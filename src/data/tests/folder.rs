@@ -470,7 +470,15 @@ fn paths_stay_in_the_folder() {
     let photos = Photos::new("file,label\nA.png,0\n", &[]);
     assert_says(
         &photos.message(),
-        &["the image A.png is not there", "relative to the folder"],
+        &["the image A.png is not there; ", "relative to the folder"],
+    );
+    let photos = Photos::new(
+        "file,label\na.png,0\nb.png,0\nc.png,0\nd.png,0\n",
+        &[("a.png", &png(1, 1, &[0])), ("c.png", b"")],
+    );
+    assert_says(
+        &photos.message(),
+        &["line 3: the image b.png is not there, and 1 more are not; "],
     );
 }
 
@@ -517,6 +525,12 @@ fn labels_files_that_are_in_disorder_are_refused_by_line() {
         &with(b"file,label\r\n\r\n\r\na,0\r\nb\r\n"),
         &["and line 5 has 1;"],
     );
+    assert_says(
+        &with(b"file\tlabel\na\t0\n"),
+        &["holds `file\\tlabel`. Values are separated by commas"],
+    );
+    // Lines that a carriage return ends.
+    assert_says(&with(b"file,label\ra,0\r\rb\r"), &["and line 4 has 1;"]);
     assert_says(
         &with(b"file,label\na,0\n,1\n"),
         &["line 3 has no value in the column `file` (data.inputs)"],
@@ -627,7 +641,17 @@ fn a_truncated_image_is_an_error_at_every_length() {
         }
         assert_eq!(opened > 0, what == "PNG", "{what}: {opened}");
     }
-    // Bits of a PNG are checked.
+    // Bits of a PNG are checked, and what is said of them is in words.
+    let file = png(9, 7, &small);
+    let data = file.windows(4).position(|four| four == b"IDAT").unwrap();
+    let length = u32::from_be_bytes(file[data - 4..data].try_into().unwrap()) as usize;
+    let mut broken = file.clone();
+    broken[data + 4 + length] ^= 1;
+    let fault = image::decode(&broken).unwrap_err().to_string();
+    assert!(
+        fault.contains("CRC error") && fault.contains("while decoding IDAT chunk); write"),
+        "{fault}"
+    );
     let file = png(9, 7, &small);
     let whole = image::decode(&file).unwrap();
     for bit in 0..8 * file.len() {

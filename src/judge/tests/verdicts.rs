@@ -507,7 +507,7 @@ fn scores_within_two_quanta_are_equal_but_for_rounding() {
     }
     // Right and wrong, and classes, do not round.
     let gate = case(DETECT);
-    let found = equality(&gate, &wrong("old", 0).outcomes, &wrong("new", 1));
+    let found = equality(&gate, &[], &wrong("old", 0).outcomes, &wrong("new", 1));
     assert_eq!(found, Equality::Different);
 }
 

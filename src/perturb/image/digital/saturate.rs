@@ -12,7 +12,7 @@ use crate::seed::Stream;
 pub static SATURATE: PerturbationKind = PerturbationKind {
     name: "saturate",
     version: 1,
-    about: "Multiplies the saturation of each pixel in HSV, and adds to it, keeping hue and value.",
+    about: "Multiplies the saturation of each pixel in HSV, and adds to it, keeping hue and value. Severities 1 and 2 take colour away and 3 to 5 add it: in between, at about 2.5, is no change.",
     source: "Hendrycks & Dietterich (2019), arXiv:1903.12261; HSV: Smith (1978)",
     stochastic: false,
     parameters: &[

@@ -35,7 +35,7 @@ pub static FOG: PerturbationKind = PerturbationKind {
         },
         Parameter {
             name: "map",
-            about: "Side of the fog's map in pixels, raised to a power of two that holds the image.",
+            about: "Side of the fog's map in pixels, raised to a power of two that holds the image. The whole map is made for every image: its cost grows with the square of the side.",
             minimum: 1.0,
             maximum: 4096.0,
             integer: true,

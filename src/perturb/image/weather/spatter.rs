@@ -20,7 +20,7 @@ use crate::seed::Stream;
 pub static SPATTER: PerturbationKind = PerturbationKind {
     name: "spatter",
     version: 1,
-    about: "Puts drops of water, lit at their rims, or spots of mud on the image.",
+    about: "Puts drops of water, lit at their rims, or spots of mud on the image. Severities are water below 3.5, and mud from there on.",
     source: "Hendrycks & Dietterich (2019), arXiv:1903.12261; edges: Canny (1986); distances: Borgefors (1986)",
     stochastic: true,
     parameters: &[
