@@ -57,10 +57,6 @@ impl Site<'_> {
         self.tensors.opset
     }
 
-    pub(super) fn operator(&self) -> &str {
-        self.node.op_type.as_deref().unwrap_or_default()
-    }
-
     pub(super) fn inputs(&self) -> usize {
         self.node.input.len()
     }
@@ -91,10 +87,6 @@ impl Site<'_> {
 
     pub(super) fn ints(&self, name: &str) -> Option<&[i64]> {
         Some(&self.attribute(name)?.ints)
-    }
-
-    pub(super) fn floats(&self, name: &str) -> Option<&[f32]> {
-        Some(&self.attribute(name)?.floats)
     }
 
     fn attribute(&self, name: &str) -> Option<&AttributeProto> {
@@ -211,17 +203,6 @@ impl Site<'_> {
         attributes: &[(&str, Attribute<'_>)],
     ) -> Var {
         self.writer.node(operator, inputs, attributes)
-    }
-
-    /// A node with several outputs.
-    pub(super) fn op_many(
-        &mut self,
-        operator: &str,
-        inputs: &[Var],
-        attributes: &[(&str, Attribute<'_>)],
-        outputs: usize,
-    ) -> Vec<Var> {
-        self.writer.nodes(operator, inputs, attributes, outputs)
     }
 
     /// A constant of one float32 number, without axes.
