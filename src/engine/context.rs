@@ -16,7 +16,7 @@ use crate::model::{Description, Gives, Model, ModelError, endpoint, onnx, worker
 use crate::perturb::Perturbation;
 use crate::provenance::{Commit, ModelIdentity};
 use crate::record::Run;
-use crate::spec::{Located, ModelOrigin, Spec};
+use crate::spec::{Located, ModelOrigin, OnnxEngine, Spec};
 
 /// A user's function that opens a model.
 pub type Opener = Box<dyn Fn() -> Result<Box<dyn Model>, ModelError> + Send + Sync>;
@@ -195,6 +195,11 @@ impl Context {
         let model = match &wanted.origin {
             ModelOrigin::Onnx(onnx) => {
                 self.require(spec, &onnx.path, "[model] onnx")?;
+                if onnx.engine == OnnxEngine::Ort {
+                    return Err(RunError::Mismatch(
+                        "[model] engine = \"ort\": this version of steadfast runs ONNX files by rten only. Remove the key".to_owned(),
+                    ));
+                }
                 let request = onnx::Request {
                     path: self.root.join(&onnx.path.value),
                     shown: onnx.path.value.clone(),
