@@ -429,7 +429,7 @@ fn bad_input_is_told_with_its_exit_code() {
         (
             &["a", "empty"],
             2,
-            "empty holds no records. A run writes them there: STEADFAST_DIR=empty",
+            "empty holds no records. A run writes them there with STEADFAST_DIR=empty",
         ),
         (
             &["a", "a", "--spec", "tables"],
