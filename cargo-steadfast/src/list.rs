@@ -87,6 +87,9 @@ fn words(description: &Description) -> String {
             .classes
             .map(|classes| format!("{classes} classes")),
     );
+    if description.gradient {
+        words.push("input gradients".to_owned());
+    }
     if !description.concurrent {
         words.push("answers one batch at a time".to_owned());
     }
