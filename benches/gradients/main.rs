@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use ndarray::{ArrayD, IxDyn};
 use serde_json::Value;
-use steadfast::model::onnx::{Request, Rounding, load, on_threads};
+use steadfast::model::onnx::{OnnxEngine, Request, Rounding, load, on_threads};
 use steadfast::model::{Gives, Model, loss};
 
 const BATCH: usize = 64;
@@ -89,6 +89,7 @@ fn ours(path: &Path, budget: f64) -> Result<[f64; 2], String> {
         shown: path.display().to_string(),
         input: None,
         output: None,
+        engine: OnnxEngine::Rten,
         gradient: Some(Rounding::Refused),
     })
     .map_err(|error| error.to_string())?;

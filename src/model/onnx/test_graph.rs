@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 
 use rten_onnx::onnx::{
-    AttributeProto, DataType, Dimension, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
-    TensorProto, TensorShapeProto, TypeProto, TypeProtoTensor, ValueInfoProto,
+    AttributeProto, AttributeType, DataType, Dimension, GraphProto, ModelProto, NodeProto,
+    OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto, TypeProtoTensor, ValueInfoProto,
 };
 
 /// A float32 tensor of a free batch axis (`-1`) and others.
@@ -106,6 +106,7 @@ impl With for NodeProto {
 pub(super) fn text(text: &str) -> AttributeProto {
     AttributeProto {
         s: Some(text.to_owned()),
+        r#type: Some(AttributeType::STRING),
         ..AttributeProto::default()
     }
 }
@@ -113,6 +114,7 @@ pub(super) fn text(text: &str) -> AttributeProto {
 pub(super) fn int(number: i64) -> AttributeProto {
     AttributeProto {
         i: Some(number),
+        r#type: Some(AttributeType::INT),
         ..AttributeProto::default()
     }
 }
@@ -120,6 +122,7 @@ pub(super) fn int(number: i64) -> AttributeProto {
 pub(super) fn list(numbers: &[i64]) -> AttributeProto {
     AttributeProto {
         ints: numbers.to_vec(),
+        r#type: Some(AttributeType::INTS),
         ..AttributeProto::default()
     }
 }
@@ -127,6 +130,7 @@ pub(super) fn list(numbers: &[i64]) -> AttributeProto {
 pub(super) fn subgraph(graph: GraphProto) -> AttributeProto {
     AttributeProto {
         g: Some(graph),
+        r#type: Some(AttributeType::GRAPH),
         ..AttributeProto::default()
     }
 }
