@@ -139,9 +139,17 @@ pub(super) fn subgraph(graph: GraphProto) -> AttributeProto {
 pub(super) fn model(
     input: &[i64],
     output: &[i64],
-    nodes: Vec<NodeProto>,
+    mut nodes: Vec<NodeProto>,
     initializers: Vec<TensorProto>,
 ) -> ModelProto {
+    // ONNX Runtime takes a name once only.
+    let names: Vec<_> = nodes.iter().map(|node| node.name.clone()).collect();
+    for (at, node) in nodes.iter_mut().enumerate() {
+        if names[..at].contains(&node.name) {
+            let name = node.name.as_deref().unwrap_or_default();
+            node.name = Some(format!("{name}_{at}"));
+        }
+    }
     ModelProto {
         ir_version: Some(8),
         opset_import: vec![OperatorSetIdProto {
