@@ -116,9 +116,9 @@ impl Graph {
     }
 }
 
-/// The engine's own words.
+/// The engine's own words, without the full stop that some end with.
 fn text(error: ort::Error) -> String {
-    error.to_string()
+    error.to_string().trim_end_matches('.').to_owned()
 }
 
 /// Whole numbers in the type that a graph declares for its input: all that is
