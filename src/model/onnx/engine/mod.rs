@@ -26,7 +26,7 @@ pub(super) enum Engine {
 
 /// A graph that is ready to run.
 pub(super) enum Graph {
-    Rten(rten::Graph),
+    Rten(Box<rten::Graph>),
     #[cfg(feature = "ort")]
     Ort(ort::Graph),
 }
@@ -106,7 +106,10 @@ impl Graph {
         outputs: &[&str],
     ) -> Result<Self, String> {
         match engine {
-            Engine::Rten => rten::Graph::load(bytes, inputs, outputs).map(Self::Rten),
+            Engine::Rten => {
+                let graph = rten::Graph::load(bytes, inputs, outputs)?;
+                Ok(Self::Rten(Box::new(graph)))
+            }
             #[cfg(feature = "ort")]
             Engine::Ort(library) => {
                 ort::Graph::load(library, bytes, inputs, outputs).map(Self::Ort)
