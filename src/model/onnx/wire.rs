@@ -205,6 +205,15 @@ mod tests {
     }
 
     #[test]
+    fn the_types_of_a_map_are_looked_into() {
+        // Graph, output, type, map (as ZipMap's output has it), and a value type
+        // that claims 100 bytes.
+        let output = [0x3a, 8, 0x62, 6, 0x12, 4, 0x2a, 2, 0x12, 100];
+        let error = check(&output).unwrap_err();
+        assert!(error.contains("after the end"), "{error}");
+    }
+
+    #[test]
     fn endless_nesting_is_refused() {
         // A graph in an attribute in a node in a graph …, innermost first.
         let mut bytes = Vec::new();
