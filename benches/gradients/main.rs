@@ -1,10 +1,10 @@
 //! Input gradients a second on four networks, beside PyTorch's autograd and ONNX
 //! Runtime on the same files in the same run.
 //!
-//!     RAYON_NUM_THREADS=1 cargo bench --bench gradients -- [--peer PYTHON]
-//!         [--peers FOLDER] [--assets FOLDER] [--budget SECONDS] [MODEL.onnx]…
+//!     RAYON_NUM_THREADS=1 cargo bench --bench gradients -- [--engine rten|ort]
+//!         [--peer PYTHON] [--peers FOLDER] [--assets FOLDER] [--budget SECONDS] [MODEL.onnx]…
 //!
-//! A call is the gradient of the sum of cross-entropies for a batch of 64, from float32
+//! With `--engine ort` it needs `--features ort`. A call is the gradient of the sum of cross-entropies for a batch of 64, from float32
 //! examples to float32 gradients; a rate is the median of the calls. Each network is
 //! timed here before and after the peer's run, and the better half counts, so that what
 //! else the machine does hits both alike.
@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use ndarray::{ArrayD, IxDyn};
 use serde_json::Value;
-use steadfast::model::onnx::{Request, Rounding, load, on_threads};
+use steadfast::model::onnx::{OnnxEngine, Request, Rounding, load, on_threads};
 use steadfast::model::{Gives, Model, loss};
 
 const BATCH: usize = 64;
@@ -31,6 +31,7 @@ struct Arguments {
     /// Python with the peer, if it is to be run.
     peer: Option<PathBuf>,
     peers: PathBuf,
+    engine: OnnxEngine,
     assets: PathBuf,
     budget: f64,
     models: Vec<PathBuf>,
@@ -40,6 +41,7 @@ fn arguments() -> Result<Arguments, String> {
     let mut found = Arguments {
         peer: None,
         peers: "../shared/peers".into(),
+        engine: OnnxEngine::Rten,
         assets: "../shared/assets".into(),
         budget: 1.0,
         models: Vec::new(),
@@ -51,6 +53,11 @@ fn arguments() -> Result<Arguments, String> {
             // What cargo adds.
             "--bench" => {}
             "--peer" => found.peer = Some(value()?.into()),
+            "--engine" => {
+                let name = value()?;
+                let engine = OnnxEngine::from_text(&name);
+                found.engine = engine.ok_or(format!("--engine: {name} is none"))?;
+            }
             "--peers" => found.peers = value()?.into(),
             "--assets" => found.assets = value()?.into(),
             "--budget" => {
@@ -83,12 +90,13 @@ fn rate(budget: f64, mut call: impl FnMut()) -> f64 {
 }
 
 /// Forward passes and gradients a second.
-fn ours(path: &Path, budget: f64) -> Result<[f64; 2], String> {
+fn ours(path: &Path, engine: OnnxEngine, budget: f64) -> Result<[f64; 2], String> {
     let model = load(&Request {
         path: path.to_owned(),
         shown: path.display().to_string(),
         input: None,
         output: None,
+        engine,
         gradient: Some(Rounding::Refused),
     })
     .map_err(|error| error.to_string())?;
@@ -148,12 +156,12 @@ fn run() -> Result<(), String> {
     println!("|---|---|---|---|---|---|---|---|");
     for path in &arguments.models {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        let before = ours(path, arguments.budget)?;
+        let before = ours(path, arguments.engine, arguments.budget)?;
         let peer = match &arguments.peer {
             Some(python) => theirs(&arguments, python, path)?,
             None => Value::Null,
         };
-        let after = ours(path, arguments.budget)?;
+        let after = ours(path, arguments.engine, arguments.budget)?;
         let [forward, gradient] = [0, 1].map(|which| before[which].max(after[which]));
         let cell = |key: &str| {
             peer[key]

@@ -91,6 +91,7 @@ impl ModelArguments {
                 shown: file.clone(),
                 input: None,
                 output: None,
+                engine: onnx::OnnxEngine::Rten,
                 gradient: None,
             })?));
         }

@@ -16,7 +16,7 @@ use crate::model::{Description, Gives, Model, ModelError, endpoint, onnx, worker
 use crate::perturb::Perturbation;
 use crate::provenance::{Commit, ModelIdentity};
 use crate::record::Run;
-use crate::spec::{Located, ModelOrigin, OnnxEngine, Spec};
+use crate::spec::{Located, ModelOrigin, Spec};
 
 /// A user's function that opens a model.
 pub type Opener = Box<dyn Fn() -> Result<Box<dyn Model>, ModelError> + Send + Sync>;
@@ -195,16 +195,12 @@ impl Context {
         let model = match &wanted.origin {
             ModelOrigin::Onnx(onnx) => {
                 self.require(spec, &onnx.path, "[model] onnx")?;
-                if onnx.engine == OnnxEngine::Ort {
-                    return Err(RunError::Mismatch(
-                        "[model] engine = \"ort\": this version of steadfast runs ONNX files by rten only. Remove the key".to_owned(),
-                    ));
-                }
                 let request = onnx::Request {
                     path: self.root.join(&onnx.path.value),
                     shown: onnx.path.value.clone(),
                     input: wanted.input.clone(),
                     output: wanted.output.clone(),
+                    engine: onnx.engine,
                     gradient: None,
                 };
                 self.opened(&request, gives, || boxed(onnx::load(&request)))?

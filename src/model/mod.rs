@@ -123,6 +123,14 @@ pub enum ModelError {
         /// What the parser met.
         reason: String,
     },
+    /// The engine that the spec names is not here.
+    #[error("{path} needs ONNX Runtime (engine = \"ort\"): {reason}")]
+    NoEngine {
+        /// As the spec writes it.
+        path: String,
+        /// What is missing, and the cure.
+        reason: String,
+    },
     /// The embedded engine would answer wrongly without saying so, or the answer
     /// would depend on chance or on an example's neighbours.
     #[error("{path} is refused for its operator {operator} (node {node:?}): {reason}")]
@@ -136,9 +144,11 @@ pub enum ModelError {
         /// What is wrong with the answer, and the cure.
         reason: &'static str,
     },
-    /// The embedded engine has no such operator, or cannot take the graph as it is.
-    #[error("the embedded engine rten cannot run {path}: {reason}")]
+    /// The engine has no such operator, or cannot take the graph as it is.
+    #[error("{engine} cannot run {path}: {reason}")]
     Unsupported {
+        /// Which engine: `the embedded engine rten`, `ONNX Runtime 1.32.0`.
+        engine: String,
         /// As the spec writes it.
         path: String,
         /// What it met, and the cure.

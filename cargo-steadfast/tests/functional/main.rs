@@ -14,6 +14,7 @@ mod init;
 mod journey;
 mod listing;
 mod misbehaviour;
+mod onnx_runtime;
 mod pooled;
 mod power;
 mod refusals;

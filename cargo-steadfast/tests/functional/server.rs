@@ -131,6 +131,7 @@ pub fn digits_model() -> onnx::OnnxModel {
         shown: "digits".to_owned(),
         input: None,
         output: None,
+        engine: onnx::OnnxEngine::Rten,
         gradient: None,
     })
     .unwrap()

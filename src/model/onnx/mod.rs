@@ -1,4 +1,4 @@
-//! ONNX models, run by the embedded engine rten.
+//! ONNX models, run by the embedded engine rten or by ONNX Runtime.
 //!
 //! A file is opened in steps, each of which can refuse it with a reason: its
 //! bytes are whole (`wire`), it has the tensors that a spec means (`interface`),
@@ -17,7 +17,7 @@ use rten_onnx::onnx::{DataLocation, GraphProto, ModelProto, NodeProto};
 
 use super::{Description, Gradients, Model, ModelError};
 use crate::digest::Digest;
-use engine::{Graph, Input, Value};
+use engine::{Engine, Graph, Input, Value};
 use gradient::{Pass, Refusal};
 use interface::{Interface, show};
 
@@ -29,11 +29,9 @@ mod test_graph;
 mod trust;
 mod wire;
 
-pub use engine::on_threads;
+pub use crate::spec::OnnxEngine;
+pub use engine::{EMBEDDED, on_threads};
 pub use gradient::Rounding;
-
-/// The embedded engine and its version, as records name it.
-pub const ENGINE: &str = "rten 0.27.0";
 
 /// Which ONNX file to open, and which of its tensors to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +44,8 @@ pub struct Request {
     pub input: Option<String>,
     /// The output tensor's name; the only one where it is `None`.
     pub output: Option<String>,
+    /// What runs it.
+    pub engine: OnnxEngine,
     /// Whether gradients will be asked for, and how they pass rounding.
     pub gradient: Option<Rounding>,
 }
@@ -60,6 +60,7 @@ pub struct Request {
 pub struct OnnxModel {
     digest: Digest,
     interface: Interface,
+    engine: Engine,
     graph: Graph,
     gradient: Option<Gradient>,
 }
@@ -68,6 +69,7 @@ pub struct OnnxModel {
 struct Gradient {
     bytes: Vec<u8>,
     opset: i64,
+    engine: Engine,
     rounding: Rounding,
     /// As messages name the file.
     path: String,
@@ -93,11 +95,15 @@ pub fn load(request: &Request) -> Result<OnnxModel, ModelError> {
         path: path(),
         reason,
     };
+    let engine = Engine::of(request.engine).map_err(|reason| ModelError::NoEngine {
+        path: path(),
+        reason,
+    })?;
     let unsupported = |reason| ModelError::Unsupported {
+        engine: engine.words(),
         path: path(),
         reason,
     };
-
     let bytes = std::fs::read(&request.path).map_err(|source| ModelError::Unreadable {
         path: path(),
         source,
@@ -134,7 +140,7 @@ pub fn load(request: &Request) -> Result<OnnxModel, ModelError> {
         path: path(),
         reason,
     })?;
-    if let Some(refusal) = trust::refuse(graph, opset) {
+    if let Some(refusal) = trust::refuse(graph, opset, engine) {
         return Err(ModelError::Untrusted {
             path: path(),
             operator: refusal.operator,
@@ -142,15 +148,21 @@ pub fn load(request: &Request) -> Result<OnnxModel, ModelError> {
             reason: refusal.reason,
         });
     }
-    let graph = guarded(|| Graph::load(bytes.clone(), &[&interface.input], &[&interface.output]));
+    let (input, output) = (interface.input.as_str(), interface.output.as_str());
+    let graph = guarded(|| Graph::load(engine, bytes.clone(), &[input], &[output]));
     let graph = graph.map_err(|reason| {
+        let or = match engine.is_embedded() {
+            true => ", or use ONNX Runtime (`engine = \"ort\"`)",
+            false => "",
+        };
         unsupported(format!(
-            "{reason}. Export the model with operators that it has, or use ONNX Runtime (the feature `ort`)"
+            "{reason}. Export the model with operators that it has{or}"
         ))
     })?;
     let mut opened = OnnxModel {
         digest,
         interface,
+        engine,
         graph,
         gradient: None,
     };
@@ -158,6 +170,7 @@ pub fn load(request: &Request) -> Result<OnnxModel, ModelError> {
         let gradient = Gradient {
             bytes,
             opset,
+            engine,
             rounding,
             path: path(),
             passes: Mutex::default(),
@@ -183,7 +196,16 @@ impl Gradient {
         let pass =
             guarded(|| ModelProto::parse_buf(&self.bytes).map_err(|error| error.to_string()))
                 .map_err(Refusal::from)
-                .and_then(|model| Pass::new(&model, self.opset, interface, example, self.rounding));
+                .and_then(|model| {
+                    Pass::new(
+                        self.engine,
+                        &model,
+                        self.opset,
+                        interface,
+                        example,
+                        self.rounding,
+                    )
+                });
         let pass = Arc::new(pass.map_err(|refusal| match refusal {
             Refusal::NoRule(refusal) => ModelError::NoRule {
                 path: self.path.clone(),
@@ -192,6 +214,7 @@ impl Gradient {
                 reason: refusal.reason,
             },
             Refusal::Engine(reason) => ModelError::Unsupported {
+                engine: self.engine.words(),
                 path: self.path.clone(),
                 reason: format!("its gradient cannot be computed: {reason}"),
             },
@@ -207,7 +230,7 @@ impl Model for OnnxModel {
             gives: None,
             classes: self.interface.classes,
             input_shape: self.interface.example.clone(),
-            engine: ENGINE.to_owned(),
+            engine: self.engine.name(),
             concurrent: true,
             at_once: None,
             version: None,
@@ -462,5 +485,7 @@ fn guarded<T>(parser: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     })
 }
 
+#[cfg(all(test, feature = "ort"))]
+mod ort_tests;
 #[cfg(test)]
 mod tests;

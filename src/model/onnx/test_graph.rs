@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 
 use rten_onnx::onnx::{
-    AttributeProto, DataType, Dimension, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
-    TensorProto, TensorShapeProto, TypeProto, TypeProtoTensor, ValueInfoProto,
+    AttributeProto, AttributeType, DataType, Dimension, GraphProto, ModelProto, NodeProto,
+    OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto, TypeProtoTensor, ValueInfoProto,
 };
 
 /// A float32 tensor of a free batch axis (`-1`) and others.
@@ -106,6 +106,7 @@ impl With for NodeProto {
 pub(super) fn text(text: &str) -> AttributeProto {
     AttributeProto {
         s: Some(text.to_owned()),
+        r#type: Some(AttributeType::STRING),
         ..AttributeProto::default()
     }
 }
@@ -113,6 +114,7 @@ pub(super) fn text(text: &str) -> AttributeProto {
 pub(super) fn int(number: i64) -> AttributeProto {
     AttributeProto {
         i: Some(number),
+        r#type: Some(AttributeType::INT),
         ..AttributeProto::default()
     }
 }
@@ -120,6 +122,7 @@ pub(super) fn int(number: i64) -> AttributeProto {
 pub(super) fn list(numbers: &[i64]) -> AttributeProto {
     AttributeProto {
         ints: numbers.to_vec(),
+        r#type: Some(AttributeType::INTS),
         ..AttributeProto::default()
     }
 }
@@ -127,6 +130,7 @@ pub(super) fn list(numbers: &[i64]) -> AttributeProto {
 pub(super) fn subgraph(graph: GraphProto) -> AttributeProto {
     AttributeProto {
         g: Some(graph),
+        r#type: Some(AttributeType::GRAPH),
         ..AttributeProto::default()
     }
 }
@@ -135,9 +139,17 @@ pub(super) fn subgraph(graph: GraphProto) -> AttributeProto {
 pub(super) fn model(
     input: &[i64],
     output: &[i64],
-    nodes: Vec<NodeProto>,
+    mut nodes: Vec<NodeProto>,
     initializers: Vec<TensorProto>,
 ) -> ModelProto {
+    // ONNX Runtime takes a name once only.
+    let names: Vec<_> = nodes.iter().map(|node| node.name.clone()).collect();
+    for (at, node) in nodes.iter_mut().enumerate() {
+        if names[..at].contains(&node.name) {
+            let name = node.name.as_deref().unwrap_or_default();
+            node.name = Some(format!("{name}_{at}"));
+        }
+    }
     ModelProto {
         ir_version: Some(8),
         opset_import: vec![OperatorSetIdProto {

@@ -1,21 +1,38 @@
-//! What the embedded engine may not be trusted with: operators, and settings of
-//! operators, for which rten 0.27.0 answers something other than the ONNX
-//! specification without an error, or an answer that depends on chance or on an
-//! example's neighbours in the batch.
+//! What an engine may not be trusted with: operators, and settings of operators,
+//! for which rten 0.27.0 answers something other than the ONNX specification
+//! without an error, or for which the answer depends on chance or on an example's
+//! neighbours in the batch, whichever engine gives it.
 //!
 //! What it refuses by itself (an operator or attribute that it does not have) is
 //! not here. Rules on wrong answers were seen by running a graph, or read off the
 //! engine's source; that on Attention rests on the ONNX node tests. Look again at
 //! each when the version changes.
 
+use std::borrow::Cow;
+
 use rten_onnx::onnx::{AttributeProto, DataType, GraphProto, NodeProto, TensorProto};
 
+use super::engine::Engine;
+
 /// Operators had other meanings (of axes, of broadcasting, of training) before
-/// this version of the operator set; only the later ones were held against rten.
+/// this version of the operator set; only the later ones were held against rten,
+/// and ONNX Runtime promises no earlier ones.
 pub(super) const OLDEST_OPSET: i64 = 7;
+
+/// Whose answer a rule is on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// The embedded engine computes it wrongly.
+    Embedded,
+    /// Every engine here computes it wrongly, or it is no answer to the example
+    /// alone, by the specification.
+    Any,
+}
 
 /// A kind of node that is refused.
 struct Rule {
+    whose: Whose,
+    /// With their domain, where it is not the standard one.
     operators: &'static [&'static str],
     applies: fn(&Site<'_>) -> bool,
     reason: &'static str,
@@ -27,7 +44,7 @@ macro_rules! wrong {
         concat!(
             "the embedded engine rten computes it wrongly: ",
             $what,
-            ". Export the model without it, or use ONNX Runtime (the feature `ort`)"
+            ". Export the model without it, or use ONNX Runtime (`engine = \"ort\"`)"
         )
     };
 }
@@ -36,11 +53,13 @@ const ALWAYS: fn(&Site<'_>) -> bool = |_| true;
 
 const RULES: &[Rule] = &[
     Rule {
+        whose: Whose::Embedded,
         operators: &["Sign"],
         applies: ALWAYS,
         reason: wrong!("the sign of 0 comes out as 1, not 0"),
     },
     Rule {
+        whose: Whose::Embedded,
         operators: &["NonMaxSuppression"],
         applies: ALWAYS,
         reason: wrong!(
@@ -48,11 +67,17 @@ const RULES: &[Rule] = &[
         ),
     },
     Rule {
-        operators: &["DynamicQuantizeLinear"],
+        whose: Whose::Any,
+        operators: &[
+            "DynamicQuantizeLinear",
+            "com.microsoft.DynamicQuantizeLSTM",
+            "com.microsoft.DynamicQuantizeMatMul",
+        ],
         applies: ALWAYS,
         reason: "the scale is taken over the whole batch, so that an example's answer depends on its neighbours. Export the model with static quantisation, or without any",
     },
     Rule {
+        whose: Whose::Embedded,
         operators: &["Attention"],
         applies: ALWAYS,
         reason: wrong!(
@@ -60,6 +85,7 @@ const RULES: &[Rule] = &[
         ),
     },
     Rule {
+        whose: Whose::Any,
         operators: &[
             "Bernoulli",
             "Multinomial",
@@ -72,31 +98,34 @@ const RULES: &[Rule] = &[
         reason: "it draws at random, so that no answer can be reproduced. Export the model without it, or register a Rust model with `model.stochastic`",
     },
     Rule {
+        whose: Whose::Any,
         operators: &["Dropout"],
         applies: trains,
         reason: "in training mode it draws at random. Export the model in evaluation mode",
     },
     Rule {
+        whose: Whose::Any,
         operators: &["BatchNormalization"],
         applies: |site| site.int("training_mode").unwrap_or(0) != 0 || site.outputs() > 1,
         reason: "in training mode it normalises over the batch, so that an example's answer depends on its neighbours. Export the model in evaluation mode",
     },
     Rule {
+        whose: Whose::Embedded,
         operators: &["Resize"],
         applies: |site| site.text("mode") == Some("cubic"),
         reason: wrong!("cubic interpolation is computed as linear"),
     },
     Rule {
+        whose: Whose::Any,
         operators: &["Resize"],
         applies: |site| {
             site.text("coordinate_transformation_mode") == Some("align_corners")
                 && !aligns_whole_pixels(site)
         },
-        reason: wrong!(
-            "with align_corners and scales that may be fractional, positions are taken from the rounded size of the output"
-        ),
+        reason: "with align_corners and scales that may be fractional, the engines take positions from the rounded size of the output, and the specification from the exact one. Export the model with sizes in place of scales",
     },
     Rule {
+        whose: Whose::Embedded,
         operators: &[
             "AveragePool",
             "Conv",
@@ -110,6 +139,7 @@ const RULES: &[Rule] = &[
         ),
     },
     Rule {
+        whose: Whose::Embedded,
         operators: &["LSTM", "GRU"],
         applies: |site| site.input(4).is_some(),
         reason: wrong!(
@@ -117,11 +147,13 @@ const RULES: &[Rule] = &[
         ),
     },
     Rule {
+        whose: Whose::Embedded,
         operators: &["Softmax", "LogSoftmax"],
         applies: |site| site.opset < 13 && !is_over_last_axis(site),
-        reason: "before operator set 13 all axes from `axis` on are normalised together, and the embedded engine rten takes only that one. Export the model with operator set 13 or newer",
+        reason: "before operator set 13 all axes from `axis` on are normalised together, and the embedded engine rten takes only that one. Export the model with operator set 13 or newer, or use ONNX Runtime (`engine = \"ort\"`)",
     },
     Rule {
+        whose: Whose::Embedded,
         operators: &["Cast"],
         applies: |site| {
             site.int("to") == Some(i64::from(DataType::BOOL.0)) && !is_truth_value(site)
@@ -138,14 +170,14 @@ pub(super) struct Refusal {
     pub(super) reason: &'static str,
 }
 
-/// The first node of `graph`, its subgraphs included, that the engine may not be
+/// The first node of `graph`, its subgraphs included, that `engine` may not be
 /// trusted with. `opset` is the version of the standard operators.
-pub(super) fn refuse(graph: &GraphProto, opset: i64) -> Option<Refusal> {
-    refuse_within(&[graph], opset)
+pub(super) fn refuse(graph: &GraphProto, opset: i64, engine: Engine) -> Option<Refusal> {
+    refuse_within(&[graph], opset, engine)
 }
 
 /// As [`refuse`], for the last of `scopes`; names may come from those before it.
-fn refuse_within(scopes: &[&GraphProto], opset: i64) -> Option<Refusal> {
+fn refuse_within(scopes: &[&GraphProto], opset: i64, engine: Engine) -> Option<Refusal> {
     let graph = scopes.last()?;
     graph.node.iter().find_map(|node| {
         let site = Site {
@@ -154,10 +186,14 @@ fn refuse_within(scopes: &[&GraphProto], opset: i64) -> Option<Refusal> {
             scopes,
         };
         let operator = node.op_type.as_deref().unwrap_or_default();
-        let standard = matches!(node.domain.as_deref(), None | Some("" | "ai.onnx"));
+        let full: Cow<'_, str> = match node.domain.as_deref() {
+            None | Some("" | "ai.onnx") => operator.into(),
+            Some(domain) => format!("{domain}.{operator}").into(),
+        };
         let rule = RULES
             .iter()
-            .find(|rule| standard && rule.operators.contains(&operator) && (rule.applies)(&site));
+            .filter(|rule| rule.whose == Whose::Any || engine.is_embedded())
+            .find(|rule| rule.operators.contains(&full.as_ref()) && (rule.applies)(&site));
         if let Some(rule) = rule {
             return Some(Refusal {
                 operator: operator.to_owned(),
@@ -168,7 +204,7 @@ fn refuse_within(scopes: &[&GraphProto], opset: i64) -> Option<Refusal> {
         node.attribute
             .iter()
             .filter_map(|attribute| attribute.g.as_ref())
-            .find_map(|subgraph| refuse_within(&[scopes, &[subgraph]].concat(), opset))
+            .find_map(|subgraph| refuse_within(&[scopes, &[subgraph]].concat(), opset, engine))
     })
 }
 

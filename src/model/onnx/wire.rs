@@ -25,6 +25,7 @@ enum Message {
     TensorType,
     Shape,
     Sequence,
+    Map,
     Function,
     Leaf,
 }
@@ -49,9 +50,10 @@ fn content(message: Message, field: u64) -> Content {
         (Node, 5) => Attribute,
         (Attribute, 6) => Graph,
         (Tensor, 13) | (Shape, 1) => Leaf,
-        (ValueInfo, 2) | (Sequence, 1) => Type,
+        (ValueInfo, 2) | (Sequence, 1) | (Map, 2) => Type,
         (Type, 1) => TensorType,
         (Type, 4) => Sequence,
+        (Type, 5) => Map,
         (TensorType, 2) => Shape,
         (Tensor, 5 | 7) => return Content::Varints,
         (Tensor, 4) => return Content::Fixed(4),
@@ -199,6 +201,15 @@ mod tests {
         let error = check(&[0x3a, 4, 0x0a, 100, 8, 0]).unwrap_err();
         assert!(error.contains("after the end"), "{error}");
         let error = check(&[0x3a, 0x80, 0x80, 0x80, 0x80, 0x10]).unwrap_err();
+        assert!(error.contains("after the end"), "{error}");
+    }
+
+    #[test]
+    fn the_types_of_a_map_are_looked_into() {
+        // Graph, output, type, map (as ZipMap's output has it), and a value type
+        // that claims 100 bytes.
+        let output = [0x3a, 8, 0x62, 6, 0x12, 4, 0x2a, 2, 0x12, 100];
+        let error = check(&output).unwrap_err();
         assert!(error.contains("after the end"), "{error}");
     }
 

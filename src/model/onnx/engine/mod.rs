@@ -3,18 +3,39 @@
 //! One graph's results can be another's inputs, so that tensors stay the
 //! engine's own, and are copied only where numbers are read.
 
+use crate::spec::OnnxEngine;
+
+#[cfg(feature = "ort")]
+mod library;
+#[cfg(feature = "ort")]
+mod ort;
 mod rten;
 
 pub use rten::on_threads;
 
+/// The embedded engine and its version, as records name it.
+pub const EMBEDDED: &str = "rten 0.27.0";
+
+/// What runs graphs, ready to load them.
+#[derive(Clone, Copy)]
+pub(super) enum Engine {
+    Rten,
+    #[cfg(feature = "ort")]
+    Ort(&'static library::Library),
+}
+
 /// A graph that is ready to run.
 pub(super) enum Graph {
-    Rten(rten::Graph),
+    Rten(Box<rten::Graph>),
+    #[cfg(feature = "ort")]
+    Ort(ort::Graph),
 }
 
 /// A tensor that an engine made.
 pub(super) enum Value {
     Rten(::rten::Value),
+    #[cfg(feature = "ort")]
+    Ort(::ort::value::DynValue),
 }
 
 /// What goes into a graph.
@@ -36,12 +57,64 @@ pub(super) enum Numbers {
     Ints(Vec<i64>),
 }
 
+impl Engine {
+    /// The engine that a spec names. The error says why there is none, and the
+    /// cure.
+    pub(super) fn of(wanted: OnnxEngine) -> Result<Self, String> {
+        match wanted {
+            OnnxEngine::Rten => Ok(Self::Rten),
+            #[cfg(feature = "ort")]
+            OnnxEngine::Ort => library::Library::get().map(Self::Ort),
+            #[cfg(not(feature = "ort"))]
+            OnnxEngine::Ort => Err(
+                "this program was built without the feature `ort`. Turn it on (`features = [\"ort\"]` of the dependency steadfast, `cargo install cargo-steadfast --features ort`), or remove `engine`".to_owned(),
+            ),
+        }
+    }
+
+    /// The engine and its version, as records name it.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Rten => EMBEDDED.to_owned(),
+            #[cfg(feature = "ort")]
+            Self::Ort(library) => format!("ort {}", library.version),
+        }
+    }
+
+    /// The engine as messages name it.
+    pub(super) fn words(self) -> String {
+        match self {
+            Self::Rten => "the embedded engine rten".to_owned(),
+            #[cfg(feature = "ort")]
+            Self::Ort(library) => format!("ONNX Runtime {}", library.version),
+        }
+    }
+
+    pub(super) fn is_embedded(self) -> bool {
+        matches!(self, Self::Rten)
+    }
+}
+
 impl Graph {
     /// Loads the graph that the bytes of an ONNX file hold, with the inputs and
     /// outputs that [`Graph::run`] takes and gives. The error is the engine's own
     /// words.
-    pub(super) fn load(bytes: Vec<u8>, inputs: &[&str], outputs: &[&str]) -> Result<Self, String> {
-        rten::Graph::load(bytes, inputs, outputs).map(Self::Rten)
+    pub(super) fn load(
+        engine: Engine,
+        bytes: Vec<u8>,
+        inputs: &[&str],
+        outputs: &[&str],
+    ) -> Result<Self, String> {
+        match engine {
+            Engine::Rten => {
+                let graph = rten::Graph::load(bytes, inputs, outputs)?;
+                Ok(Self::Rten(Box::new(graph)))
+            }
+            #[cfg(feature = "ort")]
+            Engine::Ort(library) => {
+                ort::Graph::load(library, bytes, inputs, outputs).map(Self::Ort)
+            }
+        }
     }
 
     /// Runs the graph on `inputs`, in the order of [`Graph::load`]. Gives its
@@ -49,6 +122,8 @@ impl Graph {
     pub(super) fn run(&self, inputs: Vec<Input<'_>>) -> Result<Vec<Value>, String> {
         match self {
             Self::Rten(graph) => graph.run(inputs),
+            #[cfg(feature = "ort")]
+            Self::Ort(graph) => graph.run(inputs),
         }
     }
 }
@@ -57,6 +132,8 @@ impl Value {
     pub(super) fn shape(&self) -> Vec<usize> {
         match self {
             Self::Rten(value) => rten::shape(value),
+            #[cfg(feature = "ort")]
+            Self::Ort(value) => ort::shape(value),
         }
     }
 
@@ -64,6 +141,8 @@ impl Value {
     pub(super) fn into_floats(self) -> Result<(Vec<usize>, Vec<f32>), String> {
         match self {
             Self::Rten(value) => rten::into_floats(value),
+            #[cfg(feature = "ort")]
+            Self::Ort(value) => ort::into_floats(&value),
         }
     }
 
@@ -71,6 +150,8 @@ impl Value {
     pub(super) fn numbers(&self) -> Option<Numbers> {
         match self {
             Self::Rten(value) => rten::numbers(value),
+            #[cfg(feature = "ort")]
+            Self::Ort(value) => ort::numbers(value),
         }
     }
 }

@@ -72,6 +72,10 @@ impl Graph {
                         (node, view.map_err(|error| error.to_string())?.into())
                     }
                     Input::Value(Value::Rten(value)) => (node, value.into()),
+                    #[cfg(feature = "ort")]
+                    Input::Value(Value::Ort(_)) => {
+                        return Err("an input is a tensor of another engine".to_owned());
+                    }
                 })
             })
             .collect::<Result<Vec<_>, String>>()?;

@@ -2,7 +2,7 @@
 
 use rten_onnx::onnx::ModelProto;
 
-use super::super::engine::{Graph, Input, Numbers, Value};
+use super::super::engine::{Engine, Graph, Input, Numbers, Value};
 use super::super::interface::Interface;
 use super::tensors::Tensors;
 use super::{NoRule, Rounding, backward, with_outputs};
@@ -51,6 +51,7 @@ impl Pass {
     /// Writes the backward graph for examples of the shape `example`, and loads
     /// both.
     pub(in crate::model::onnx) fn new(
+        engine: Engine,
         model: &ModelProto,
         opset: i64,
         interface: &Interface,
@@ -58,7 +59,7 @@ impl Pass {
         rounding: Rounding,
     ) -> Result<Self, Refusal> {
         let (input, output) = (interface.input.as_str(), interface.output.as_str());
-        let tensors = Tensors::of(model, opset, input, example, interface.batch)?;
+        let tensors = Tensors::of(engine, model, opset, input, example, interface.batch)?;
         let backward = backward(&tensors, input, output, rounding)?;
 
         let mut outputs = vec![output];
@@ -74,7 +75,7 @@ impl Pass {
                 .filter(|(_, source)| matches!(source, Source::Saved))
                 .map(|(name, _)| name.as_str()),
         );
-        let forward = Graph::load(with_outputs(model, &outputs)?, &[input], &outputs)?;
+        let forward = Graph::load(engine, with_outputs(model, &outputs)?, &[input], &outputs)?;
 
         let inputs: Vec<&str> = [&backward.cotangent]
             .into_iter()
@@ -83,7 +84,7 @@ impl Pass {
             .collect();
         let bytes = backward.model.write_buf();
         let bytes = bytes.map_err(|error| error.to_string())?;
-        let backward = Graph::load(bytes, &inputs, &[&backward.gradient])?;
+        let backward = Graph::load(engine, bytes, &inputs, &[&backward.gradient])?;
         Ok(Self {
             forward,
             backward,

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use rten_onnx::onnx::{DataType, GraphProto, ModelProto, TensorProto};
 
-use super::super::engine::{Graph, Input, Numbers, Value};
+use super::super::engine::{Engine, Graph, Input, Numbers, Value};
 use super::super::interface::read_by;
 
 /// The size of an axis.
@@ -63,6 +63,7 @@ impl<'a> Tensors<'a> {
     /// of it. `batch` is the number of examples where the graph takes only one.
     /// The error is the engine's own words.
     pub(in crate::model::onnx) fn of(
+        engine: Engine,
         model: &'a ModelProto,
         opset: i64,
         input: &'a str,
@@ -89,7 +90,7 @@ impl<'a> Tensors<'a> {
             .filter(|name| !name.is_empty())
             .collect();
         let bytes = super::with_outputs(model, &names)?;
-        let runner = Graph::load(bytes, &[input], &names)?;
+        let runner = Graph::load(engine, bytes, &[input], &names)?;
         let sizes = batch.map_or([2, 3], |size| [size, size]);
         let [two, three] = sizes.map(|size| {
             let shape: Vec<usize> = [&[size], example].concat();

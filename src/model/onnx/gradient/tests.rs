@@ -4,7 +4,7 @@ use base64::Engine as _;
 use ndarray::{Array2, ArrayD, IxDyn};
 
 use super::super::test_graph::*;
-use super::super::{ModelError, OnnxModel, Request, load};
+use super::super::{ModelError, OnnxEngine, OnnxModel, Request, load};
 use super::Rounding;
 use crate::model::Model;
 
@@ -26,6 +26,10 @@ struct Case {
 }
 
 fn open(bytes: &[u8]) -> Result<OnnxModel, ModelError> {
+    open_on(OnnxEngine::Rten, bytes)
+}
+
+fn open_on(engine: OnnxEngine, bytes: &[u8]) -> Result<OnnxModel, ModelError> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), bytes).unwrap();
     load(&Request {
@@ -33,6 +37,7 @@ fn open(bytes: &[u8]) -> Result<OnnxModel, ModelError> {
         shown: "models/m.onnx".to_owned(),
         input: None,
         output: None,
+        engine,
         gradient: Some(Rounding::Refused),
     })
 }
@@ -50,9 +55,9 @@ const BEYOND_RTEN: &[(&str, &str)] = &[
 ];
 
 /// How far our gradient is from PyTorch's, relative to its largest entry.
-fn error(case: &Case) -> Result<f64, ModelError> {
+fn error(engine: OnnxEngine, case: &Case) -> Result<f64, ModelError> {
     let bytes = base64::prelude::BASE64_STANDARD.decode(&case.onnx).unwrap();
-    let model = open(&bytes)?;
+    let model = open_on(engine, &bytes)?;
     let x = ArrayD::from_shape_vec(IxDyn(&case.shape), case.x.clone()).unwrap();
     let cotangent = Array2::from_shape_vec(
         (case.shape[0], case.cotangent.len() / case.shape[0]),
@@ -78,7 +83,7 @@ fn every_rule_gives_the_gradient_that_pytorch_gives_in_float64() {
     for case in &file.cases {
         let beyond = BEYOND_RTEN.iter().find(|(name, _)| *name == case.name);
         // Sums of at most a few hundred float32 products.
-        match error(case) {
+        match error(OnnxEngine::Rten, case) {
             Err(error) if beyond.is_some_and(|(_, words)| error.to_string().contains(words)) => {}
             Ok(_) if beyond.is_some() => wrong.push(format!("{}: rten runs it now", case.name)),
             Ok(error) if error < 1e-5 => {}
@@ -88,6 +93,30 @@ fn every_rule_gives_the_gradient_that_pytorch_gives_in_float64() {
     }
     assert!(file.cases.len() > 90, "{} cases", file.cases.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[cfg(feature = "ort")]
+#[test]
+fn every_rule_gives_it_on_onnx_runtime_too() {
+    if !super::super::ort_tests::library() {
+        return;
+    }
+    let file: File = serde_json::from_str(FILE).unwrap();
+    let mut wrong = Vec::new();
+    for case in &file.cases {
+        match error(OnnxEngine::Ort, case) {
+            Ok(error) if error < 1e-5 => {}
+            Ok(error) => wrong.push(format!("{}: off by {error:.1e}", case.name)),
+            Err(error) => wrong.push(format!("{}: {error}", case.name)),
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        file.cases.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]

@@ -1,0 +1,200 @@
+//! The engine ONNX Runtime.
+//!
+//! A session answers one call at a time: whoever finds none idle opens another,
+//! so that there are as many as threads that ask at once. Each computes on the
+//! thread that asks, so that no sum depends on the number of threads.
+
+use std::sync::{Mutex, PoisonError};
+
+use ort::logging::LogLevel;
+use ort::session::builder::SessionBuilder;
+use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session, SessionInputValue};
+use ort::value::{
+    DynValue, PrimitiveTensorElementType, Tensor, TensorElementType, TensorRef, ValueType,
+};
+
+use super::library::Library;
+use super::{Input, Numbers, Value};
+
+/// A graph that is ready to run.
+pub(in crate::model::onnx) struct Graph {
+    library: &'static Library,
+    bytes: Vec<u8>,
+    inputs: Vec<String>,
+    outputs: Vec<String>,
+    idle: Mutex<Vec<Runner>>,
+}
+
+/// A session, and which outputs it is asked for.
+struct Runner {
+    session: Session,
+    options: RunOptions<HasSelectedOutputs>,
+}
+
+impl Graph {
+    pub(super) fn load(
+        library: &'static Library,
+        bytes: Vec<u8>,
+        inputs: &[&str],
+        outputs: &[&str],
+    ) -> Result<Self, String> {
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let graph = Self {
+            library,
+            bytes,
+            inputs: names(inputs),
+            outputs: names(outputs),
+            idle: Mutex::default(),
+        };
+        let first = graph.runner()?;
+        graph.idle().push(first);
+        Ok(graph)
+    }
+
+    pub(super) fn run(&self, inputs: Vec<Input<'_>>) -> Result<Vec<Value>, String> {
+        // In a statement of its own: no lock is held while a session is opened.
+        let idle = self.idle().pop();
+        let mut runner = match idle {
+            Some(runner) => runner,
+            None => self.runner()?,
+        };
+        let outputs = self.run_on(&mut runner, inputs);
+        self.idle().push(runner);
+        outputs
+    }
+
+    fn run_on(&self, runner: &mut Runner, inputs: Vec<Input<'_>>) -> Result<Vec<Value>, String> {
+        let inputs = self
+            .inputs
+            .iter()
+            .zip(inputs)
+            .map(|(name, input)| {
+                let value: SessionInputValue<'_> = match input {
+                    Input::Floats { shape, numbers } => {
+                        TensorRef::from_array_view((shape, numbers))
+                            .map_err(text)?
+                            .into()
+                    }
+                    Input::Value(Value::Ort(value)) => {
+                        as_declared(value, &runner.session, name)?.into()
+                    }
+                    Input::Value(Value::Rten(_)) => {
+                        return Err(format!("`{name}` is a tensor of another engine"));
+                    }
+                };
+                Ok((name.as_str(), value))
+            })
+            .collect::<Result<Vec<_>, String>>()?;
+        let ran = runner.session.run_with_options(inputs, &runner.options);
+        let mut outputs = ran.map_err(text)?;
+        self.outputs
+            .iter()
+            .map(|name| {
+                let value = outputs.remove(name).map(Value::Ort);
+                value.ok_or_else(|| format!("the engine gave no output `{name}`"))
+            })
+            .collect()
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Runner>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn runner(&self) -> Result<Runner, String> {
+        let mut builder = self.builder().map_err(text)?;
+        let session = builder.commit_from_memory(&self.bytes).map_err(text)?;
+        let outputs = self.outputs.iter();
+        let selected = outputs.fold(OutputSelector::no_default(), OutputSelector::with);
+        let options = RunOptions::new().map_err(text)?.with_outputs(selected);
+        Ok(Runner { session, options })
+    }
+
+    fn builder(&self) -> ort::Result<SessionBuilder> {
+        Ok(Session::builder(&self.library.environment)?
+            .with_intra_threads(1)?
+            .with_log_level(LogLevel::Fatal)?)
+    }
+}
+
+/// The engine's own words, without the full stop that some end with.
+fn text(error: ort::Error) -> String {
+    error.to_string().trim_end_matches('.').to_owned()
+}
+
+/// Whole numbers in the type that a graph declares for its input: all that is
+/// written of a tensor of the forward pass is that it holds some.
+fn as_declared(value: DynValue, session: &Session, name: &str) -> Result<DynValue, String> {
+    let mut inputs = session.inputs().iter();
+    let declared = inputs.find(|input| input.name() == name);
+    let Some(wanted) = declared.and_then(|input| element(input.dtype())) else {
+        return Ok(value);
+    };
+    if element(value.dtype()) == Some(wanted) {
+        return Ok(value);
+    }
+    let Some(Numbers::Ints(ints)) = numbers(&value) else {
+        return Ok(value);
+    };
+    let shape = shape(&value);
+    let whole = |ints: Vec<i64>| Tensor::from_array((shape.clone(), ints));
+    match wanted {
+        TensorElementType::Int64 => whole(ints).map(Tensor::into_dyn),
+        TensorElementType::Int32 => {
+            let ints: Vec<i32> = ints.into_iter().map(|number| number as i32).collect();
+            Tensor::from_array((shape, ints)).map(Tensor::into_dyn)
+        }
+        TensorElementType::Bool => {
+            let truths: Vec<bool> = ints.into_iter().map(|number| number != 0).collect();
+            Tensor::from_array((shape, truths)).map(Tensor::into_dyn)
+        }
+        _ => return Ok(value),
+    }
+    .map_err(text)
+}
+
+fn element(kind: &ValueType) -> Option<TensorElementType> {
+    match kind {
+        ValueType::Tensor { ty, .. } => Some(*ty),
+        _ => None,
+    }
+}
+
+pub(super) fn shape(value: &DynValue) -> Vec<usize> {
+    match value.dtype() {
+        ValueType::Tensor { shape, .. } => shape.iter().map(|&size| size as usize).collect(),
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn into_floats(value: &DynValue) -> Result<(Vec<usize>, Vec<f32>), String> {
+    match numbers(value) {
+        Some(Numbers::Floats(numbers)) => Ok((shape(value), numbers)),
+        _ => Err(format!(
+            "the output holds {}, not float32; set `model.output` to the scores",
+            value.dtype()
+        )),
+    }
+}
+
+pub(super) fn numbers(value: &DynValue) -> Option<Numbers> {
+    fn read<T: PrimitiveTensorElementType + Copy>(value: &DynValue) -> Option<Vec<T>> {
+        if shape(value).contains(&0) {
+            return Some(Vec::new());
+        }
+        let (_, numbers) = value.try_extract_tensor().ok()?;
+        Some(numbers.to_vec())
+    }
+    fn ints<T: PrimitiveTensorElementType + Copy + Into<i64>>(value: &DynValue) -> Option<Numbers> {
+        let numbers = read::<T>(value)?.into_iter().map(T::into);
+        Some(Numbers::Ints(numbers.collect()))
+    }
+    match element(value.dtype())? {
+        TensorElementType::Float32 => read(value).map(Numbers::Floats),
+        TensorElementType::Int64 => read(value).map(Numbers::Ints),
+        TensorElementType::Int32 => ints::<i32>(value),
+        TensorElementType::Int8 => ints::<i8>(value),
+        TensorElementType::Uint8 => ints::<u8>(value),
+        TensorElementType::Bool => ints::<bool>(value),
+        _ => None,
+    }
+}
