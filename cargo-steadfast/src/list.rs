@@ -54,12 +54,18 @@ fn check(repository: &Repository, cases: &[Case]) -> ExitCode {
             }
         } else if first {
             match engine::check_model(spec, &repository.context) {
-                Ok(description) => say!(
-                    "{}: {}: {}",
-                    spec.name,
-                    spec.model.origin.text(),
-                    words(&description)
-                ),
+                Ok((description, missing)) => {
+                    let gradients = match missing {
+                        None => "input gradients".to_owned(),
+                        Some(reason) => format!("no input gradients ({reason})"),
+                    };
+                    say!(
+                        "{}: {}: {}, {gradients}",
+                        spec.name,
+                        spec.model.origin.text(),
+                        words(&description)
+                    );
+                }
                 Err(error) => {
                     say!("{}: {}", spec.name, Error::from(error));
                     code = code.and(ExitCode::Unavailable);
@@ -87,9 +93,6 @@ fn words(description: &Description) -> String {
             .classes
             .map(|classes| format!("{classes} classes")),
     );
-    if description.gradient {
-        words.push("input gradients".to_owned());
-    }
     if !description.concurrent {
         words.push("answers one batch at a time".to_owned());
     }

@@ -12,11 +12,12 @@ use super::RunError;
 use super::guard::guarded;
 use crate::data::{self, DataError, Dataset};
 use crate::digest::{Digest, Hasher};
+use crate::model::onnx::Rounding;
 use crate::model::{Description, Gives, Model, ModelError, endpoint, onnx, worker};
 use crate::perturb::Perturbation;
 use crate::provenance::{Commit, ModelIdentity};
 use crate::record::Run;
-use crate::spec::{Located, ModelOrigin, Spec};
+use crate::spec::{Located, ModelOrigin, OnnxSpec, Spec};
 
 /// A user's function that opens a model.
 pub type Opener = Box<dyn Fn() -> Result<Box<dyn Model>, ModelError> + Send + Sync>;
@@ -195,14 +196,7 @@ impl Context {
         let model = match &wanted.origin {
             ModelOrigin::Onnx(onnx) => {
                 self.require(spec, &onnx.path, "[model] onnx")?;
-                let request = onnx::Request {
-                    path: self.root.join(&onnx.path.value),
-                    shown: onnx.path.value.clone(),
-                    input: wanted.input.clone(),
-                    output: wanted.output.clone(),
-                    engine: onnx.engine,
-                    gradient: None,
-                };
+                let request = self.onnx(spec, onnx, None);
                 self.opened(&request, gives, || boxed(onnx::load(&request)))?
             }
             ModelOrigin::Registered(name) => {
@@ -246,6 +240,34 @@ impl Context {
             )));
         }
         Ok(model)
+    }
+
+    /// Why the model of a spec has no input gradients; `None`: it has them.
+    pub fn gradient_missing(&self, spec: &Spec) -> Result<Option<String>, RunError> {
+        let model = self.model(spec)?;
+        let ModelOrigin::Onnx(onnx) = &spec.model.origin else {
+            let missing = "the model declares none".to_owned();
+            return Ok((!model.description.gradient).then_some(missing));
+        };
+        let rounding = match onnx.straight_through {
+            true => Rounding::StraightThrough,
+            false => Rounding::Refused,
+        };
+        let opened = guarded(|| onnx::load(&self.onnx(spec, onnx, Some(rounding))))
+            .unwrap_or_else(|message| Err(ModelError::Panicked(message)));
+        Ok(opened.err().map(|error| error.to_string()))
+    }
+
+    /// The ONNX file of a spec, as it is asked for.
+    fn onnx(&self, spec: &Spec, onnx: &OnnxSpec, gradient: Option<Rounding>) -> onnx::Request {
+        onnx::Request {
+            path: self.root.join(&onnx.path.value),
+            shown: onnx.path.value.clone(),
+            input: spec.model.input.clone(),
+            output: spec.model.output.clone(),
+            engine: onnx.engine,
+            gradient,
+        }
     }
 
     /// The model that a request asks for, opened once a process.

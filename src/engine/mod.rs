@@ -153,18 +153,23 @@ pub fn check(case: &Case, context: &Context) -> Result<(), RunError> {
 }
 
 /// Opens the model and the data of a spec, and holds them against each other; the model
-/// is asked nothing. Gives what it says of itself.
+/// is asked nothing that counts. Gives what it says of itself, and why it has no input
+/// gradients, where it has none.
 ///
 /// # Errors
 /// Why a case of the spec would fail before any prediction.
-pub fn check_model(spec: &Spec, context: &Context) -> Result<Description, RunError> {
+pub fn check_model(
+    spec: &Spec,
+    context: &Context,
+) -> Result<(Description, Option<String>), RunError> {
     let data = context.dataset(spec)?;
     let model = context.model(spec)?;
     fit::check(&model.description, model.gives, &data)?;
-    Ok(Description {
+    let description = Description {
         gives: Some(model.gives),
         ..model.description.clone()
-    })
+    };
+    Ok((description, context.gradient_missing(spec)?))
 }
 
 /// What is marked critical must be there: else nothing would be guarded.

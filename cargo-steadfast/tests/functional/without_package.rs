@@ -109,7 +109,7 @@ fn a_check_opens_every_model_and_asks_none() {
     assert_eq!(good.code, 0, "{}", good.all());
     assert!(
         good.stdout
-            .contains("digits: onnx models/digits.onnx: rten 0.27.0, gives logits, 10 classes"),
+            .contains("digits: onnx models/digits.onnx: rten 0.27.0, gives logits, 10 classes, input gradients"),
         "{}",
         good.all()
     );

@@ -77,12 +77,10 @@ const RULES: &[Rule] = &[
         reason: "the scale is taken over the whole batch, so that an example's answer depends on its neighbours. Export the model with static quantisation, or without any",
     },
     Rule {
-        whose: Whose::Embedded,
+        whose: Whose::Any,
         operators: &["Attention"],
         applies: ALWAYS,
-        reason: wrong!(
-            "three-dimensional and grouped inputs differ from the specification's own test cases"
-        ),
+        reason: "for three-dimensional and grouped inputs no engine meets the specification's own test cases. Export the model with its parts (MatMul, Softmax) instead",
     },
     Rule {
         whose: Whose::Any,
