@@ -4,8 +4,8 @@
 //!     RAYON_NUM_THREADS=1 cargo bench --bench gradients -- [--engine rten|ort]
 //!         [--peer PYTHON] [--peers FOLDER] [--assets FOLDER] [--budget SECONDS] [MODEL.onnx]…
 //!
-//! With `--engine ort` it needs `--features ort`. A call is the gradient of the sum of cross-entropies for a batch of 64, from float32
-//! examples to float32 gradients; a rate is the median of the calls. Each network is
+//! With `--engine ort` it needs `--features ort`. A call is the gradient of the sum of
+//! cross-entropies for a batch of 64, from float32 examples to float32 gradients; a rate is the median of the calls. Each network is
 //! timed here before and after the peer's run, and the better half counts, so that what
 //! else the machine does hits both alike.
 
