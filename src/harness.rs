@@ -13,7 +13,7 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -413,23 +413,22 @@ impl Session {
         }
     }
 
-    fn verdicts(&self) -> Vec<(Verdict, Status)> {
-        let findings = self
-            .findings
+    fn findings(&self) -> MutexGuard<'_, Vec<Finding>> {
+        self.findings
             .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let findings = findings.iter();
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn verdicts(&self) -> Vec<(Verdict, Status)> {
+        let findings = self.findings();
         findings
+            .iter()
             .map(|finding| (finding.verdict, finding.status))
             .collect()
     }
 
     fn note(&self, finding: Finding) {
-        let mut findings = self
-            .findings
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        findings.push(finding);
+        self.findings().push(finding);
     }
 
     /// A line of progress, for a person at a terminal.
@@ -509,10 +508,7 @@ impl Session {
 
     /// Says on stderr what came out, and which passes are worth a look.
     fn summarise(&self) {
-        let mut findings = self
-            .findings
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut findings = self.findings();
         if findings.is_empty() || env::is_nextest_process() {
             return;
         }

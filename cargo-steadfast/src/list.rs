@@ -44,16 +44,14 @@ fn check(repository: &Repository, cases: &[Case]) -> ExitCode {
     for case in cases.iter().filter(|case| case.spec.ignore.is_none()) {
         let spec = &case.spec;
         let first = seen.insert(&spec.name);
-        if let ModelOrigin::Registered(name) = &spec.model.origin {
-            if first {
-                say!(
-                    "{}: the model \"{}\" is registered in the test binary, which alone can open it",
-                    spec.name,
-                    name.value
-                );
-            }
-        } else if first {
-            match engine::check_model(spec, &repository.context) {
+        match &spec.model.origin {
+            _ if !first => {}
+            ModelOrigin::Registered(name) => say!(
+                "{}: the model \"{}\" is registered in the test binary, which alone can open it",
+                spec.name,
+                name.value
+            ),
+            origin => match engine::check_model(spec, &repository.context) {
                 Ok((description, missing)) => {
                     let gradients = match missing {
                         None => "input gradients".to_owned(),
@@ -62,7 +60,7 @@ fn check(repository: &Repository, cases: &[Case]) -> ExitCode {
                     say!(
                         "{}: {}: {}, {gradients}",
                         spec.name,
-                        spec.model.origin.text(),
+                        origin.text(),
                         words(&description)
                     );
                 }
@@ -70,7 +68,7 @@ fn check(repository: &Repository, cases: &[Case]) -> ExitCode {
                     say!("{}: {}", spec.name, Error::from(error));
                     code = code.and(ExitCode::Unavailable);
                 }
-            }
+            },
         }
         if let Err(error) = engine::check(case, &repository.context) {
             say!("{}: {}", case.name, Error::from(error));

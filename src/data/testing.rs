@@ -2,9 +2,27 @@
 //! readers.
 
 use std::io::{Cursor, Write};
+use std::path::PathBuf;
 
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
+
+use super::Request;
+
+/// The arrays `x` and `y` of a file, and nothing else of it.
+pub(crate) fn arrays(path: PathBuf, range: (f64, f64)) -> Request {
+    Request {
+        shown: path.display().to_string(),
+        path,
+        inputs: "x".to_owned(),
+        labels: "y".to_owned(),
+        ids: None,
+        cluster: None,
+        slice: None,
+        range,
+        limit: None,
+    }
+}
 
 /// An array in NumPy's format, version 1.0, as NumPy pads it.
 pub(crate) fn npy(descr: &str, fortran: bool, shape: &[usize], data: &[u8]) -> Vec<u8> {

@@ -246,8 +246,8 @@ fn settle(mut values: ArrayViewMutD<'_, f32>, depth: Depth) {
 mod tests {
     use super::*;
     use crate::catalogue::Parameters;
-    use crate::data::testing::{int64, npy, npz};
-    use crate::data::{Request, open};
+    use crate::data::open;
+    use crate::data::testing::{arrays, int64, npy, npz};
     use crate::model::{Gives, Model, from_fn};
     use crate::perturb::noise::impulse::ImpulseNoise;
 
@@ -257,18 +257,7 @@ mod tests {
         let inputs = npy("|u1", false, &[2, 1, 16, 8], &values);
         let path = folder.join("levels.npz");
         std::fs::write(&path, npz(&[("x", inputs), ("y", int64(&[0, 1]))])).unwrap();
-        open(&Request {
-            path,
-            shown: "levels.npz".to_owned(),
-            inputs: "x".to_owned(),
-            labels: "y".to_owned(),
-            ids: None,
-            cluster: None,
-            slice: None,
-            range,
-            limit: None,
-        })
-        .unwrap()
+        open(&arrays(path, range)).unwrap()
     }
 
     fn identity() -> Resolved<'static> {

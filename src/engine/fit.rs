@@ -8,15 +8,9 @@ use crate::spec::Gives;
 
 /// Refuses a model that cannot answer about these examples.
 pub fn check(description: &Description, gives: Gives, data: &Dataset) -> Result<(), RunError> {
-    let declared = &description.input_shape;
     let given = data.shape();
-    let fits = declared.len() == given.len()
-        && declared
-            .iter()
-            .zip(given)
-            .all(|(declared, given)| declared.is_none_or(|size| size == *given));
-    if !declared.is_empty() && !fits {
-        let axes = declared.iter().map(|size| match size {
+    if !description.takes(given) {
+        let axes = description.input_shape.iter().map(|size| match size {
             Some(size) => size.to_string(),
             None => "?".to_owned(),
         });
@@ -43,26 +37,15 @@ pub fn check(description: &Description, gives: Gives, data: &Dataset) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::testing::{int64, npy, npz};
-    use crate::data::{Request, open};
+    use crate::data::open;
+    use crate::data::testing::{arrays, int64, npy, npz};
 
     /// Two examples of shape [1, 2, 2] with the labels 0 and 2.
     fn data(folder: &std::path::Path) -> Dataset {
         let path = folder.join("data.npz");
         let inputs = npy("|u1", false, &[2, 1, 2, 2], &[0; 8]);
         std::fs::write(&path, npz(&[("x", inputs), ("y", int64(&[0, 2]))])).unwrap();
-        open(&Request {
-            path,
-            shown: "data.npz".to_owned(),
-            inputs: "x".to_owned(),
-            labels: "y".to_owned(),
-            ids: None,
-            cluster: None,
-            slice: None,
-            range: (0.0, 1.0),
-            limit: None,
-        })
-        .unwrap()
+        open(&arrays(path, (0.0, 1.0))).unwrap()
     }
 
     #[test]

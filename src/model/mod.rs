@@ -41,6 +41,20 @@ pub struct Description {
     pub gradient: bool,
 }
 
+impl Description {
+    /// Whether examples of the shape `given` go in, as far as it is declared.
+    pub fn takes(&self, given: &[usize]) -> bool {
+        takes(&self.input_shape, given)
+    }
+}
+
+/// Whether examples of the shape `given` are such as are `declared`.
+fn takes(declared: &[Option<usize>], given: &[usize]) -> bool {
+    let mut axes = declared.iter().zip(given);
+    let same = |(declared, given): (&Option<usize>, &usize)| declared.is_none_or(|it| it == *given);
+    declared.is_empty() || (declared.len() == given.len() && axes.all(same))
+}
+
 impl Default for Description {
     fn default() -> Self {
         Self {

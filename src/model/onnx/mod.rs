@@ -333,12 +333,7 @@ impl OnnxModel {
     fn check_shape(&self, inputs: &ArrayViewD<'_, f32>) -> Result<(), ModelError> {
         let declared = &self.interface.example;
         let given = inputs.shape().get(1..).unwrap_or_default();
-        let fits = declared.len() == given.len()
-            && declared
-                .iter()
-                .zip(given)
-                .all(|(declared, given)| declared.is_none_or(|size| size == *given));
-        if declared.is_empty() || fits {
+        if super::takes(declared, given) {
             return Ok(());
         }
         let given: Vec<Option<usize>> = given.iter().copied().map(Some).collect();

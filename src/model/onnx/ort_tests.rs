@@ -45,17 +45,10 @@ fn source(path: &str) -> PathBuf {
 }
 
 fn digits() -> ArrayD<f32> {
-    let data = crate::data::open(&crate::data::Request {
-        path: source("data/digits-test.npz"),
-        shown: "data/digits-test.npz".to_owned(),
-        inputs: "x".to_owned(),
-        labels: "y".to_owned(),
-        ids: None,
-        cluster: None,
-        slice: None,
-        range: (0.0, 1.0),
-        limit: None,
-    })
+    let data = crate::data::open(&crate::data::testing::arrays(
+        source("data/digits-test.npz"),
+        (0.0, 1.0),
+    ))
     .unwrap();
     let examples: Vec<_> = (0..data.len())
         .map(|example| data.example(example).unwrap())

@@ -500,18 +500,7 @@ fn the_digits_network_is_as_accurate_as_it_was_trained_to_be() {
     let (Some(path), Some(data)) = (asset("digits_cnn.onnx"), asset("digits_test.npz")) else {
         return;
     };
-    let digits = crate::data::open(&crate::data::Request {
-        shown: data.display().to_string(),
-        path: data,
-        inputs: "x".to_owned(),
-        labels: "y".to_owned(),
-        ids: None,
-        cluster: None,
-        slice: None,
-        range: (0.0, 1.0),
-        limit: None,
-    })
-    .unwrap();
+    let digits = crate::data::open(&crate::data::testing::arrays(data, (0.0, 1.0))).unwrap();
     let examples: Vec<_> = (0..digits.len())
         .map(|example| digits.example(example).unwrap())
         .collect();

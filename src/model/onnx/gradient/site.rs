@@ -6,7 +6,7 @@ use rten_onnx::onnx::{AttributeProto, DataType, NodeProto};
 
 use super::super::engine::Numbers;
 use super::Rounding;
-use super::tensors::{Constant, Size, Tensors};
+use super::tensors::{Constant, Size, Tensors, fixed};
 use super::writer::{Attribute, Var, Writer};
 
 /// A node on the way back.
@@ -100,6 +100,12 @@ impl Site<'_> {
     /// The shape of an input.
     pub(super) fn shape(&self, input: usize) -> Result<Vec<Size>, String> {
         self.tensors.shape(self.name(input)?)
+    }
+
+    /// The sizes of the first input's axes behind batch and channels.
+    pub(super) fn spatial(&self) -> Result<Vec<usize>, String> {
+        fixed(self.shape(0)?.get(2..).unwrap_or_default())
+            .ok_or_else(|| "an axis behind the channels grows with the batch".to_owned())
     }
 
     /// The shape of an output.

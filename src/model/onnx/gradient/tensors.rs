@@ -19,6 +19,15 @@ pub(super) enum Size {
     Batch(usize),
 }
 
+/// The sizes of axes, where none grows with the batch.
+pub(super) fn fixed(axes: &[Size]) -> Option<Vec<usize>> {
+    let sizes = axes.iter().map(|axis| match axis {
+        Size::Fixed(size) => Some(*size),
+        Size::Batch(_) => None,
+    });
+    sizes.collect()
+}
+
 /// Numbers that are the same for every input.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Constant {

@@ -1,8 +1,8 @@
 //! Windows that slide over an image or a signal: what convolutions and pools share.
 
 use super::site::Site;
-use super::tensors::Size;
-use super::writer::{Attribute, Var};
+use super::tensors::{Size, fixed};
+use super::writer::{Attribute, Var, ints};
 
 /// Where windows of an operator lie; one entry a spatial axis.
 pub(super) struct Window {
@@ -28,14 +28,7 @@ impl Window {
     ) -> Result<Self, String> {
         let axes = kernel.len();
         let sizes = |shape: &[Size]| {
-            let spatial = shape.get(2..).unwrap_or_default().iter();
-            let sizes: Option<Vec<usize>> = spatial
-                .map(|size| match size {
-                    Size::Fixed(size) => Some(*size),
-                    Size::Batch(_) => None,
-                })
-                .collect();
-            sizes
+            fixed(shape.get(2..).unwrap_or_default())
                 .filter(|sizes| sizes.len() == axes)
                 .ok_or("its windows do not slide over fixed sizes")
         };
@@ -113,9 +106,6 @@ impl Window {
         weights: Var,
         groups: usize,
     ) -> Var {
-        let ints = |numbers: &[usize]| -> Vec<i64> {
-            numbers.iter().map(|&number| number as i64).collect()
-        };
         let mut behind = Vec::new();
         let mut rest = Vec::new();
         for axis in 0..self.axes() {

@@ -28,6 +28,11 @@ pub(super) enum Attribute<'a> {
     Text(&'a str),
 }
 
+/// Sizes as attributes and lists take them.
+pub(super) fn ints(sizes: &[usize]) -> Vec<i64> {
+    sizes.iter().map(|&size| size as i64).collect()
+}
+
 /// A graph that grows.
 #[derive(Default)]
 pub(super) struct Writer {
@@ -112,7 +117,7 @@ impl Writer {
         let var = self.name("constant");
         self.graph.initializer.push(TensorProto {
             name: Some(self.names[var.0].clone()),
-            dims: shape.iter().map(|&size| size as i64).collect(),
+            dims: ints(shape),
             data_type: Some(kind),
             raw_data: Some(RefCell::new(bytes)),
             ..TensorProto::default()

@@ -1,9 +1,9 @@
 //! Convolutions of one or more axes. Their weights are constants.
 
 use super::super::site::Site;
-use super::super::tensors::Size;
+use super::super::tensors::fixed;
 use super::super::window::Window;
-use super::super::writer::Attribute;
+use super::super::writer::{Attribute, ints};
 
 type Done = Result<(), String>;
 
@@ -12,15 +12,7 @@ fn weights(site: &Site<'_>) -> Result<Vec<usize>, String> {
     if site.wants(1) {
         return Err("its weights depend on the input".to_owned());
     }
-    let shape = site.shape(1)?;
-    let sizes: Option<Vec<usize>> = shape
-        .iter()
-        .map(|size| match size {
-            Size::Fixed(size) => Some(*size),
-            Size::Batch(_) => None,
-        })
-        .collect();
-    sizes
+    fixed(&site.shape(1)?)
         .filter(|sizes| sizes.len() > 2)
         .ok_or_else(|| "its weights have no fixed shape of channels and a kernel".to_owned())
 }
@@ -55,7 +47,6 @@ pub(super) fn conv(site: &mut Site<'_>) -> Done {
         (Some(numbers), Some(before), Some(behind)) if plain => {
             let (turned, shape) = turned(numbers, &shape, groups);
             let weights = site.constant_floats(&shape, &turned);
-            let ints = |sizes: &[usize]| sizes.iter().map(|&size| size as i64).collect::<Vec<_>>();
             let (kernel, dilations) = (ints(&window.kernel), ints(&window.dilations));
             let pads = [before, behind].concat();
             site.op_with(
@@ -114,7 +105,6 @@ pub(super) fn transposed(site: &mut Site<'_>) -> Done {
     let (image, result) = (site.output_shape(0)?, site.shape(0)?);
     let window = Window::of(site, shape[2..].to_vec(), &image, &result)?;
     let weights = site.read(1)?;
-    let ints = |sizes: &[usize]| sizes.iter().map(|&size| size as i64).collect::<Vec<_>>();
     let (kernel, dilations) = (ints(&window.kernel), ints(&window.dilations));
     let strides = ints(&window.strides);
     let pads = [ints(&window.before), ints(&window.behind)].concat();

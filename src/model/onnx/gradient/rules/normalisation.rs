@@ -130,13 +130,7 @@ pub(super) fn group(site: &mut Site<'_>) -> Done {
     let scale = site.constant_floats(&beside(channels, shape.len()), &scales);
     let scaled = site.op("Mul", &[cotangent, scale]);
     let input = site.read(0)?;
-    let mut size = channels / groups;
-    for axis in shape.get(2..).unwrap_or_default() {
-        let Size::Fixed(axis) = axis else {
-            return Err("an axis behind the channels grows with the batch".to_owned());
-        };
-        size *= axis;
-    }
+    let size = channels / groups * site.spatial()?.iter().product::<usize>();
     let together = [-1, groups as i64, size as i64];
     let grouped = |site: &mut Site<'_>, tensor: Var| {
         let shape = site.list(&together);

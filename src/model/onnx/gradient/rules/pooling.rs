@@ -1,9 +1,8 @@
 //! Pools over windows and over whole images.
 
 use super::super::site::Site;
-use super::super::tensors::Size;
 use super::super::window::Window;
-use super::super::writer::{Attribute, Var};
+use super::super::writer::{Attribute, Var, ints};
 
 type Done = Result<(), String>;
 
@@ -161,7 +160,7 @@ fn max_of_tiles(site: &mut Site<'_>, window: &Window) -> Done {
     let enlarged = enlarge(site, output, &window.kernel);
     let equal = site.op("Equal", &[input, enlarged]);
     let largest = site.as_float(equal);
-    let kernel: Vec<i64> = window.kernel.iter().map(|&size| size as i64).collect();
+    let kernel = ints(&window.kernel);
     // The mean over a window times its size is the number of its largest.
     let mean = site.op_with(
         "AveragePool",
@@ -200,22 +199,9 @@ fn enlarge(site: &mut Site<'_>, tensor: Var, tile: &[usize]) -> Var {
     )
 }
 
-/// The sizes of the axes behind batch and channels.
-fn spatial(site: &Site<'_>) -> Result<Vec<usize>, String> {
-    let shape = site.shape(0)?;
-    let sizes = shape.get(2..).unwrap_or_default().iter();
-    let sizes: Option<Vec<usize>> = sizes
-        .map(|size| match size {
-            Size::Fixed(size) => Some(*size),
-            Size::Batch(_) => None,
-        })
-        .collect();
-    sizes.ok_or_else(|| "an axis behind the channels grows with the batch".to_owned())
-}
-
 /// The mean of each channel.
 pub(super) fn global_average(site: &mut Site<'_>) -> Done {
-    let sizes = spatial(site)?;
+    let sizes = site.spatial()?;
     let cotangent = site.cotangent()?;
     let share = site.scaled(cotangent, 1.0 / sizes.iter().product::<usize>() as f32);
     let mut shape = vec![1, 1];
@@ -228,7 +214,7 @@ pub(super) fn global_average(site: &mut Site<'_>) -> Done {
 
 /// The largest of each channel; equal ones share the cotangent.
 pub(super) fn global_max(site: &mut Site<'_>) -> Done {
-    let axes: Vec<i64> = (2..2 + spatial(site)?.len() as i64).collect();
+    let axes: Vec<i64> = (2..2 + site.spatial()?.len() as i64).collect();
     let (cotangent, output) = (site.cotangent()?, site.read_output());
     super::reduction::to_the_equal(site, cotangent, output, &axes)
 }
