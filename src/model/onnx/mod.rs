@@ -116,25 +116,7 @@ pub fn load(request: &Request) -> Result<OnnxModel, ModelError> {
         .ok_or_else(|| not_onnx("it holds no graph".to_owned()))?;
     let opset = standard_opset(&model)
         .ok_or_else(|| not_onnx("it does not say which operator set it uses".to_owned()))?;
-
-    if opset < trust::OLDEST_OPSET {
-        return Err(unsupported(format!(
-            "its operators are of set {opset}, and those before {} had other meanings. Export the model with a newer operator set",
-            trust::OLDEST_OPSET
-        )));
-    }
-    if let Some(call) = find(graph, &|node| functions.iter().any(|own| calls(node, own))) {
-        return Err(unsupported(format!(
-            "the node {:?} calls {}, a function that the file defines itself. Inline it when exporting (onnx.inliner.inline_local_functions)",
-            trust::name(call),
-            call.op_type.as_deref().unwrap_or_default()
-        )));
-    }
-    if let Some(tensor) = external(graph) {
-        return Err(unsupported(format!(
-            "the tensor {tensor:?} is kept in another file, which the model's digest would not cover. Save the model as one file (onnx.save_model with save_as_external_data=False)"
-        )));
-    }
+    whole(graph, opset, &functions).map_err(unsupported)?;
     let (input, output) = (request.input.as_deref(), request.output.as_deref());
     let interface = Interface::of(graph, input, output).map_err(|reason| ModelError::Tensor {
         path: path(),
@@ -429,6 +411,31 @@ fn parse(bytes: &[u8]) -> Result<(ModelProto, Vec<wire::Function>), String> {
     Ok((model, functions))
 }
 
+/// Refuses what means something else than its operators say: those of old sets,
+/// functions of the file's own, numbers that are elsewhere. The error is a reason
+/// for [`ModelError::Unsupported`].
+fn whole(graph: &GraphProto, opset: i64, functions: &[wire::Function]) -> Result<(), String> {
+    if opset < trust::OLDEST_OPSET {
+        return Err(format!(
+            "its operators are of set {opset}, and those before {} had other meanings. Export the model with a newer operator set",
+            trust::OLDEST_OPSET
+        ));
+    }
+    if let Some(call) = find(graph, &|node| functions.iter().any(|own| calls(node, own))) {
+        return Err(format!(
+            "the node {:?} calls {}, a function that the file defines itself. Inline it when exporting (onnx.inliner.inline_local_functions)",
+            trust::name(call),
+            call.op_type.as_deref().unwrap_or_default()
+        ));
+    }
+    if let Some(tensor) = external(graph) {
+        return Err(format!(
+            "the tensor {tensor:?} is kept in another file, which the model's digest would not cover. Save the model as one file (onnx.save_model with save_as_external_data=False)"
+        ));
+    }
+    Ok(())
+}
+
 /// The version of the standard operators that a model uses.
 fn standard_opset(model: &ModelProto) -> Option<i64> {
     let mut sets = model.opset_import.iter();
@@ -480,6 +487,8 @@ fn guarded<T>(parser: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     })
 }
 
+#[cfg(test)]
+mod conformance;
 #[cfg(all(test, feature = "ort"))]
 mod ort_tests;
 #[cfg(test)]

@@ -10,7 +10,10 @@ use rten_onnx::onnx::{AttributeProto, AttributeType, DataType, OperatorSetIdProt
 
 use super::engine::Numbers;
 use super::test_graph::*;
-use super::tests::{Wrong, attention, batch, dense, message, noise, recurrent, wrong_answers};
+use super::tests::{
+    Wrong, assert_answers, attention, attentions, batch, dense, message, noise, recurrent,
+    wrong_answers,
+};
 use super::*;
 
 /// Whether there is a library.
@@ -195,6 +198,17 @@ fn what_rten_computes_wrongly_is_computed_by_the_specification_or_refused() {
         }
     }
     assert_eq!(refused, ["Resize"], "with align_corners");
+}
+
+#[test]
+fn attention_is_the_textbooks() {
+    if !library() {
+        return;
+    }
+    for (whole, inputs, expected) in attentions() {
+        let opened = open(&whole, OnnxEngine::Ort).unwrap();
+        assert_answers(&opened, &inputs, &expected);
+    }
 }
 
 #[test]

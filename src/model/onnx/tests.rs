@@ -774,7 +774,7 @@ fn what_draws_or_looks_at_neighbours_is_refused_wherever_it_stands() {
     let nodes = [
         node("RandomNormalLike", &["x"], &["y"]),
         node("DynamicQuantizeLinear", &["x"], &["y", "scale", "zero"]),
-        node("Attention", &["x", "x", "x"], &["y"]),
+        node("MaxUnpool", &["x", "x", "shape"], &["y"]),
         training.clone().with("training_mode", int(1)),
         NodeProto {
             output: ["y", "mean", "variance"].map(str::to_owned).into(),
@@ -864,6 +864,76 @@ fn what_is_answered_rightly_is_not_refused() {
                 .all(|(a, b)| (a - b).abs() < 1e-6);
             assert!(near, "{answer}, expected {expected:?}");
         }
+    }
+}
+
+/// A graph, a batch and the answers by the textbook: attention over three positions
+/// of four features, with heads of its own for keys and values or with grouped ones.
+pub(super) fn attentions() -> Vec<(ModelProto, ArrayD<f32>, Array2<f32>)> {
+    [(2, 2), (4, 2)]
+        .map(|(heads, groups)| {
+            let size = 4 / heads;
+            let width = size * groups;
+            let weights = noise(&[4, width]);
+            let nodes = vec![
+                node("MatMul", &["x", "w"], &["k"]),
+                node("Attention", &["x", "k", "k"], &["a"])
+                    .with("q_num_heads", int(heads as i64))
+                    .with("kv_num_heads", int(groups as i64)),
+                node("Flatten", &["a"], &["y"]),
+            ];
+            let weight = floats("w", &[4, width as i64], weights.as_slice().unwrap());
+            let mut whole = model(&[-1, 3, 4], &[-1, 12], nodes, vec![weight]);
+            whole.opset_import[0].version = Some(23);
+            let inputs = noise(&[5, 3, 4]);
+            let (x, w) = (
+                |at: [usize; 3]| f64::from(inputs[at]),
+                |at: [usize; 2]| f64::from(weights[at]),
+            );
+            // Key and value of a position: grouped heads share the one of their group.
+            let key = |example, position, column| -> f64 {
+                (0..4)
+                    .map(|feature| x([example, position, feature]) * w([feature, column]))
+                    .sum()
+            };
+            let answers = Array2::from_shape_fn((5, 12), |(example, place)| {
+                let (position, column) = (place / 4, place % 4);
+                let (head, own) = (column / size, column % size);
+                let start = head / (heads / groups) * size;
+                let odds = [0, 1, 2].map(|other| {
+                    let product: f64 = (0..size)
+                        .map(|at| {
+                            x([example, position, head * size + at])
+                                * key(example, other, start + at)
+                        })
+                        .sum();
+                    (product / (size as f64).sqrt()).exp()
+                });
+                let weighed = (0..3).map(|other| odds[other] * key(example, other, start + own));
+                (weighed.sum::<f64>() / odds.iter().sum::<f64>()) as f32
+            });
+            (whole, inputs, answers)
+        })
+        .into()
+}
+
+/// Holds a model's answers to those of the textbook, in a batch and in part of it.
+pub(super) fn assert_answers(opened: &OnnxModel, inputs: &ArrayD<f32>, expected: &Array2<f32>) {
+    let answers = opened.predict(inputs.view()).unwrap();
+    let mut pairs = answers.iter().zip(expected);
+    assert!(
+        pairs.all(|(a, b)| (a - b).abs() < 1e-5),
+        "{answers}, expected {expected}"
+    );
+    let rows = ndarray::Slice::from(2..);
+    let part = opened.predict(inputs.slice_axis(Axis(0), rows)).unwrap();
+    assert_eq!(part, answers.slice_axis(Axis(0), rows));
+}
+
+#[test]
+fn attention_is_the_textbooks() {
+    for (whole, inputs, expected) in attentions() {
+        assert_answers(&open(&whole).unwrap(), &inputs, &expected);
     }
 }
 
