@@ -867,6 +867,38 @@ fn what_is_answered_rightly_is_not_refused() {
     }
 }
 
+#[test]
+fn what_a_window_leaves_to_its_defaults_is_run() {
+    // Steps of one, no padding: by hand.
+    let pool = node("MaxPool", &["x"], &["windows"]).with("kernel_shape", list(&[2, 2]));
+    let spread = node("ConvTranspose", &["x", "w"], &["windows"]);
+    let weights = vec![floats("w", &[1, 1, 2, 2], &[1.0; 4])];
+    for (window, weights, side, expected) in [
+        (pool, vec![], 3, vec![5.0, 6.0, 8.0, 9.0]),
+        (
+            spread,
+            weights,
+            2,
+            vec![1.0, 3.0, 2.0, 4.0, 10.0, 6.0, 3.0, 7.0, 4.0],
+        ),
+    ] {
+        let flatten = node("Flatten", &["windows"], &["y"]);
+        let whole = model(
+            &[-1, 1, side, side],
+            &[-1, expected.len() as i64],
+            vec![window, flatten],
+            weights,
+        );
+        let side = side as usize;
+        let image: Vec<f32> = (1..=side * side).map(|number| number as f32).collect();
+        let inputs = batch(&[2, 1, side, side], &[image.clone(), image].concat());
+        let answers = open(&whole).unwrap().predict(inputs.view()).unwrap();
+        for answer in answers.rows() {
+            assert_eq!(answer.to_vec(), expected);
+        }
+    }
+}
+
 /// A graph, a batch and the answers by the textbook: attention over three positions
 /// of four features, with heads of its own for keys and values or with grouped ones.
 pub(super) fn attentions() -> Vec<(ModelProto, ArrayD<f32>, Array2<f32>)> {

@@ -9,6 +9,7 @@ use crate::spec::OnnxEngine;
 mod library;
 #[cfg(feature = "ort")]
 mod ort;
+mod plain;
 mod rten;
 
 pub use rten::on_threads;

@@ -4,9 +4,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use rten_onnx::onnx::{GraphProto, ModelProto};
 use rten_tensor::prelude::*;
 
+use super::plain::plain;
 use super::{Input, Numbers, Value};
 
 /// The threads that graphs run on: as many as `RAYON_NUM_THREADS` says, else as
@@ -34,7 +34,7 @@ pub(in crate::model::onnx) struct Graph {
 
 impl Graph {
     pub(super) fn load(bytes: Vec<u8>, inputs: &[&str], outputs: &[&str]) -> Result<Self, String> {
-        let bytes = without_dropout(&bytes)?.unwrap_or(bytes);
+        let bytes = plain(&bytes)?.unwrap_or(bytes);
         let model = rten::ModelOptions::with_all_ops()
             .load(bytes)
             .map_err(|error| crate::error::chain(&error))?;
@@ -103,45 +103,4 @@ pub(super) fn numbers(value: &rten::Value) -> Option<Numbers> {
         rten::Value::UInt8Tensor(tensor) => Some(ints(tensor)),
         _ => None,
     }
-}
-
-/// The bytes of the graph without its Dropout nodes; `None` where it has none.
-fn without_dropout(bytes: &[u8]) -> Result<Option<Vec<u8>>, String> {
-    // A file that does not hold the name need not be parsed for it.
-    if !bytes
-        .windows(DROPOUT.len())
-        .any(|part| part == DROPOUT.as_bytes())
-    {
-        return Ok(None);
-    }
-    let mut parsed = ModelProto::parse_buf(bytes).map_err(|error| error.to_string())?;
-    if !parsed.graph.as_mut().is_some_and(drop_dropout) {
-        return Ok(None);
-    }
-    let written = parsed.write_buf();
-    written
-        .map(Some)
-        .map_err(|error| format!("failed to write the graph without Dropout: {error}"))
-}
-
-const DROPOUT: &str = "Dropout";
-
-/// Turns every Dropout into what it is outside of training, an Identity: rten has
-/// the operator only together with its random ones. Says whether there was any.
-fn drop_dropout(graph: &mut GraphProto) -> bool {
-    let mut found = false;
-    for node in &mut graph.node {
-        if node.op_type.as_deref() == Some(DROPOUT) {
-            node.op_type = Some("Identity".to_owned());
-            node.input.truncate(1);
-            node.output.truncate(1);
-            node.attribute.clear();
-            found = true;
-        }
-        let attributes = node.attribute.iter_mut();
-        for subgraph in attributes.filter_map(|attribute| attribute.g.as_mut()) {
-            found |= drop_dropout(subgraph);
-        }
-    }
-    found
 }
