@@ -18,7 +18,7 @@ use crate::spec::SeedScope;
 
 /// The smallest batch that a model is handed: inference engines take another
 /// path for a single example, and its last bits differ.
-const SMALLEST: usize = 2;
+pub const SMALLEST: usize = 2;
 
 /// The rows of a case, example by example with the replicates of each together,
 /// cut into batches.

@@ -58,6 +58,11 @@ impl LoadedModel {
         }
     }
 
+    /// The model itself.
+    pub fn model(&self) -> &dyn Model {
+        self.model.as_ref()
+    }
+
     /// Waits until the model may be handed another batch.
     pub fn turn(&self) -> Turn<'_> {
         if let Some(turns) = &self.turns {
@@ -195,8 +200,10 @@ impl Context {
         let gives = wanted.gives;
         let model = match &wanted.origin {
             ModelOrigin::Onnx(onnx) => {
-                self.require(spec, &onnx.path, "[model] onnx")?;
-                let request = self.onnx(spec, onnx, None);
+                let request = onnx::Request {
+                    gradient: None,
+                    ..self.onnx_request(spec, onnx)?
+                };
                 self.opened(&request, gives, || boxed(onnx::load(&request)))?
             }
             ModelOrigin::Registered(name) => {
@@ -242,32 +249,44 @@ impl Context {
         Ok(model)
     }
 
-    /// Why the model of a spec has no input gradients; `None`: it has them.
-    pub fn gradient_missing(&self, spec: &Spec) -> Result<Option<String>, RunError> {
-        let model = self.model(spec)?;
+    /// The model of a spec, and why it has no input gradients, where it has none.
+    pub fn model_with_gradient(
+        &self,
+        spec: &Spec,
+    ) -> Result<(Arc<LoadedModel>, Option<String>), RunError> {
         let ModelOrigin::Onnx(onnx) = &spec.model.origin else {
+            let model = self.model(spec)?;
             let missing = "the model declares none".to_owned();
-            return Ok((!model.description.gradient).then_some(missing));
+            let missing = (!model.description.gradient).then_some(missing);
+            return Ok((model, missing));
         };
-        let rounding = match onnx.straight_through {
-            true => Rounding::StraightThrough,
-            false => Rounding::Refused,
+        let request = self.onnx_request(spec, onnx)?;
+        let missing = OnceLock::new();
+        let open = || {
+            let (model, without) = onnx::load_with_gradient(&request)?;
+            if let Some(reason) = without {
+                let _ = missing.set(reason.to_string());
+            }
+            boxed(Ok(model))
         };
-        let opened = guarded(|| onnx::load(&self.onnx(spec, onnx, Some(rounding))))
-            .unwrap_or_else(|message| Err(ModelError::Panicked(message)));
-        Ok(opened.err().map(|error| error.to_string()))
+        let model = load(open, spec.model.gives).map_err(Arc::new)?;
+        Ok((Arc::new(model), missing.into_inner()))
     }
 
-    /// The ONNX file of a spec, as it is asked for.
-    fn onnx(&self, spec: &Spec, onnx: &OnnxSpec, gradient: Option<Rounding>) -> onnx::Request {
-        onnx::Request {
+    /// The ONNX file of a spec, as it is asked for with gradients.
+    pub fn onnx_request(&self, spec: &Spec, onnx: &OnnxSpec) -> Result<onnx::Request, RunError> {
+        self.require(spec, &onnx.path, "[model] onnx")?;
+        Ok(onnx::Request {
             path: self.root.join(&onnx.path.value),
             shown: onnx.path.value.clone(),
             input: spec.model.input.clone(),
             output: spec.model.output.clone(),
             engine: onnx.engine,
-            gradient,
-        }
+            gradient: Some(match onnx.straight_through {
+                true => Rounding::StraightThrough,
+                false => Rounding::Refused,
+            }),
+        })
     }
 
     /// The model that a request asks for, opened once a process.

@@ -4,6 +4,7 @@
 //! never on which others ran, on threads, batch size or order: each row is made
 //! from its own random stream, and its answer is put at its own place.
 
+pub mod ask;
 mod batch;
 mod context;
 mod fit;
@@ -20,7 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ndarray::ArrayD;
 use rayon::prelude::*;
 
-pub use context::{Context, Registry};
+pub use context::{Context, LoadedModel, Registry};
 pub use guard::install_panic_hook;
 pub use identity::{differences_to_tree, differing_fields, input_differences, tree_inputs};
 
@@ -163,13 +164,13 @@ pub fn check_model(
     context: &Context,
 ) -> Result<(Description, Option<String>), RunError> {
     let data = context.dataset(spec)?;
-    let model = context.model(spec)?;
+    let (model, missing) = context.model_with_gradient(spec)?;
     fit::check(&model.description, model.gives, &data)?;
     let description = Description {
         gives: Some(model.gives),
         ..model.description.clone()
     };
-    Ok((description, context.gradient_missing(spec)?))
+    Ok((description, missing))
 }
 
 /// What is marked critical must be there: else nothing would be guarded.

@@ -26,17 +26,7 @@ impl Interface {
         input: Option<&str>,
         output: Option<&str>,
     ) -> Result<Self, String> {
-        // Old files list weights among the inputs.
-        let weights: HashSet<&str> = graph
-            .initializer
-            .iter()
-            .filter_map(|weight| weight.name.as_deref())
-            .collect();
-        let inputs: Vec<&ValueInfoProto> = graph
-            .input
-            .iter()
-            .filter(|value| !weights.contains(name(value)))
-            .collect();
+        let inputs = given(graph);
         let outputs: Vec<&ValueInfoProto> = graph.output.iter().collect();
 
         let input = choose("input", &inputs, input)?;
@@ -101,6 +91,19 @@ impl Interface {
     }
 }
 
+/// The inputs that are to be given: old files list weights among them.
+pub(super) fn given(graph: &GraphProto) -> Vec<&ValueInfoProto> {
+    let weights: HashSet<&str> = graph
+        .initializer
+        .iter()
+        .filter_map(|weight| weight.name.as_deref())
+        .collect();
+    let inputs = graph.input.iter();
+    inputs
+        .filter(|value| !weights.contains(name(value)))
+        .collect()
+}
+
 /// The tensor that `wanted` names, or the only one.
 fn choose<'a>(
     side: &str,
@@ -162,16 +165,16 @@ pub(super) fn read_by<'a>(node: &'a NodeProto, visit: &mut impl FnMut(&'a str)) 
     }
 }
 
-fn name(value: &ValueInfoProto) -> &str {
+pub(super) fn name(value: &ValueInfoProto) -> &str {
     value.name.as_deref().unwrap_or_default()
 }
 
-fn element_type(value: &ValueInfoProto) -> Option<DataType> {
+pub(super) fn element_type(value: &ValueInfoProto) -> Option<DataType> {
     value.r#type.as_ref()?.tensor_type.as_ref()?.elem_type
 }
 
 /// The declared shape; `None` for an axis that is free.
-fn shape(value: &ValueInfoProto) -> Option<Vec<Option<usize>>> {
+pub(super) fn shape(value: &ValueInfoProto) -> Option<Vec<Option<usize>>> {
     let tensor = value.r#type.as_ref()?.tensor_type.as_ref()?;
     let axes = tensor.shape.as_ref()?.dim.iter();
     let size = |size: i64| usize::try_from(size).ok();

@@ -23,6 +23,7 @@ use interface::{Interface, show};
 
 mod engine;
 mod gradient;
+mod inspect;
 mod interface;
 #[cfg(test)]
 mod test_graph;
@@ -30,8 +31,9 @@ mod trust;
 mod wire;
 
 pub use crate::spec::OnnxEngine;
-pub use engine::{EMBEDDED, on_threads};
+pub use engine::{EMBEDDED, available, on_threads};
 pub use gradient::Rounding;
+pub use inspect::{Contents, inspect};
 
 /// Which ONNX file to open, and which of its tensors to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +84,18 @@ impl OnnxModel {
     pub fn digest(&self) -> &Digest {
         &self.digest
     }
+
+    /// Adds what gradients are made from. The pass is made here where the shape of
+    /// an example is declared, so that what it lacks is said before it is needed.
+    fn add(&mut self, gradient: Gradient) -> Result<(), ModelError> {
+        let example = self.interface.example.iter().copied();
+        let declared: Option<Vec<usize>> = example.collect();
+        if let Some(example) = declared.filter(|example| !example.is_empty()) {
+            gradient.pass(&self.interface, &example)?;
+        }
+        self.gradient = Some(gradient);
+        Ok(())
+    }
 }
 
 /// Opens an ONNX file: reads its bytes once, checks them, and prepares the graph.
@@ -90,6 +104,31 @@ impl OnnxModel {
 /// Every [`ModelError`] but [`ModelError::Failed`]; none of them is a panic,
 /// whatever the bytes are.
 pub fn load(request: &Request) -> Result<OnnxModel, ModelError> {
+    let (mut opened, gradient) = open(request)?;
+    if let Some(gradient) = gradient {
+        opened.add(gradient)?;
+    }
+    Ok(opened)
+}
+
+/// As [`load`], without gradients where they are all that cannot be had; then with
+/// the reason.
+///
+/// # Errors
+/// Those of [`load`].
+pub fn load_with_gradient(
+    request: &Request,
+) -> Result<(OnnxModel, Option<ModelError>), ModelError> {
+    let (mut opened, gradient) = open(request)?;
+    let missing = match gradient {
+        Some(gradient) => opened.add(gradient).err(),
+        None => Some(ModelError::NoGradient),
+    };
+    Ok((opened, missing))
+}
+
+/// The model without gradients, and what they would be made from, if asked for.
+fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> {
     let path = || request.shown.clone();
     let not_onnx = |reason| ModelError::NotOnnx {
         path: path(),
@@ -141,30 +180,22 @@ pub fn load(request: &Request) -> Result<OnnxModel, ModelError> {
             "{reason}. Export the model with operators that it has{or}"
         ))
     })?;
-    let mut opened = OnnxModel {
+    let gradient = request.gradient.map(|rounding| Gradient {
+        bytes,
+        opset,
+        engine,
+        rounding,
+        path: path(),
+        passes: Mutex::default(),
+    });
+    let opened = OnnxModel {
         digest,
         interface,
         engine,
         graph,
         gradient: None,
     };
-    if let Some(rounding) = request.gradient {
-        let gradient = Gradient {
-            bytes,
-            opset,
-            engine,
-            rounding,
-            path: path(),
-            passes: Mutex::default(),
-        };
-        let example = &opened.interface.example;
-        let declared: Option<Vec<usize>> = example.iter().copied().collect();
-        if let Some(example) = declared.filter(|example| !example.is_empty()) {
-            gradient.pass(&opened.interface, &example)?;
-        }
-        opened.gradient = Some(gradient);
-    }
-    Ok(opened)
+    Ok((opened, gradient))
 }
 
 impl Gradient {

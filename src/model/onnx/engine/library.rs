@@ -29,6 +29,7 @@ pub(in crate::model::onnx) struct Library {
     pub(super) environment: Environment,
     /// As its file's name has it, else the first two numbers: `1.32.0`, `1.32`.
     pub(super) version: String,
+    path: PathBuf,
 }
 
 impl Library {
@@ -38,14 +39,15 @@ impl Library {
         static LIBRARY: LazyLock<Result<Library, String>> = LazyLock::new(|| {
             let path = find(std::env::var_os(VARIABLE).map(PathBuf::from), in_python)?;
             let library = Library::load(&path)?;
-            eprintln!(
-                "steadfast: ONNX Runtime {} from {}",
-                library.version,
-                path.display()
-            );
+            eprintln!("steadfast: {}", library.words());
             Ok(library)
         });
         LIBRARY.as_ref().map_err(Clone::clone)
+    }
+
+    /// What was found: `ONNX Runtime 1.32.0 from /…/libonnxruntime.so.1.32.0`.
+    pub(super) fn words(&self) -> String {
+        format!("ONNX Runtime {} from {}", self.version, self.path.display())
     }
 
     fn load(path: &Path) -> Result<Self, String> {
@@ -54,6 +56,7 @@ impl Library {
         Ok(Self {
             environment: environment.map_err(|error| format!("{error}. {CURE}"))?,
             version: version(path, ort::util::probe(path)),
+            path: path.to_owned(),
         })
     }
 }

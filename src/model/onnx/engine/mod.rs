@@ -17,6 +17,18 @@ pub use rten::on_threads;
 /// The embedded engine and its version, as records name it.
 pub const EMBEDDED: &str = "rten 0.27.0";
 
+/// An engine as it is here, with its version and the file that it was found in.
+///
+/// # Errors
+/// Why it is not here, and the cure.
+pub fn available(engine: OnnxEngine) -> Result<String, String> {
+    Ok(match Engine::of(engine)? {
+        Engine::Rten => format!("{EMBEDDED}, built in"),
+        #[cfg(feature = "ort")]
+        Engine::Ort(library) => library.words(),
+    })
+}
+
 /// What runs graphs, ready to load them.
 #[derive(Clone, Copy)]
 pub(super) enum Engine {
