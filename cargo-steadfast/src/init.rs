@@ -5,16 +5,19 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ndarray::{Array2, ArrayView2, Axis};
-use steadfast::data::{self, Dataset};
+use ndarray::ArrayView2;
+use steadfast::data::Dataset;
+use steadfast::engine;
 use steadfast::error::{Error, ErrorKind};
 use steadfast::file::write_atomically;
-use steadfast::model::{Gives, Model, endpoint, onnx, worker};
+use steadfast::model::onnx::{self, OnnxEngine};
+use steadfast::model::{Gives, Model, ModelError, endpoint, worker};
 use steadfast::spec::{FOLDER, is_segment};
 use toml_edit::{ArrayOfTables, DocumentMut, InlineTable, Item, Table, value};
 
 use crate::exit_code::ExitCode;
 use crate::repository::STATE;
+use crate::sample::{self, Columns};
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -25,12 +28,8 @@ pub struct Arguments {
     /// this folder
     #[arg(long)]
     data: String,
-    /// The array of inputs, or the column of image files; x or file where not given
-    #[arg(long)]
-    inputs: Option<String>,
-    /// The array or column of labels; y or label where not given
-    #[arg(long)]
-    labels: Option<String>,
+    #[command(flatten)]
+    columns: Columns,
     /// What the model answers with; found out by asking it where not given
     #[arg(long, value_parser = ["logits", "probabilities", "positive_probability"])]
     gives: Option<String>,
@@ -45,10 +44,26 @@ pub struct Arguments {
     yes: bool,
 }
 
-/// The model: one of these.
+/// The model: where it is, and what of it is meant.
+#[derive(clap::Args)]
+struct ModelArguments {
+    #[command(flatten)]
+    origin: Origin,
+    /// The input tensor of an ONNX or served model; the only one where not given
+    #[arg(long, conflicts_with = "worker")]
+    input: Option<String>,
+    /// The output tensor of an ONNX or served model; the only one where not given
+    #[arg(long, conflicts_with = "worker")]
+    output: Option<String>,
+    /// The environment variable that holds the server's bearer token
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["model", "worker"])]
+    token_variable: Option<String>,
+}
+
+/// One of these.
 #[derive(clap::Args)]
 #[group(required = true, multiple = false)]
-struct ModelArguments {
+struct Origin {
     /// The ONNX model, relative to this folder
     #[arg(long, value_name = "FILE")]
     model: Option<String>,
@@ -60,7 +75,7 @@ struct ModelArguments {
     endpoint: Option<String>,
 }
 
-impl ModelArguments {
+impl Origin {
     /// What it is called in messages, and what a spec is named after.
     fn shown(&self) -> &str {
         let given = [&self.model, &self.worker, &self.endpoint];
@@ -83,55 +98,97 @@ impl ModelArguments {
         words.retain(|word| root.join(word).is_file());
         words
     }
+}
 
-    fn open(&self, root: &Path) -> Result<Box<dyn Model>, Error> {
-        if let Some(file) = &self.model {
-            return Ok(Box::new(onnx::load(&onnx::Request {
-                path: root.join(file),
-                shown: file.clone(),
-                input: None,
-                output: None,
-                engine: onnx::OnnxEngine::Rten,
-                gradient: None,
-            })?));
+/// An opened model.
+struct Opened {
+    model: Box<dyn Model>,
+    /// What runs an ONNX file, where it is not the default.
+    engine: Option<OnnxEngine>,
+}
+
+impl ModelArguments {
+    fn open(&self, root: &Path) -> Result<Opened, Error> {
+        let other = |model| Opened {
+            model,
+            engine: None,
+        };
+        if let Some(file) = &self.origin.model {
+            return self.onnx(root, file);
         }
-        if let Some(url) = &self.endpoint {
-            return Ok(Box::new(endpoint::open(&endpoint::Request {
+        if let Some(url) = &self.origin.endpoint {
+            return Ok(other(Box::new(endpoint::open(&endpoint::Request {
                 url: url.clone(),
-                input: None,
-                output: None,
+                input: self.input.clone(),
+                output: self.output.clone(),
                 connections: 1,
                 answer: PATIENCE,
                 retries: 0,
-                token_variable: None,
-            })?));
+                token_variable: self.token_variable.clone(),
+            })?)));
         }
-        Ok(Box::new(worker::open(&worker::Request {
-            command: self.command(),
+        Ok(other(Box::new(worker::open(&worker::Request {
+            command: self.origin.command(),
             folder: root.to_owned(),
             workers: 1,
             start: PATIENCE,
             answer: PATIENCE,
             stop: PATIENCE,
-        })?))
+        })?)))
+    }
+
+    /// The file on the embedded engine; on ONNX Runtime, if it is here, where the other
+    /// does not take it.
+    fn onnx(&self, root: &Path, file: &str) -> Result<Opened, Error> {
+        let load = |engine| {
+            onnx::load(&onnx::Request {
+                path: root.join(file),
+                shown: file.to_owned(),
+                input: self.input.clone(),
+                output: self.output.clone(),
+                engine,
+                gradient: None,
+            })
+        };
+        match load(OnnxEngine::Rten) {
+            Ok(model) => Ok(Opened {
+                model: Box::new(model),
+                engine: None,
+            }),
+            Err(ModelError::Untrusted { .. } | ModelError::Unsupported { .. })
+                if onnx::available(OnnxEngine::Ort).is_ok() =>
+            {
+                Ok(Opened {
+                    model: Box::new(load(OnnxEngine::Ort)?),
+                    engine: Some(OnnxEngine::Ort),
+                })
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// `[model]` of the spec.
-    fn section(&self, root: &Path, gives: Gives) -> String {
+    fn section(&self, root: &Path, gives: Gives, engine: Option<OnnxEngine>) -> String {
         let gives = gives.text();
-        if let Some(file) = &self.model {
-            return format!("[model]\nonnx = {file:?}\ngives = \"{gives}\"\n");
+        let key = |name: &str, value: Option<&str>| {
+            value.map_or(String::new(), |value| format!("{name} = {value:?}\n"))
+        };
+        let tensors = key("input", self.input.as_deref()) + &key("output", self.output.as_deref());
+        if let Some(file) = &self.origin.model {
+            let engine = key("engine", engine.map(OnnxEngine::text));
+            return format!("[model]\nonnx = {file:?}\n{engine}{tensors}gives = \"{gives}\"\n");
         }
-        if let Some(url) = &self.endpoint {
-            return format!("[model]\nendpoint = {url:?}\ngives = \"{gives}\"\n");
+        if let Some(url) = &self.origin.endpoint {
+            let token = key("token_variable", self.token_variable.as_deref());
+            return format!("[model]\nendpoint = {url:?}\n{token}{tensors}gives = \"{gives}\"\n");
         }
-        let mut files = self.files(root);
+        let mut files = self.origin.files(root);
         files
             .iter_mut()
             .for_each(|file| *file = format!("{file:?}"));
         format!(
             "[model]\nworker = {:?}\nfiles = [{}]          # all that decides its answers: add the weights\ngives = \"{gives}\"\n",
-            self.command(),
+            self.origin.command(),
             files.join(", ")
         )
     }
@@ -139,20 +196,6 @@ impl ModelArguments {
 
 /// How long a worker or an endpoint may take here.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-impl Arguments {
-    /// The names of the inputs and of the labels.
-    fn names(&self) -> (&str, &str) {
-        let (inputs, labels) = match Path::new(&self.data).extension() {
-            Some(extension) if extension.eq_ignore_ascii_case("csv") => ("file", "label"),
-            _ => ("x", "y"),
-        };
-        (
-            self.inputs.as_deref().unwrap_or(inputs),
-            self.labels.as_deref().unwrap_or(labels),
-        )
-    }
-}
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
@@ -258,7 +301,7 @@ fn confirmed(arguments: &Arguments) -> Result<bool, Error> {
 
 fn name(arguments: &Arguments) -> Result<String, Error> {
     let name = arguments.name.clone().unwrap_or_else(|| {
-        let words = arguments.model.shown().split_whitespace();
+        let words = arguments.model.origin.shown().split_whitespace();
         let last = words.last().unwrap_or_default();
         let stem = Path::new(last).file_stem().unwrap_or_default();
         stem.to_string_lossy().to_lowercase().replace(' ', "_")
@@ -274,13 +317,12 @@ fn name(arguments: &Arguments) -> Result<String, Error> {
     ))
 }
 
-/// Examples a forward pass.
-const BATCH: usize = 64;
-
 /// What the model and the data turned out to be.
 struct Found {
     data: Dataset,
     range: (f64, f64),
+    /// What runs an ONNX file, where it is not the default.
+    engine: Option<OnnxEngine>,
     gives: Gives,
     accuracy: f64,
     image: bool,
@@ -288,36 +330,14 @@ struct Found {
 
 impl Found {
     fn look(root: &Path, arguments: &Arguments) -> Result<Self, Error> {
-        let (inputs, labels) = arguments.names();
-        let request = |range| data::Request {
-            path: root.join(&arguments.data),
-            shown: arguments.data.clone(),
-            inputs: inputs.to_owned(),
-            labels: labels.to_owned(),
-            ids: None,
-            cluster: None,
-            slice: None,
-            range,
-            limit: None,
-        };
-        // The range is found out: a spec's default is [0, 1].
-        let mut range = (0.0, 1.0);
-        let data = match data::open(&request(range)) {
-            Err(error) if error.is_outside_range() => {
-                range = spread(&data::open(&request((
-                    f64::from(f32::MIN),
-                    f64::from(f32::MAX),
-                )))?)?;
-                data::open(&request(range))?
-            }
-            other => other?,
-        };
-        let model = arguments.model.open(root)?;
+        let (data, range) = arguments.columns.open(root, &arguments.data)?;
+        let Opened { model, engine } = arguments.model.open(root)?;
         let (gives, accuracy) = ask(model.as_ref(), &data, arguments)?;
         Ok(Self {
             image: (2..=3).contains(&data.shape().len()),
             data,
             range,
+            engine,
             gives,
             accuracy,
         })
@@ -329,7 +349,7 @@ impl Found {
             arguments.data,
             self.data.len(),
             self.data.shape(),
-            arguments.model.shown(),
+            arguments.model.origin.shown(),
             self.gives.text(),
             100.0 * self.accuracy
         )
@@ -363,7 +383,7 @@ impl Found {
     }
 
     fn spec(&self, root: &Path, arguments: &Arguments) -> String {
-        let (inputs, labels) = arguments.names();
+        let (inputs, labels) = arguments.columns.names(&arguments.data);
         let (low, high) = self.range;
         let range = if (low, high) == (0.0, 1.0) {
             String::new()
@@ -388,7 +408,7 @@ impl Found {
              [gate]\nmargin = {}                  # the smallest that {} examples bear\n\n\
              [[perturbation]]\nkind = \"identity\"\n\n{perturbations}\n\
              [[metric]]\nkind = \"accuracy\"\n",
-            arguments.model.section(root, self.gives),
+            arguments.model.section(root, self.gives, self.engine),
             arguments.data,
             inputs,
             labels,
@@ -398,75 +418,17 @@ impl Found {
     }
 }
 
-/// The smallest and largest value of a data set.
-fn spread(data: &Dataset) -> Result<(f64, f64), Error> {
-    let mut spread = (f64::INFINITY, f64::NEG_INFINITY);
-    for example in 0..data.len() {
-        for &value in &data.example(example)? {
-            spread.0 = spread.0.min(f64::from(value));
-            spread.1 = spread.1.max(f64::from(value));
-        }
-    }
-    Ok(if spread.0 == spread.1 {
-        (spread.0, spread.0 + 1.0)
-    } else {
-        spread
-    })
-}
-
-/// The answers to some examples; one alone is asked about twice.
-fn answers(
-    model: &dyn Model,
-    data: &Dataset,
-    examples: std::ops::Range<usize>,
-) -> Result<Array2<f32>, Error> {
-    let rows: Vec<_> = examples
-        .map(|example| data.example(example))
-        .collect::<Result<_, _>>()?;
-    let mut views: Vec<_> = rows.iter().map(|row| row.view()).collect();
-    let wanted = views.len();
-    if let [only] = views.as_slice() {
-        views.push(only.clone());
-    }
-    let batch = ndarray::stack(Axis(0), &views)
-        .map_err(|error| Error::new(ErrorKind::Unavailable, error))?;
-    let mut answers = model.predict(batch.view())?;
-    answers.slice_axis_inplace(Axis(0), (..wanted.min(answers.nrows())).into());
-    Ok(answers)
-}
-
-/// What the answers are, and how many of at most 1,000 examples are right.
+/// What the answers are, and how many of some examples are right.
 fn ask(model: &dyn Model, data: &Dataset, arguments: &Arguments) -> Result<(Gives, f64), Error> {
-    let asked = data.len().min(1000);
-    let batches = (0..asked)
-        .step_by(BATCH)
-        .map(|start| answers(model, data, start..(start + BATCH).min(asked)))
-        .collect::<Result<Vec<_>, _>>()?;
-    let views: Vec<_> = batches.iter().map(|batch| batch.view()).collect();
-    let answers = ndarray::concatenate(Axis(0), &views)
-        .map_err(|error| Error::new(ErrorKind::Unavailable, error))?;
+    let chosen = sample::some(data)?;
+    let answers = engine::ask::answers(model, chosen.inputs.view(), sample::BATCH)?;
     let given = arguments.gives.as_deref().and_then(Gives::from_text);
     let gives = given
         .or(model.describe().gives)
         .unwrap_or_else(|| guess(answers.view()));
-    let class = |row: ndarray::ArrayView1<'_, f32>| match gives {
-        Gives::PositiveProbability => usize::from(row.first().is_some_and(|&p| p > 0.5)),
-        _ => {
-            row.iter()
-                .enumerate()
-                .fold((0, f32::NEG_INFINITY), |best, (class, &value)| {
-                    if value > best.1 { (class, value) } else { best }
-                })
-                .0
-        }
-    };
-    let right = answers
-        .rows()
-        .into_iter()
-        .zip(data.labels())
-        .filter(|(row, label)| class(*row) == **label)
-        .count();
-    Ok((gives, right as f64 / asked as f64))
+    let answered = answers.rows().into_iter().zip(&chosen.labels);
+    let right = answered.filter(|(answer, label)| sample::class(gives, *answer) == **label);
+    Ok((gives, right.count() as f64 / chosen.labels.len() as f64))
 }
 
 fn guess(answers: ArrayView2<'_, f32>) -> Gives {

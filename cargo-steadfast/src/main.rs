@@ -1,7 +1,7 @@
 //! `cargo steadfast`: accept, review, list and check the robustness cases of a
 //! repository. One file a verb; all of them work from specs, records and
-//! baselines; only `test`, `init`, `list --check`, and `compare` with ONNX files, ask a
-//! model anything.
+//! baselines; only `test`, `init`, `doctor`, `list --check`, and `compare` with ONNX
+//! files, ask a model anything.
 
 /// Prints a line; a reader that went away (`… | head`) is no error.
 macro_rules! say {
@@ -16,6 +16,7 @@ mod anchor;
 mod bless;
 mod cases;
 mod compare;
+mod doctor;
 mod exit_code;
 mod init;
 mod list;
@@ -26,6 +27,7 @@ mod report;
 mod repository;
 mod retrain;
 mod review;
+mod sample;
 mod schema;
 mod show;
 mod status;
@@ -60,6 +62,8 @@ enum Verb {
     Status(status::Arguments),
     /// List the cases
     List(list::Arguments),
+    /// Say which engines run a model, how their answers differ, and how fast each is
+    Doctor(doctor::Arguments),
     /// Compare two models or more, case by case and over cases and repositories
     Compare(compare::Arguments),
     /// Print the last run as Markdown, with p-values adjusted for their number
@@ -87,6 +91,7 @@ fn main() -> std::process::ExitCode {
         Verb::Reject(arguments) => reject::run(&arguments),
         Verb::Status(arguments) => status::run(&arguments),
         Verb::List(arguments) => list::run(&arguments),
+        Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Compare(arguments) => compare::run(&arguments),
         Verb::Report(arguments) => report::run(&arguments),
         Verb::Power(arguments) => power::run(&arguments),

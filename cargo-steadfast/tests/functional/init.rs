@@ -1,6 +1,10 @@
 //! `init`: from a model and a data file to a first spec.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::repository::Repository;
+use crate::server::{Reply, Server, describe, digits_model, infer};
 
 const MANIFEST: &str = "[package]\nname = \"mine\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
 
@@ -97,4 +101,84 @@ fn what_cannot_be_opened_is_said_before_anything_is_written() {
         ran.all()
     );
     assert!(!repository.root().join("tests").exists());
+}
+
+#[test]
+fn a_server_is_sent_the_token_and_the_spec_names_its_variable() {
+    let repository = bare();
+    let model = digits_model();
+    let refused = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&refused);
+    let server = Server::start(move |asked, _| {
+        if asked.header("Authorization") != Some("Bearer s3cret-t0ken") {
+            count.fetch_add(1, Ordering::SeqCst);
+            return Reply::Say(401, Vec::new(), b"who are you?".to_vec());
+        }
+        match asked.line.contains("/infer") {
+            true => infer(&model, asked, false),
+            false => describe(asked, false),
+        }
+    });
+    let (url, data) = (server.model(), "data/digits-test.npz");
+    let without = ["init", "--endpoint", &url, "--data", data, "--yes"];
+    let ran = repository.steadfast(&without);
+    assert_eq!(ran.code, 6, "{}", ran.all());
+    assert!(ran.stderr.contains("who are you?"), "{}", ran.all());
+
+    let before = refused.load(Ordering::SeqCst);
+    let with = [&without[..], &["--token-variable", "THE_TOKEN"]].concat();
+    let ran = repository.steadfast_with(&[("THE_TOKEN", "s3cret-t0ken")], &with);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert_eq!(refused.load(Ordering::SeqCst), before);
+    let spec = repository.read("robustness-specs/digits.toml");
+    assert!(spec.contains("token_variable = \"THE_TOKEN\"\n"), "{spec}");
+    assert!(!spec.contains("s3cret") && !ran.all().contains("s3cret"));
+    let ran = repository.steadfast_with(&[("THE_TOKEN", "s3cret-t0ken")], &["list", "--check"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+
+    // It goes with a server only.
+    let model = [&ARGUMENTS[..], &["--token-variable", "THE_TOKEN"]].concat();
+    assert_eq!(repository.steadfast(&model).code, 2);
+}
+
+#[test]
+fn tensors_are_named_in_the_spec() {
+    let repository = bare();
+    let wrong = [&ARGUMENTS[..], &["--yes", "--output", "label"]].concat();
+    let ran = repository.steadfast(&wrong);
+    assert_eq!(ran.code, 6, "{}", ran.all());
+    assert!(ran.stderr.contains("It has `logits`"), "{}", ran.all());
+    let named = [&ARGUMENTS[..], &["--yes", "--output", "logits"]].concat();
+    assert_eq!(repository.steadfast(&named).code, 0);
+    let spec = repository.read("robustness-specs/digits.toml");
+    assert!(spec.contains("output = \"logits\"\n"), "{spec}");
+    assert!(
+        !spec.contains("engine"),
+        "the default is not written: {spec}"
+    );
+}
+
+#[cfg(feature = "ort")]
+#[test]
+fn a_file_that_only_onnx_runtime_takes_gets_a_spec_that_says_so() {
+    let repository = bare();
+    repository.write("models/digits.onnx", crate::doctor::signs());
+    let arguments = [&ARGUMENTS[..], &["--yes"]].concat();
+    let nowhere = [("PATH", "/nowhere"), ("ORT_DYLIB_PATH", "")];
+    let ran = repository.steadfast_with(&nowhere, &arguments);
+    assert_eq!(ran.code, 6, "{}", ran.all());
+    assert!(ran.stderr.contains("its operator Sign"), "{}", ran.all());
+
+    let ran = repository.steadfast(&arguments);
+    if ran.stderr.contains("its operator Sign") {
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), "skipped: no ONNX Runtime is found");
+        return;
+    }
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let spec = repository.read("robustness-specs/digits.toml");
+    assert!(spec.contains("engine = \"ort\"\n"), "{spec}");
+    let ran = repository.steadfast(&["list", "--check"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert!(ran.stdout.contains(": ort 1."), "{}", ran.all());
 }

@@ -6,6 +6,7 @@ mod bless;
 mod compare;
 mod critical;
 mod damage;
+mod doctor;
 mod endpoint;
 mod family;
 mod grown;

@@ -1,5 +1,7 @@
 //! `engine = "ort"`: ONNX Runtime, where its library is and where it is not.
 
+#[cfg(feature = "ort")]
+use crate::repository::Ran;
 use crate::repository::Repository;
 
 /// Of a spec of the digits: one clean case.
@@ -21,24 +23,25 @@ fn a_program_without_the_engine_names_the_feature() {
     assert!(ran.stdout.contains("the feature `ort`"), "{}", ran.all());
 }
 
+/// Whether the library was found; else it is said why not.
+#[cfg(feature = "ort")]
+pub fn library(ran: &Ran) -> bool {
+    let found = !ran.all().contains("its library was not found");
+    if !found {
+        use std::io::Write as _;
+        // Past the capture of a test's output: a test that is skipped says so.
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: no ONNX Runtime. Install it with pip install onnxruntime"
+        );
+    }
+    found
+}
+
 #[cfg(feature = "ort")]
 mod with_the_feature {
     use super::*;
-    use crate::repository::{Ran, source};
-
-    /// Whether the library was found; else it is said why not.
-    fn library(ran: &Ran) -> bool {
-        let found = !ran.all().contains("its library was not found");
-        if !found {
-            use std::io::Write as _;
-            // Past the capture of a test's output: a test that is skipped says so.
-            let _ = writeln!(
-                std::io::stderr(),
-                "skipped: no ONNX Runtime. Install it with pip install onnxruntime"
-            );
-        }
-        found
-    }
+    use crate::repository::source;
 
     /// Copies the example suite's files under a folder.
     fn copy_folder(repository: &Repository, folder: &str) {

@@ -1,0 +1,129 @@
+//! Some examples to ask a model about, from a data file of which no spec says
+//! anything yet.
+
+use std::path::Path;
+
+use ndarray::{ArrayD, ArrayView1, Axis};
+use steadfast::data::{self, Dataset};
+use steadfast::error::{Error, ErrorKind};
+use steadfast::model::Gives;
+
+/// Examples a forward pass.
+pub const BATCH: usize = 64;
+
+/// The most examples that are asked about.
+const MOST: usize = 1000;
+
+/// The most numbers that they may be: 128 MB.
+const MOST_NUMBERS: usize = 1 << 25;
+
+/// A labelled data file.
+#[derive(clap::Args)]
+pub struct Columns {
+    /// The array of inputs, or the column of image files; x or file where not given
+    #[arg(long)]
+    pub inputs: Option<String>,
+    /// The array or column of labels; y or label where not given
+    #[arg(long)]
+    pub labels: Option<String>,
+}
+
+impl Columns {
+    /// The names of the inputs and of the labels in the data file `data`.
+    pub fn names(&self, data: &str) -> (&str, &str) {
+        let (inputs, labels) = match Path::new(data).extension() {
+            Some(extension) if extension.eq_ignore_ascii_case("csv") => ("file", "label"),
+            _ => ("x", "y"),
+        };
+        (
+            self.inputs.as_deref().unwrap_or(inputs),
+            self.labels.as_deref().unwrap_or(labels),
+        )
+    }
+
+    /// Opens the data file and finds its range: [0, 1], which is a spec's default,
+    /// where all values are in it.
+    pub fn open(&self, root: &Path, data: &str) -> Result<(Dataset, (f64, f64)), Error> {
+        let (inputs, labels) = self.names(data);
+        let request = |range| data::Request {
+            path: root.join(data),
+            shown: data.to_owned(),
+            inputs: inputs.to_owned(),
+            labels: labels.to_owned(),
+            ids: None,
+            cluster: None,
+            slice: None,
+            range,
+            limit: None,
+        };
+        let default = (0.0, 1.0);
+        match data::open(&request(default)) {
+            Err(error) if error.is_outside_range() => {
+                let widest = (f64::from(f32::MIN), f64::from(f32::MAX));
+                let range = spread(&data::open(&request(widest))?)?;
+                Ok((data::open(&request(range))?, range))
+            }
+            other => Ok((other?, default)),
+        }
+    }
+}
+
+/// The smallest and largest value of a data set.
+fn spread(data: &Dataset) -> Result<(f64, f64), Error> {
+    let mut spread = (f64::INFINITY, f64::NEG_INFINITY);
+    for example in 0..data.len() {
+        for &value in &data.example(example)? {
+            spread.0 = spread.0.min(f64::from(value));
+            spread.1 = spread.1.max(f64::from(value));
+        }
+    }
+    Ok(if spread.0 == spread.1 {
+        (spread.0, spread.0 + 1.0)
+    } else {
+        spread
+    })
+}
+
+/// Some of the examples of a data set.
+pub struct Chosen {
+    /// Where they stand in the data.
+    pub places: Vec<usize>,
+    /// First axis the examples.
+    pub inputs: ArrayD<f32>,
+    /// In the same order.
+    pub labels: Vec<usize>,
+}
+
+/// At most [`MOST`] examples and [`MOST_NUMBERS`] numbers, evenly spread over the data.
+pub fn some(data: &Dataset) -> Result<Chosen, Error> {
+    let numbers = data.shape().iter().product::<usize>().max(1);
+    let count = MOST.min(MOST_NUMBERS / numbers).clamp(1, data.len());
+    let places: Vec<usize> = (0..count).map(|at| at * data.len() / count).collect();
+    let rows: Vec<_> = places
+        .iter()
+        .map(|&place| data.example(place))
+        .collect::<Result<_, _>>()?;
+    let views: Vec<_> = rows.iter().map(|row| row.view()).collect();
+    let inputs = ndarray::stack(Axis(0), &views)
+        .map_err(|error| Error::new(ErrorKind::Unavailable, error))?;
+    let labels = places.iter().map(|&place| data.labels()[place]).collect();
+    Ok(Chosen {
+        places,
+        inputs,
+        labels,
+    })
+}
+
+/// The class that an answer names; the first of equal ones.
+pub fn class(gives: Gives, answer: ArrayView1<'_, f32>) -> usize {
+    if gives == Gives::PositiveProbability {
+        return usize::from(answer.first().is_some_and(|&p| p > 0.5));
+    }
+    let mut best = (0, f32::NEG_INFINITY);
+    for (class, &value) in answer.iter().enumerate() {
+        if value > best.1 {
+            best = (class, value);
+        }
+    }
+    best.0
+}
