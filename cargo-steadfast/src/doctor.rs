@@ -16,7 +16,7 @@ use steadfast::spec::{FOLDER, ModelOrigin, Spec};
 
 use crate::exit_code::ExitCode;
 use crate::repository::Repository;
-use crate::sample::{self, Columns};
+use crate::unspecified::{self, Columns, flagged};
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -110,7 +110,7 @@ fn file(arguments: &Arguments) -> Result<ExitCode, Error> {
         )?),
         None => None,
     };
-    examine(&on_engines(&request, None), data, None, sample::BATCH)
+    examine(&on_engines(&request, None), data, None, unspecified::BATCH)
 }
 
 /// The model of a spec, asked about the data of the spec.
@@ -119,7 +119,7 @@ fn of_spec(spec: &Spec, repository: &Repository) -> Result<ExitCode, Error> {
         let data = repository.context.dataset(spec).map_err(Error::from)?;
         Sample::of(&data, spec.data.path.value.clone()).map(Some)
     };
-    let batch = spec.model.batch;
+    let batch = spec.model.batch.max(2);
     match &spec.model.origin {
         ModelOrigin::Onnx(onnx) => {
             let request = repository.context.onnx_request(spec, onnx);
@@ -239,7 +239,13 @@ fn on_engines(request: &onnx::Request, named: Option<OnnxEngine>) -> Vec<Way> {
                 });
                 Way {
                     title: format!("{words}{own}"),
-                    opened: opened.map_err(|error| Error::from(error).to_string()),
+                    opened: opened.map_err(|error| {
+                        let error = match named {
+                            Some(_) => Error::from(error),
+                            None => flagged(error),
+                        };
+                        error.to_string()
+                    }),
                 }
             }
         }
@@ -261,7 +267,7 @@ const RANDOM: usize = 256;
 
 impl Sample {
     fn of(data: &Dataset, shown: String) -> Result<Self, Error> {
-        let some = sample::some(data)?;
+        let some = unspecified::some(data)?;
         let ids = some.places.iter().map(|&place| data.ids()[place].clone());
         let share = match some.places.len() {
             all if all == data.len() => format!("all {all}"),
@@ -292,7 +298,7 @@ impl Sample {
     }
 }
 
-/// Opens, asks and times each way, and says how their answers differ.
+/// Asks and times each way, and says how their answers differ.
 fn examine(
     ways: &[Way],
     sample: Option<Sample>,
@@ -362,7 +368,8 @@ fn meaning(gives: Option<Gives>, answers: ArrayView2<'_, f32>) -> Gives {
 fn classes(answers: ArrayView2<'_, f32>, gives: Option<Gives>) -> Vec<usize> {
     let gives = meaning(gives, answers);
     let rows = answers.rows().into_iter();
-    rows.map(|answer| sample::class(gives, answer)).collect()
+    rows.map(|answer| unspecified::class(gives, answer))
+        .collect()
 }
 
 fn say_answers(answers: ArrayView2<'_, f32>, sample: &Sample, gives: Option<Gives>) {

@@ -17,7 +17,7 @@ use toml_edit::{ArrayOfTables, DocumentMut, InlineTable, Item, Table, value};
 
 use crate::exit_code::ExitCode;
 use crate::repository::STATE;
-use crate::sample::{self, Columns};
+use crate::unspecified::{self, Columns, flagged};
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -159,11 +159,11 @@ impl ModelArguments {
                 if onnx::available(OnnxEngine::Ort).is_ok() =>
             {
                 Ok(Opened {
-                    model: Box::new(load(OnnxEngine::Ort)?),
+                    model: Box::new(load(OnnxEngine::Ort).map_err(flagged)?),
                     engine: Some(OnnxEngine::Ort),
                 })
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(flagged(error)),
         }
     }
 
@@ -420,14 +420,14 @@ impl Found {
 
 /// What the answers are, and how many of some examples are right.
 fn ask(model: &dyn Model, data: &Dataset, arguments: &Arguments) -> Result<(Gives, f64), Error> {
-    let chosen = sample::some(data)?;
-    let answers = engine::ask::answers(model, chosen.inputs.view(), sample::BATCH)?;
+    let chosen = unspecified::some(data)?;
+    let answers = engine::ask::answers(model, chosen.inputs.view(), unspecified::BATCH)?;
     let given = arguments.gives.as_deref().and_then(Gives::from_text);
     let gives = given
         .or(model.describe().gives)
         .unwrap_or_else(|| guess(answers.view()));
     let answered = answers.rows().into_iter().zip(&chosen.labels);
-    let right = answered.filter(|(answer, label)| sample::class(gives, *answer) == **label);
+    let right = answered.filter(|(answer, label)| unspecified::class(gives, *answer) == **label);
     Ok((gives, right.count() as f64 / chosen.labels.len() as f64))
 }
 

@@ -27,11 +27,11 @@ mod report;
 mod repository;
 mod retrain;
 mod review;
-mod sample;
 mod schema;
 mod show;
 mod status;
 mod test;
+mod unspecified;
 mod worker;
 
 use clap::{Parser, Subcommand};

@@ -87,6 +87,8 @@ fn a_file_alone_is_asked_about_random_numbers_and_says_what_they_cannot_show() {
     let ran = repository.steadfast(&[&data[..], &["--inputs", "images"]].concat());
     assert_says(&ran, 6, &["no array `images`"]);
     repository.copy("data/adult-test.npz", "data/adult-test.npz");
+    let ran = repository.steadfast(&["doctor", data[1], "--output", "label"]);
+    assert_says(&ran, 6, &["It has `logits` (here: --input or --output)"]);
     let ran = repository.steadfast(&["doctor", data[1], "--data", "data/adult-test.npz"]);
     assert_says(&ran, 6, &["the input `x` takes (1, 8, 8)"]);
 }

@@ -1,4 +1,4 @@
-//! Some examples to ask a model about, from a data file of which no spec says
+//! What `init` and `doctor` make of data and of a model of which no spec says
 //! anything yet.
 
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use ndarray::{ArrayD, ArrayView1, Axis};
 use steadfast::data::{self, Dataset};
 use steadfast::error::{Error, ErrorKind};
-use steadfast::model::Gives;
+use steadfast::model::{Gives, ModelError};
 
 /// Examples a forward pass.
 pub const BATCH: usize = 64;
@@ -126,4 +126,14 @@ pub fn class(gives: Gives, answer: ArrayView1<'_, f32>) -> usize {
         }
     }
     best.0
+}
+
+/// The error of a model whose tensors are named by flags, and by no keys yet.
+pub fn flagged(error: ModelError) -> Error {
+    let hint = match error {
+        ModelError::Tensor { .. } => " (here: --input or --output)",
+        _ => "",
+    };
+    let error = Error::from(error);
+    Error::new(error.kind(), format!("{error}{hint}"))
 }
