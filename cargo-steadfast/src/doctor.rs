@@ -10,7 +10,7 @@ use steadfast::data::Dataset;
 use steadfast::engine::{LoadedModel, ask};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::model::onnx::{self, OnnxEngine};
-use steadfast::model::{Gives, Model};
+use steadfast::model::{Gives, Model, ModelError};
 use steadfast::seed::{Stream, uniform};
 use steadfast::spec::{FOLDER, ModelOrigin, Spec};
 
@@ -220,37 +220,35 @@ fn on_engines(request: &onnx::Request, named: Option<OnnxEngine>) -> Vec<Way> {
             true => " (the spec's)",
             false => "",
         };
-        match onnx::available(engine) {
-            Err(reason) => Way {
-                title: format!("{name}{own}"),
-                opened: Err(format!("not here: {reason}")),
-            },
+        let (words, opened) = match onnx::available(engine) {
+            Err(reason) => (name.to_owned(), Err(format!("not here: {reason}"))),
             Ok(words) => {
-                let request = onnx::Request {
-                    engine,
-                    ..request.clone()
-                };
-                let started = Instant::now();
-                let opened = onnx::load_with_gradient(&request);
-                let opened = opened.map(|(model, missing)| Opened {
-                    model: Handle::Onnx(Box::new(model)),
-                    missing: missing.map(|error| Error::from(error).to_string()),
-                    time: started.elapsed(),
+                let opened = on(engine, request).map_err(|error| match named {
+                    Some(_) => Error::from(error),
+                    None => flagged(error),
                 });
-                Way {
-                    title: format!("{words}{own}"),
-                    opened: opened.map_err(|error| {
-                        let error = match named {
-                            Some(_) => Error::from(error),
-                            None => flagged(error),
-                        };
-                        error.to_string()
-                    }),
-                }
+                (words, opened.map_err(|error| error.to_string()))
             }
+        };
+        Way {
+            title: format!("{words}{own}"),
+            opened,
         }
     });
     ways.into()
+}
+
+fn on(engine: OnnxEngine, request: &onnx::Request) -> Result<Opened, ModelError> {
+    let started = Instant::now();
+    let (model, missing) = onnx::load_with_gradient(&onnx::Request {
+        engine,
+        ..request.clone()
+    })?;
+    Ok(Opened {
+        model: Handle::Onnx(Box::new(model)),
+        missing: missing.map(|error| Error::from(error).to_string()),
+        time: started.elapsed(),
+    })
 }
 
 /// What a model is asked about.
@@ -262,7 +260,7 @@ struct Sample {
     words: String,
 }
 
-/// Random examples, where no data are given.
+/// The most random examples, where no data are given.
 const RANDOM: usize = 256;
 
 impl Sample {
@@ -280,19 +278,23 @@ impl Sample {
         })
     }
 
-    /// Numbers of a fixed seed, where the model declares what an example is.
+    /// Numbers of a fixed seed, where the model declares a shape that fits in memory.
     fn random(model: &dyn Model) -> Option<Self> {
         let shape: Option<Vec<usize>> = model.describe().input_shape.into_iter().collect();
         let shape = shape.filter(|shape| !shape.is_empty())?;
-        let mut words = vec![0; RANDOM * shape.iter().product::<usize>()];
+        let count = unspecified::bearable(&shape).min(RANDOM);
+        if count < 2 {
+            return None;
+        }
+        let mut words = vec![0; count * shape.iter().product::<usize>()];
         Stream::new(1, "doctor@1", 0, "").fill(&mut words);
         let numbers = words.into_iter().map(|word| uniform(word) as f32);
-        let shape = [&[RANDOM], shape.as_slice()].concat();
+        let shape = [&[count], shape.as_slice()].concat();
         Some(Self {
             inputs: ArrayD::from_shape_vec(IxDyn(&shape), numbers.collect()).ok()?,
             labels: None,
             words: format!(
-                "{RANDOM} random examples, each number uniform on [0, 1], of seed 1.\nThey show whether the engines compute the same, and how fast; not whether they agree on\nreal examples, nor whether the answers are right: --data names a file of labelled ones"
+                "{count} random examples, each number uniform on [0, 1], of seed 1.\nThey show whether the engines compute the same, and how fast; not whether they agree on\nreal examples, nor whether the answers are right: --data names a file of labelled ones"
             ),
         })
     }
@@ -331,7 +333,7 @@ fn examine(
         let Some(sample) = &sample else {
             line(
                 "not asked",
-                "what shape an example has is not declared; --data names a file of them",
+                "no random example is made where its shape is not declared, or is vast; --data names a file of real ones",
             );
             runs = true;
             continue;

@@ -96,8 +96,7 @@ pub struct Chosen {
 
 /// At most [`MOST`] examples and [`MOST_NUMBERS`] numbers, evenly spread over the data.
 pub fn some(data: &Dataset) -> Result<Chosen, Error> {
-    let numbers = data.shape().iter().product::<usize>().max(1);
-    let count = MOST.min(MOST_NUMBERS / numbers).clamp(1, data.len());
+    let count = MOST.min(bearable(data.shape())).clamp(1, data.len());
     let places: Vec<usize> = (0..count).map(|at| at * data.len() / count).collect();
     let rows: Vec<_> = places
         .iter()
@@ -112,6 +111,14 @@ pub fn some(data: &Dataset) -> Result<Chosen, Error> {
         inputs,
         labels,
     })
+}
+
+/// How many examples of a shape [`MOST_NUMBERS`] numbers are.
+pub fn bearable(shape: &[usize]) -> usize {
+    let numbers = shape
+        .iter()
+        .fold(1, |all: usize, &size| all.saturating_mul(size));
+    MOST_NUMBERS / numbers.max(1)
 }
 
 /// The class that an answer names; the first of equal ones.
