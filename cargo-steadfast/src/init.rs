@@ -13,7 +13,7 @@ use steadfast::file::write_atomically;
 use steadfast::model::onnx::{self, OnnxEngine};
 use steadfast::model::{Gives, Model, ModelError, endpoint, worker};
 use steadfast::spec::{FOLDER, is_segment};
-use toml_edit::{ArrayOfTables, DocumentMut, InlineTable, Item, Table, value};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, value};
 
 use crate::exit_code::ExitCode;
 use crate::repository::STATE;
@@ -206,10 +206,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let spec_path = format!("{FOLDER}/{name}.toml");
     // Without a package the subcommand is the harness.
     let package = root.join("Cargo.toml").is_file();
-    let workflow = match package {
-        true => WORKFLOW.to_owned(),
-        false => workflow_without_package(),
-    };
+    let workflow = workflow(package, found.engine);
     let mut files = vec![
         (PathBuf::from(FOLDER).join("suite.toml"), found.suite()),
         (PathBuf::from(spec_path), found.spec(&root, arguments)),
@@ -220,7 +217,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
             0,
             (PathBuf::from("tests/robustness.rs"), HARNESS.to_owned()),
         );
-        (manifest(&root, arguments.steadfast.as_deref())?, None)
+        (
+            manifest(
+                &root,
+                arguments.steadfast.as_deref(),
+                found.feature(arguments),
+            )?,
+            None,
+        )
     } else {
         (None, ignored(&root)?)
     };
@@ -355,6 +359,15 @@ impl Found {
         )
     }
 
+    /// The feature of steadfast that a harness needs to open the model.
+    fn feature(&self, arguments: &Arguments) -> Option<&'static str> {
+        let served = arguments.model.origin.endpoint.is_some();
+        match self.engine {
+            Some(OnnxEngine::Ort) => Some("ort"),
+            _ => served.then_some("endpoint"),
+        }
+    }
+
     /// Tests of the first spec: the clean case and those below, each against its
     /// baseline and against its anchor.
     fn tests(&self) -> u32 {
@@ -445,7 +458,11 @@ fn guess(answers: ArrayView2<'_, f32>) -> Gives {
 }
 
 /// `Cargo.toml` with what is missing, and the added part; `None`: nothing is missing.
-fn manifest(root: &Path, steadfast: Option<&str>) -> Result<Option<(String, String)>, Error> {
+fn manifest(
+    root: &Path,
+    steadfast: Option<&str>,
+    feature: Option<&str>,
+) -> Result<Option<(String, String)>, Error> {
     let path = root.join("Cargo.toml");
     let text = std::fs::read_to_string(&path).map_err(|error| {
         let message = format!(
@@ -464,12 +481,19 @@ fn manifest(root: &Path, steadfast: Option<&str>) -> Result<Option<(String, Stri
     let table = || Item::Table(Table::new());
     let dependencies = document.entry("dev-dependencies").or_insert_with(table);
     if dependencies.get("steadfast").is_none() {
-        let version = value(env!("CARGO_PKG_VERSION"));
-        let wanted = steadfast.map_or(version, |path| {
-            let mut table = InlineTable::new();
-            table.insert("path", path.into());
-            value(table)
-        });
+        let version = env!("CARGO_PKG_VERSION");
+        let mut table = InlineTable::new();
+        match steadfast {
+            Some(path) => table.insert("path", path.into()),
+            None => table.insert("version", version.into()),
+        };
+        if let Some(feature) = feature {
+            table.insert("features", [feature].into_iter().collect::<Array>().into());
+        }
+        let wanted = match (steadfast, feature) {
+            (None, None) => value(version),
+            _ => value(table),
+        };
         added.push(format!(
             "[dev-dependencies]\nsteadfast = {}",
             wanted.to_string().trim()
@@ -547,14 +571,25 @@ fn main() -> std::process::ExitCode {\n    steadfast::harness().run()\n}\n";
 
 const WORKFLOW: &str = include_str!("workflow.yml");
 
-/// The workflow of a repository that is no package: the subcommand alone.
-fn workflow_without_package() -> String {
+/// The workflow of a package, or of a repository with the subcommand alone.
+fn workflow(package: bool, engine: Option<OnnxEngine>) -> String {
+    let test = "      - run: cargo test --test robustness\n";
+    let (library, feature) = match engine {
+        Some(OnnxEngine::Ort) => ("      - run: pip install onnxruntime\n", " --features ort"),
+        _ => ("", ""),
+    };
+    if package {
+        return WORKFLOW.replace(test, &format!("{library}{test}"));
+    }
     WORKFLOW
         .replace(
-            "      - uses: Swatinem/rust-cache@v2\n      - run: cargo test --test robustness\n",
-            "      - run: cargo install cargo-steadfast --locked\n\
-             \x20     # What the model itself needs goes here: pip install -r requirements.txt\n\
-             \x20     - run: cargo steadfast test\n",
+            &format!("      - uses: Swatinem/rust-cache@v2\n{test}"),
+            &format!(
+                "      - run: cargo install cargo-steadfast --locked{feature}\n\
+                 \x20     # What the model itself needs goes here: pip install -r requirements.txt\n\
+                 {library}\
+                 \x20     - run: cargo steadfast test\n"
+            ),
         )
         .replace("target/steadfast/records", &format!("{STATE}/records"))
 }

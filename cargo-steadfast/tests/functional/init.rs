@@ -132,6 +132,8 @@ fn a_server_is_sent_the_token_and_the_spec_names_its_variable() {
     assert_eq!(refused.load(Ordering::SeqCst), before);
     let spec = repository.read("robustness-specs/digits.toml");
     assert!(spec.contains("token_variable = \"THE_TOKEN\"\n"), "{spec}");
+    let manifest = repository.read("Cargo.toml");
+    assert!(manifest.contains("features = [\"endpoint\"]"), "{manifest}");
     assert!(!spec.contains("s3cret") && !ran.all().contains("s3cret"));
     let ran = repository.steadfast_with(&[("THE_TOKEN", "s3cret-t0ken")], &["list", "--check"]);
     assert_eq!(ran.code, 0, "{}", ran.all());
@@ -178,6 +180,13 @@ fn a_file_that_only_onnx_runtime_takes_gets_a_spec_that_says_so() {
     assert_eq!(ran.code, 0, "{}", ran.all());
     let spec = repository.read("robustness-specs/digits.toml");
     assert!(spec.contains("engine = \"ort\"\n"), "{spec}");
+    let manifest = repository.read("Cargo.toml");
+    assert!(manifest.contains("features = [\"ort\"]"), "{manifest}");
+    let workflow = repository.read(".github/workflows/robustness.yml");
+    assert!(
+        workflow.contains("- run: pip install onnxruntime\n"),
+        "{workflow}"
+    );
     let ran = repository.steadfast(&["list", "--check"]);
     assert_eq!(ran.code, 0, "{}", ran.all());
     assert!(ran.stdout.contains(": ort 1."), "{}", ran.all());
