@@ -62,6 +62,10 @@ pub(super) fn bools(name: &str, truths: &[bool]) -> TensorProto {
     )
 }
 
+pub(super) fn uint8s(name: &str, shape: &[i64], numbers: &[u8]) -> TensorProto {
+    tensor(name, DataType::UINT8, shape, numbers.iter().copied())
+}
+
 fn tensor(
     name: &str,
     kind: DataType,

@@ -687,6 +687,25 @@ pub(super) fn wrong_answers() -> Vec<Wrong> {
         &[0.0; 2],
         &[0.4],
     );
+    // One scale a row, by which 1 is 2 levels and half a level, rounded to 0.
+    let mut quantise = one(
+        node("QuantizeLinear", &["x", "s", "z"], &["levels"]),
+        vec![floats("s", &[2], &[0.5, 2.0]), uint8s("z", &[2], &[0, 0])],
+        &[1, 2, 2],
+        &[1.0; 4],
+        &[1.0, 1.0, 0.0, 0.0],
+    );
+    graph_of(&mut quantise.model)
+        .node
+        .push(node("DequantizeLinear", &["levels", "s", "z"], &["y"]).with("axis", int(1)));
+    let mut mean = one(
+        node("ReduceMean", &["x", "none"], &["y"]).with("noop_with_empty_axes", int(1)),
+        vec![ints("none", &[])],
+        &[2, 2],
+        &[1.0, 2.0, 3.0, 4.0],
+        &[1.0, 2.0, 3.0, 4.0],
+    );
+    mean.model.opset_import[0].version = Some(18);
     vec![
         one(
             node("Sign", &["x"], &["y"]),
@@ -733,6 +752,8 @@ pub(super) fn wrong_answers() -> Vec<Wrong> {
         classes,
         recurrent,
         memory,
+        quantise,
+        mean,
     ]
 }
 
@@ -832,7 +853,17 @@ fn what_is_answered_rightly_is_not_refused() {
         let constants = vec![ints("zero", &[0]), ints("rest", &[1, 1, size])];
         (nodes, constants, expected.to_vec())
     };
+    // Half a level is rounded to the even one.
+    let quantised = (
+        vec![
+            node("QuantizeLinear", &["x", "s", "z"], &["levels"]),
+            node("DequantizeLinear", &["levels", "s", "z"], &["y"]),
+        ],
+        vec![floats("s", &[], &[2.0]), uint8s("z", &[], &[0])],
+        vec![0.0, 4.0, 2.0, 4.0],
+    );
     let cases = [
+        quantised,
         (vec![pool], vec![], vec![4.0, 4.0, 4.0, 3.0]),
         aligned(2, &[1.0, 3.0]),
         aligned(3, &[1.0, 3.0, 3.0]),

@@ -146,6 +146,18 @@ const RULES: &[Rule] = &[
     },
     Rule {
         whose: Whose::Embedded,
+        operators: &["QuantizeLinear"],
+        applies: |site| site.int("axis").is_none() && !has_one_scale(site),
+        reason: wrong!("without `axis`, scales are taken along the last axis, not the second"),
+    },
+    Rule {
+        whose: Whose::Embedded,
+        operators: &["ReduceMean"],
+        applies: |site| site.int("noop_with_empty_axes").unwrap_or(0) != 0 && !names_axes(site),
+        reason: wrong!("noop_with_empty_axes is ignored: the mean is taken over all axes"),
+    },
+    Rule {
+        whose: Whose::Embedded,
         operators: &["Softmax", "LogSoftmax"],
         applies: |site| site.opset < 13 && !is_over_last_axis(site),
         reason: "before operator set 13 all axes from `axis` on are normalised together, and the embedded engine rten takes only that one. Export the model with operator set 13 or newer, or use ONNX Runtime (`engine = \"ort\"`)",
@@ -339,6 +351,18 @@ fn aligns_whole_pixels(site: &Site<'_>) -> bool {
     })
 }
 
+/// Whether a tensor is quantised by one scale for all its numbers.
+fn has_one_scale(site: &Site<'_>) -> bool {
+    let scale = site.input(1).and_then(|scale| site.constant(scale));
+    scale.is_some_and(|scale| scale.dims.iter().product::<i64>() == 1)
+}
+
+/// Whether a reduction is over axes that the file names.
+fn names_axes(site: &Site<'_>) -> bool {
+    let axes = site.input(1).and_then(|axes| site.constant(axes));
+    axes.is_some_and(|axes| axes.dims.iter().product::<i64>() > 0)
+}
+
 /// Whether the padding that keeps an axis' size is even, so that both sides get
 /// the same: with a stride of one it is the kernel's extent less one.
 fn pads_evenly(site: &Site<'_>) -> bool {
@@ -374,20 +398,23 @@ fn is_truth_value(site: &Site<'_>) -> bool {
     site.input(0)
         .and_then(|tensor| site.producer(tensor))
         .and_then(|node| node.op_type.as_deref())
-        .is_some_and(|operator| {
-            matches!(
-                operator,
-                "And"
-                    | "Equal"
-                    | "Greater"
-                    | "GreaterOrEqual"
-                    | "IsInf"
-                    | "IsNaN"
-                    | "Less"
-                    | "LessOrEqual"
-                    | "Not"
-                    | "Or"
-                    | "Xor"
-            )
-        })
+        .is_some_and(answers_truth)
+}
+
+/// Whether the answers of an operator are truth values.
+pub(super) fn answers_truth(operator: &str) -> bool {
+    matches!(
+        operator,
+        "And"
+            | "Equal"
+            | "Greater"
+            | "GreaterOrEqual"
+            | "IsInf"
+            | "IsNaN"
+            | "Less"
+            | "LessOrEqual"
+            | "Not"
+            | "Or"
+            | "Xor"
+    )
 }
