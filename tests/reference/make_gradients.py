@@ -1,25 +1,31 @@
 """Writes gradients.json: input gradients of small ONNX graphs by PyTorch's autograd
-in float64, each held against central differences of the same float64 forward.
+in float64, each held against central differences of the same float64 forward. What
+rounds has no such differences; there autograd passes it straight through.
 
-Run with torch 2.15, onnx and numpy: python make_gradients.py > gradients.json
+Run with torch 2.15, onnx 1.23, onnxruntime 1.32 (which quantises a network) and numpy:
+python make_gradients.py > gradients.json
 """
 
 import base64
 import json
+import tempfile
 
 import numpy as np
 import onnx
+import onnxruntime
 import torch
 import torch.nn.functional as F
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 torch.set_default_dtype(torch.float64)
 rng = np.random.default_rng(7)
 cases = []
 
 
-def case(name, nodes, forward, shape, weights=None, opset=17, x=None):
-    """`nodes` lead from `x` to `y`; `forward` is the same in torch, of (x, weights)."""
+def case(name, nodes, forward, shape, weights=None, opset=17, x=None, straight=False):
+    """`nodes` lead from `x` to `y`; `forward` is the same in torch, of (x, weights).
+    `straight`: the gradient passes rounding as if it were not there."""
     weights = {k: np.asarray(v) for k, v in (weights or {}).items()}
     held = {
         k: torch.tensor(v.astype(np.float64)) if v.dtype == np.float32 else v
@@ -33,7 +39,7 @@ def case(name, nodes, forward, shape, weights=None, opset=17, x=None):
     g = torch.tensor(cotangent.astype(np.float64))
     gradient = torch.autograd.grad((y * g).sum(), tensor)[0].numpy()
     # Central differences at a few places.
-    for flat in rng.choice(x.size, min(x.size, 12), replace=False):
+    for flat in [] if straight else rng.choice(x.size, min(x.size, 12), replace=False):
         step = np.zeros(x.size)
         step[flat] = 1e-6
         step = torch.tensor(step.reshape(x.shape))
@@ -52,13 +58,20 @@ def case(name, nodes, forward, shape, weights=None, opset=17, x=None):
         [numpy_helper.from_array(v, k) for k, v in weights.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    keep(name, model, x, cotangent, gradient, straight)
+
+
+def keep(name, model, x, cotangent, gradient, straight):
     onnx.checker.check_model(model)
+    # The shortest decimals that read as these float32 numbers.
+    shortest = lambda numbers: [float(str(v)) for v in numbers.reshape(-1)]  # noqa: E731
     cases.append({
         "name": name,
         "onnx": base64.b64encode(model.SerializeToString()).decode(),
+        **({"straight_through": True} if straight else {}),
         "shape": list(x.shape),
-        "x": [float(v) for v in x.reshape(-1)],
-        "cotangent": [float(v) for v in cotangent.reshape(-1)],
+        "x": shortest(x),
+        "cotangent": shortest(cotangent),
         "gradient": [float(f"{v:.9g}") for v in gradient.reshape(-1)],
     })
 
@@ -259,5 +272,374 @@ for shape in [(2, 7), (2, 3, 2, 2)]:
         ("Elu", F.elu, {}, None), ("HardSigmoid", F.hardsigmoid, dict(alpha=1 / 6), 4 * above),
     ]:
         case(f"{kind} of {shape}", one(kind, **attributes), lambda t, v, fn=fn: fn(t), shape, x=x)
+
+# Windows of random sizes, strides, paddings, dilations and groups.
+def sizes(n, least, most):
+    return [int(v) for v in rng.integers(least, most + 1, n)]
+
+
+def both_sides(before, behind):
+    """Pads as torch's F.pad takes them: the last axis first."""
+    return [v for pair in zip(reversed(before), reversed(behind)) for v in pair]
+
+
+for n in range(12):
+    axes = 1 + n % 2
+    kernel, strides, dilations = sizes(axes, 1, 4), sizes(axes, 1, 3), sizes(axes, 1, 2)
+    before, behind = ([int(rng.integers(0, k)) for k in kernel] for _ in range(2))
+    image = [d * (k - 1) + int(v) for k, d, v in zip(kernel, dilations, sizes(axes, 1, 5))]
+    group, ins, outs = int(rng.choice([1, 1, 2, 3])), *sizes(2, 1, 2)
+    w = f32(group * outs, ins, *kernel)
+    convolve = (F.conv1d, F.conv2d)[axes - 1]
+    case(f"conv, random {n}",
+         [("Conv", ["x", "w", "b"], ["y"], dict(kernel_shape=kernel, strides=strides, dilations=dilations, pads=before + behind, group=group))],
+         lambda t, v, c=convolve, p=both_sides(before, behind), s=strides, d=dilations, g=group: c(F.pad(t, p), v["w"], v["b"], s, 0, d, g),
+         (2, group * ins, *image), dict(w=w, b=f32(group * outs)))
+for n in range(8):
+    axes = 1 + n % 2
+    kernel, strides, dilations = sizes(axes, 1, 4), sizes(axes, 1, 3), sizes(axes, 1, 2)
+    before, behind = ([int(rng.integers(0, (k + 1) // 2)) for k in kernel] for _ in range(2))
+    more = [int(rng.integers(0, s)) for s in strides]
+    group, ins, outs = int(rng.choice([1, 2])), *sizes(2, 1, 2)
+    w = f32(group * ins, outs, *kernel)
+    convolve = (F.conv_transpose1d, F.conv_transpose2d)[axes - 1]
+    cut = both_sides([-b for b in before], [m - b for m, b in zip(more, behind)])
+    case(f"conv transpose, random {n}",
+         [("ConvTranspose", ["x", "w"], ["y"], dict(kernel_shape=kernel, strides=strides, dilations=dilations, pads=before + behind,
+                                                    output_padding=more, group=group))],
+         lambda t, v, c=convolve, p=cut, s=strides, d=dilations, g=group: F.pad(c(t, v["w"], None, s, 0, 0, g, d), p),
+         (2, group * ins, *sizes(axes, 3, 5)), dict(w=w))
+for n in range(8):
+    axes = 1 + n % 2
+    kernel, strides = sizes(axes, 2, 3), sizes(axes, 1, 3)
+    pads = [int(rng.integers(0, k // 2 + 1)) for k in kernel]
+    image, up = [k + int(v) for k, v in zip(kernel, sizes(axes, 1, 5))], bool(n // 2 % 2)
+    pool = (F.max_pool1d, F.max_pool2d)[axes - 1]
+    case(f"max pool, random {n}", one("MaxPool", kernel_shape=kernel, strides=strides, pads=pads * 2, ceil_mode=int(up)),
+         lambda t, v, f=pool, k=kernel, s=strides, p=pads, up=up: f(t, k, s, p, 1, up), (2, 2, *image), opset=12)
+    count = bool(n % 3)
+    pool = (F.avg_pool1d, F.avg_pool2d)[axes - 1]
+    case(f"average pool, random {n}", one("AveragePool", kernel_shape=kernel, strides=strides, pads=pads * 2, count_include_pad=int(count)),
+         lambda t, v, f=pool, k=kernel, s=strides, p=pads, c=count: f(t, k, s, p, False, c), (2, 2, *image), opset=11)
+case("max pool with dilations", one("MaxPool", kernel_shape=[2, 3], strides=[1, 2], dilations=[2, 1]),
+     lambda t, v: F.max_pool2d(t, (2, 3), (1, 2), 0, (2, 1)), (2, 2, 5, 6))
+for shape in [(2, 2, 7), (3, 1, 3, 2)]:
+    last = tuple(range(2, len(shape)))
+    case(f"global average {shape}", one("GlobalAveragePool"), lambda t, v, a=last: t.mean(a, keepdim=True), shape)
+    case(f"global max {shape}", one("GlobalMaxPool"), lambda t, v, a=last: t.amax(a, keepdim=True), shape)
+
+# Matrix products of broadcast batches, and what is added to them.
+for n, (shape, w) in enumerate([((2, 1, 3, 4), (2, 4, 5)), ((2, 3, 2, 4), (4, 3)), ((3, 5), (5, 2)), ((2, 2, 3, 4), (2, 4, 2))]):
+    case(f"matmul {shape} by {w}", [("MatMul", ["x", "w"], ["y"], {})], lambda t, v: t @ v["w"], shape, dict(w=f32(*w)))
+case("matmul, a stack from the left", [("MatMul", ["w", "x"], ["y"], {})], lambda t, v: v["w"] @ t, (2, 1, 3, 4), dict(w=f32(2, 5, 3)))
+for c in [(5,), (1, 5), (1,), ()]:
+    case(f"gemm and {c}", [("Gemm", ["x", "w", "c"], ["y"], dict(alpha=1.5, beta=-0.5))],
+         lambda t, v: 1.5 * t @ v["w"] - 0.5 * v["c"], (3, 4), dict(w=f32(4, 5), c=f32(*c)))
+case("gemm, of which a part is the input", [("Gemm", ["x", "w", "x"], ["y"], dict(beta=0.25, transB=1))],
+     lambda t, v: t @ v["w"].T + 0.25 * t, (3, 4), dict(w=f32(4, 4)))
+
+# Element by element, of random shapes.
+for n in range(3):
+    shape = (2 + n, *sizes(1 + n, 1, 5))
+    above = abs(rng.normal(size=shape)) + 0.3
+    a = round(float(rng.uniform(0.3, 2.0)), 2)
+    low, high = np.float32(-0.4 - 0.1 * n), np.float32(0.3 + 0.2 * n)
+    for kind, fn, attributes, x in [
+        ("Celu", lambda t, a=a: F.celu(t, a), dict(alpha=a), None), ("Elu", lambda t, a=a: F.elu(t, a), dict(alpha=a), None),
+        ("Selu", F.selu, {}, None), ("Relu", F.relu, {}, None), ("LeakyRelu", lambda t: F.leaky_relu(t, 0.01), {}, None),
+        ("HardSigmoid", lambda t: (0.2 * t + 0.5).clamp(0, 1), {}, 3 * rng.normal(size=shape)), ("Sigmoid", torch.sigmoid, {}, 5 * rng.normal(size=shape)),
+        ("Tanh", torch.tanh, {}, 3 * rng.normal(size=shape)), ("Softplus", F.softplus, {}, 5 * rng.normal(size=shape)),
+        ("Erf", torch.erf, {}, 2 * rng.normal(size=shape)), ("HardSwish", F.hardswish, {}, 4 * rng.normal(size=shape)),
+        ("Abs", torch.abs, {}, None), ("Exp", torch.exp, {}, None), ("Neg", torch.neg, {}, None), ("Log", torch.log, {}, above),
+        ("Sqrt", torch.sqrt, {}, above), ("Reciprocal", torch.reciprocal, {}, above), ("Identity", lambda t: t, {}, None),
+    ]:
+        case(f"{kind}, random {n}", one(kind, **attributes), lambda t, v, fn=fn: fn(t), shape, x=x)
+    case(f"Selu, random {n} with its own numbers", one("Selu", alpha=a, gamma=1.3), lambda t, v, a=a: 1.3 * F.elu(t, a), shape)
+    case(f"Mish, random {n}", one("Mish"), lambda t, v: F.mish(t), shape, opset=18, x=3 * rng.normal(size=shape))
+    for way in ["none", "tanh"]:
+        case(f"Gelu by {way}, random {n}", one("Gelu", approximate=way), lambda t, v, w=way: F.gelu(t, approximate=w), shape, opset=20,
+             x=2 * rng.normal(size=shape))
+    case(f"PRelu, random {n}", [("PRelu", ["x", "w"], ["y"], {})], lambda t, v: torch.where(t > 0, t, t * v["w"]), shape,
+         dict(w=f32(*[int(rng.choice([1, s])) for s in shape[1:]])))
+    case(f"Clip, random {n}", [("Clip", ["x", "low", "high"], ["y"], {})], lambda t, v: t.clamp(v["low"], v["high"]), shape, dict(low=low, high=high))
+    case(f"Clip above, random {n}", [("Clip", ["x", "", "high"], ["y"], {})], lambda t, v: t.clamp(max=v["high"]), shape, dict(high=high))
+    last = shape[-1] if shape[-1] > 1 else 3
+    weights = dict(v=f32(*(int(rng.choice([1, s])) for s in shape[1:-1]), last), w=f32(last))
+    case(f"Sum, random {n}", [("Sum", ["x", "v", "w"], ["y"], {})], lambda t, v: t + v["v"] + v["w"], shape, weights)
+    case(f"Mean, random {n}", [("Mean", ["v", "x", "w"], ["y"], {})], lambda t, v: (t + v["v"] + v["w"]) / 3, shape, weights)
+    case(f"Mean, random {n} of itself", [("Neg", ["x"], ["h"], {}), ("Exp", ["h"], ["e"], {}), ("Mean", ["x", "e"], ["y"], {})],
+         lambda t, v: (t + torch.exp(-t)) / 2, shape)
+    for kind, fn in [("Max", torch.maximum), ("Min", torch.minimum), ("Add", torch.add), ("Sub", torch.sub), ("Mul", torch.mul)]:
+        case(f"{kind}, random {n}", [(kind, ["v", "x"], ["y"], {})], lambda t, v, fn=fn: fn(v["v"], t), shape, weights)
+    case(f"Max, Min, Div and Sub of the input alone, random {n}", [("Neg", ["x"], ["h"], {}), ("Max", ["x", "h"], ["a"], {}), ("Min", ["x", "h"], ["b"], {}), ("Div", ["a", "d"], ["c"], {}), ("Sub", ["c", "b"], ["y"], {})],
+         lambda t, v: t.abs() / v["d"] + t.abs(), shape, dict(d=abs(f32(1)) + np.float32(0.5)))
+    case(f"Pow, random {n}", [("Pow", ["x", "w"], ["y"], {})], lambda t, v: t ** v["w"], shape, dict(w=weights["w"]), x=above)
+    case(f"Pow, random {n} of both", [("Pow", ["x", "x"], ["y"], {})], lambda t, v: t**t, shape, x=above)
+    case(f"Pow, integer exponent, random {n}", [("Pow", ["x", "w"], ["y"], {})], lambda t, v, n=n: t ** (n + 1), shape, dict(w=np.array(n + 1)))
+    case(f"Where, random {n}", [("Less", ["x", "v"], ["c"], {}), ("Exp", ["x"], ["e"], {}), ("Where", ["c", "e", "v"], ["y"], {})],
+         lambda t, v: torch.where(t < v["v"], t.exp(), v["v"]), shape, dict(v=weights["v"]))
+    case(f"Cast of a comparison, random {n}", [("Greater", ["x", "v"], ["c"], {}), ("Cast", ["c"], ["m"], dict(to=TensorProto.FLOAT)), ("Mul", ["x", "m"], ["y"], {})],
+         lambda t, v: t * (t > v["v"]), shape, dict(v=weights["v"]))
+    case(f"Cast to float64, random {n}", [("Cast", ["x"], ["h"], dict(to=TensorProto.DOUBLE)), ("Cast", ["h"], ["d"], dict(to=TensorProto.FLOAT)), ("Mul", ["d", "x"], ["y"], {})],
+         lambda t, v: t * t, shape)
+    case(f"Dropout, random {n}", [("Dropout", ["x", "r"], ["h"], {}), ("Exp", ["h"], ["y"], {})], lambda t, v: t.exp(), shape, dict(r=np.float32(0.4)), opset=13)
+
+# Shapes.
+for n in range(3):
+    shape = (2, *sizes(3, 1, 4))
+    order = [0, *(int(v) for v in 1 + rng.permutation(3))]
+    many = lambda *s: np.array(s, np.int64)  # noqa: E731
+    w = f32(*shape[1:])
+    case(f"Transpose, random {n}", [("Transpose", ["x"], ["h"], dict(perm=order)), ("Sigmoid", ["h"], ["y"], {})],
+         lambda t, v, o=order: t.permute(o).sigmoid(), shape)
+    case(f"Reshape, random {n}", [("Reshape", ["x", "s"], ["h"], {}), ("Reshape", ["h", "z"], ["k"], {}), ("Mul", ["k", "w"], ["y"], {})],
+         lambda t, v: t * v["w"], shape, dict(s=many(0, -1), z=many(-1, *shape[1:]), w=w))
+    case(f"Flatten, random {n}", [("Flatten", ["x"], ["h"], dict(axis=1 + n % 2)), ("Reshape", ["h", "z"], ["k"], {}), ("Mul", ["k", "w"], ["y"], {})],
+         lambda t, v: t * v["w"], shape, dict(z=many(-1, *shape[1:]), w=w))
+    at = int(rng.integers(1, 4))
+    case(f"Unsqueeze and Squeeze, random {n}",
+         [("Unsqueeze", ["x", "a"], ["h"], {}), ("Tanh", ["h"], ["k"], {}), ("Squeeze", ["k", "a"], ["y"], {})], lambda t, v: t.tanh(), shape, dict(a=many(at)))
+    case(f"Unsqueeze and Squeeze of two axes, random {n}",
+         [("Unsqueeze", ["x", "a"], ["h"], {}), ("Tanh", ["h"], ["k"], {}), ("Squeeze", ["k", "a"], ["y"], {})], lambda t, v: t.tanh(), shape, dict(a=many(1, -1)))
+    case(f"Squeeze of all, random {n}", [("Unsqueeze", ["x", "a"], ["h"], {}), ("Squeeze", ["h"], ["y"], {})], lambda t, v: t, (3, 2, 4 + n), dict(a=many(1)))
+    case(f"Expand, random {n}", [("Expand", ["x", "s"], ["y"], {})], lambda t, v, s=shape: t.expand(len(t), 3, *s[2:]), (2, 1, *shape[2:]), dict(s=many(3, *shape[2:])))
+case("Expand of two axes", [("Expand", ["x", "s"], ["y"], {})], lambda t, v: t.expand(len(t), 4, 3), (2, 1, 1), dict(s=np.array([4, 3])))
+
+# Normalisations.
+for n, (shape, groups) in enumerate([((2, 4, 3, 3), 2), ((3, 6, 5), 3), ((2, 4, 2, 3), 4), ((2, 6, 4), 1)]):
+    eps = [1e-5, 1e-3][n % 2]
+    s, b = f32(shape[1]), f32(shape[1])
+    case(f"group normalisation {shape} of {groups}", [("GroupNormalization", ["x", "s", "b"], ["y"], dict(num_groups=groups, epsilon=eps))],
+         lambda t, v, g=groups, e=eps: F.group_norm(t, g, v["s"], v["b"], float(np.float32(e))), shape, dict(s=s, b=b), opset=21)
+
+# Reductions over several axes, as attributes and as an input.
+for n, (shape, axes, kept) in enumerate([((2, 3, 4, 2), [1, 3], 1), ((2, 3, 4, 2), [-1, -2], 0), ((3, 5), [1], 1), ((2, 4, 3), [-2], 0)]):
+    for kind, fn in [("ReduceMean", torch.mean), ("ReduceMax", torch.amax), ("ReduceMin", torch.amin), ("ReduceSum", torch.sum)]:
+        reduced = lambda t, v, fn=fn, a=axes, k=kept: fn(t, tuple(a), keepdim=bool(k))  # noqa: E731
+        if kind != "ReduceSum":
+            case(f"{kind} {shape} over {axes}, an attribute", one(kind, axes=axes, keepdims=kept), reduced, shape, opset=12 + n % 2)
+        case(f"{kind} {shape} over {axes}, an input", [(kind, ["x", "a"], ["y"], dict(keepdims=kept))], reduced, shape, dict(a=np.array(axes)), opset=18)
+case("ReduceSum of no axes", [("ReduceSum", ["x"], ["y"], dict(noop_with_empty_axes=1))], lambda t, v: t, (3, 4), opset=18)
+
+# Softmax of other ranks.
+for shape, axis in [((3, 2, 4, 2), 1), ((2, 5), -1), ((2, 3, 4), -2)]:
+    case(f"Softmax {shape} over {axis} and its logarithm", [("Softmax", ["x"], ["p"], dict(axis=axis)), ("LogSoftmax", ["x"], ["l"], dict(axis=axis)), ("Mul", ["p", "l"], ["y"], {})],
+         lambda t, v, a=axis: t.softmax(a) * t.log_softmax(a), shape)
+
+# Old operator sets, whose operators say in attributes what later ones have in inputs.
+for n, opset in enumerate([7, 9, 11, 12]):
+    shape = (2, *sizes(2, 2, 4))
+    case(f"Squeeze and Unsqueeze of set {opset}", [("Unsqueeze", ["x"], ["h"], dict(axes=[1, 3])), ("Exp", ["h"], ["e"], {}), ("Squeeze", ["e"], ["y"], dict(axes=[1, 3]))],
+         lambda t, v: t.exp(), shape, opset=opset)
+    case(f"ReduceSum of set {opset}", one("ReduceSum", axes=[1 + n % 2], keepdims=n // 2), lambda t, v, a=1 + n % 2: t.sum(a), shape, opset=opset)
+    case(f"Softmax over all axes of set {opset}", one("Softmax", axis=1), lambda t, v: t.flatten(1).softmax(1), shape, opset=opset)
+    case(f"Softmax of set {opset}, of the last axis", one("Softmax", axis=2), lambda t, v: t.softmax(2), shape, opset=opset)
+    case(f"LogSoftmax over all axes of set {opset}", one("LogSoftmax"), lambda t, v: t.flatten(1).log_softmax(1), shape, opset=opset)
+    case(f"LogSoftmax of set {opset}, of a table", one("LogSoftmax", axis=1), lambda t, v: t.log_softmax(1), (3, 5), opset=opset)
+for opset in [7, 8, 9, 10]:
+    n = opset - 7
+    shape = (2, *sizes(2, 3, 5))
+    case(f"Clip of set {opset}", one("Clip", **[dict(min=-0.5, max=0.7), dict(min=0.1), dict(max=0.25), {}][n]),
+         lambda t, v, n=n: [t.clamp(-0.5, 0.7), t.clamp(0.1), t.clamp(max=0.25), t][n], shape, opset=opset)
+    case(f"Pad of set {opset}", one("Pad", pads=[0, 1, 0, 0, 2, n], mode=["constant", "edge", "reflect", "constant"][n], **(dict(value=1.5) if n == 3 else {})),
+         lambda t, v, n=n: F.pad(t[:, None], (0, n, 1, 2), mode=["constant", "replicate", "reflect", "constant"][n], **(dict(value=1.5) if n == 3 else {}))[:, 0], shape, opset=opset)
+    case(f"Split of set {opset}", [("Split", ["x"], ["a", "b"], dict(axis=1, split=[1, shape[1] - 1])), ("Exp", ["a"], ["e"], {}), ("Concat", ["b", "e"], ["y"], dict(axis=1))],
+         lambda t, v: torch.cat([t[:, 1:], t[:, :1].exp()], 1), shape, opset=opset)
+    if opset < 10:
+        case(f"Slice of set {opset}", one("Slice", starts=[1, -2], ends=[2**31 - 1, -1], axes=[1, 2]), lambda t, v: t[:, 1:, -2:-1], shape, opset=opset)
+        case(f"Slice without axes of set {opset}", one("Slice", starts=[0, 1], ends=[2**31 - 1, 3]), lambda t, v: t[:, 1:3], shape, opset=opset)
+    case(f"Dropout of set {opset}", [("Dropout", ["x"], ["h"], dict(ratio=0.3)), ("Tanh", ["h"], ["y"], {})], lambda t, v: t.tanh(), shape, opset=opset)
+    case(f"PRelu of set {opset}", [("PRelu", ["x", "w"], ["y"], {})], lambda t, v: torch.where(t > 0, t, t * v["w"]), shape, dict(w=f32(shape[1], 1)), opset=opset)
+    case(f"pools of set {opset}", [("MaxPool", ["x"], ["h"], dict(kernel_shape=[2, 2], strides=[2, 2])), ("AveragePool", ["h"], ["y"], dict(kernel_shape=[2, 1], strides=[1, 1], pads=[1, 0, 0, 0]))],
+         lambda t, v: F.avg_pool2d(F.pad(F.max_pool2d(t, 2), (0, 0, 1, 0)), (2, 1), 1) * torch.tensor([2.0, 1, 1])[:, None], (2, 2, 6, 4), opset=opset)
+    case(f"Gemm and Flatten of set {opset}", [("Flatten", ["x"], ["h"], dict(axis=1)), ("Gemm", ["h", "w", "b"], ["y"], dict(transB=1))],
+         lambda t, v: t.flatten(1) @ v["w"].T + v["b"], (3, 2, 2), dict(w=f32(3, 4), b=f32(3)), opset=opset)
+for opset in [7, 8, 9, 13, 14, 15]:
+    shape = [(2, 3, 2, 2), (3, 4), (2, 2, 5)][opset % 3]
+    c = shape[1]
+    case(f"batch normalisation of set {opset}", [("BatchNormalization", ["x", "s", "b", "m", "v"], ["y"], dict(epsilon=1e-2))],
+         lambda t, v: F.batch_norm(t, v["m"], v["v"], v["s"], v["b"], eps=float(np.float32(1e-2))), shape,
+         dict(s=f32(c), b=f32(c), m=f32(c), v=abs(f32(c)) + np.float32(0.2)), opset=opset)
+
+
+def enlarged(t, factors, mode):
+    """What Upsample is: positions are divided by the factor, and those of `nearest` cut down."""
+    for axis, factor in enumerate(factors, 1):
+        at = torch.arange(int(np.floor(t.shape[axis] * factor))) / factor
+        left = at.floor().long().clamp(max=t.shape[axis] - 1)
+        part = (at - left).clamp(0, 1) if mode == "linear" else torch.zeros(len(at))
+        part = part.reshape([-1] + [1] * (t.dim() - axis - 1))
+        right = (left + 1).clamp(max=t.shape[axis] - 1)
+        t = t.index_select(axis, left) * (1 - part) + t.index_select(axis, right) * part
+    return t
+
+
+for n, (mode, shape, factors) in enumerate([
+    ("nearest", (2, 2, 3, 4), [1, 2, 2]), ("nearest", (2, 1, 4, 3), [1, 3, 1]), ("linear", (2, 2, 3, 4), [1, 2, 2]), ("linear", (2, 1, 4, 2), [1, 2, 4]),
+    ("nearest", (2, 2, 3, 2), [1, 1.5, 2.5]),
+]):
+    w = np.array([1, *factors], np.float32)
+    fn = lambda t, v, f=factors, m=mode: enlarged(t, f, m)  # noqa: E731
+    case(f"Upsample of set 7, {mode} {n}", one("Upsample", mode=mode, scales=[1.0, *map(float, factors)]), fn, shape, opset=7)
+    case(f"Upsample of set 9, {mode} {n}", [("Upsample", ["x", "s"], ["y"], dict(mode=mode))], fn, shape, dict(s=w), opset=9)
+    case(f"Resize of set 10, {mode} {n}", [("Resize", ["x", "s"], ["y"], dict(mode=mode))], fn, shape, dict(s=w), opset=10)
+    case(f"Resize of set 11, {mode} {n}", [("Resize", ["x", "r", "s"], ["y"], dict(mode=mode, coordinate_transformation_mode="asymmetric", nearest_mode="floor"))],
+         fn, shape, dict(r=np.array([], np.float32), s=w), opset=11)
+
+
+# Straight through rounding, which torch calls detaching what it adds.
+def straight(fn):
+    return lambda t: t + (fn(t) - t).detach()
+
+
+for n in range(3):
+    shape = (2, *sizes(1 + n, 2, 4))
+    x = 3 * rng.normal(size=shape)
+    for kind, fn in [("Round", torch.round), ("Floor", torch.floor), ("Ceil", torch.ceil)]:
+        case(f"{kind}, random {n}", [("Mul", ["x", "w"], ["h"], {}), (kind, ["h"], ["r"], {}), ("Mul", ["r", "x"], ["y"], {})],
+             lambda t, v, fn=straight(fn): fn(t * v["w"]) * t, shape, dict(w=f32(shape[-1])), x=x, straight=True)
+    for to in ["INT32", "INT64"]:
+        case(f"Cast to {to}, random {n}",
+             [("Cast", ["x"], ["i"], dict(to=getattr(TensorProto, to))), ("Cast", ["i"], ["r"], dict(to=TensorProto.FLOAT)), ("Mul", ["r", "x"], ["y"], {})],
+             lambda t, v: straight(torch.trunc)(t) * t, shape, x=x, straight=True)
+case("Cast and what moves integers", [
+    ("Cast", ["x"], ["i"], dict(to=TensorProto.INT32)), ("Transpose", ["i"], ["t"], dict(perm=[0, 2, 1])), ("Slice", ["t", "a", "b", "c"], ["p"], {}),
+    ("Concat", ["p", "t"], ["c2"], dict(axis=1)), ("Cast", ["c2"], ["r"], dict(to=TensorProto.FLOAT)), ("Exp", ["r"], ["y"], {}),
+], lambda t, v: (lambda r: torch.cat([r[:, 1:3], r], 1).exp())(straight(torch.trunc)(t).transpose(1, 2)), (2, 3, 4),
+     dict(a=i64(1), b=i64(3), c=i64(1)), x=2 * rng.normal(size=(2, 3, 4)), straight=True)
+case("a category beside numbers, no rounding", [
+    ("Slice", ["x", "a", "b", "c"], ["k"], {}), ("Cast", ["k"], ["i"], dict(to=TensorProto.INT64)), ("Gather", ["w", "i"], ["e"], {}),
+    ("Reshape", ["e", "s"], ["f"], {}), ("Mul", ["x", "f"], ["y"], {}),
+], lambda t, v: t * v["w"][t[:, 0].detach().long()], (3, 4), dict(a=i64(0), b=i64(1), c=i64(1), s=i64(-1, 4), w=f32(3, 4)),
+     x=np.concatenate([np.array([[0.5], [2.5], [1.5]]), rng.normal(size=(3, 3))], 1))
+RANGES = {np.int8: (-128, 127), np.uint8: (0, 255), np.int16: (-32768, 32767), np.uint16: (0, 65535)}
+
+
+def quantised(kind, scale, zero, axis=None):
+    """Nodes from `x` to `y`, the same in torch, and the weights."""
+    low, high = RANGES[kind]
+    scale = np.asarray(scale, np.float32)
+    where = {} if axis is None else dict(axis=axis)
+    names = ["s"] if zero is None else ["s", "z"]
+    nodes = [("QuantizeLinear", ["x", *names], ["q"], where), ("DequantizeLinear", ["q", *names], ["y"], where)]
+    weights = dict(s=scale) if zero is None else dict(s=scale, z=np.asarray(zero, kind))
+    if axis is None:
+        fn = lambda t, v: torch.fake_quantize_per_tensor_affine(t, float(scale), int(zero or 0), low, high)  # noqa: E731
+    else:
+        fn = lambda t, v: torch.fake_quantize_per_channel_affine(  # noqa: E731
+            t, torch.tensor(scale), torch.tensor(np.broadcast_to(np.asarray(zero), scale.shape).astype(np.int32)), axis % t.dim(), low, high)
+    return nodes, fn, weights
+
+
+for n, (kind, scale, zero, axis) in enumerate([
+    (np.int8, 0.013, 0, None), (np.int8, 0.01, 37, None), (np.uint8, 0.02, 128, None), (np.uint8, 0.01, None, None), (np.uint8, 0.011, 7, None), (np.int8, [0.01, 0.02, 0.005], [0, 3, 0], 1),
+    (np.int8, [0.01, 0.02, 0.005], [0, 0, 0], 1), (np.uint8, [0.01, 0.02, 0.015], [128, 100, 7], 1), (np.int8, [0.01, 0.02, 0.03, 0.01], [1, 2, 3, 4], -1),
+]):
+    nodes, fn, weights = quantised(kind, scale, zero, axis)
+    way = "by default" if zero is None else "by channel" if axis else "by tensor"
+    case(f"quantised {way} to {kind.__name__}, random {n}", nodes, fn, (3, 3, 4), weights, opset=13, x=1.5 * rng.normal(size=(3, 3, 4)), straight=True)
+for kind in [np.int16, np.uint16]:
+    nodes, fn, weights = quantised(kind, 5e-5, 300, None)
+    case(f"quantised to {kind.__name__}", nodes, fn, (3, 3, 4), weights, opset=21, x=1.5 * rng.normal(size=(3, 3, 4)), straight=True)
+nodes, fn, weights = quantised(np.int8, 0.02, 3)
+case("quantised, and what moves the levels", [
+    nodes[0], ("Transpose", ["q"], ["a"], dict(perm=[0, 2, 1])), ("Reshape", ["a", "t"], ["b"], {}), ("Gather", ["b", "i"], ["c"], dict(axis=1)),
+    ("DequantizeLinear", ["c", "s", "z"], ["d"], {}), ("Tanh", ["d"], ["y"], {}),
+], lambda t, v: fn(t, v).transpose(1, 2).reshape(len(t), 12)[:, [0, 5, 9, 5]].tanh(), (3, 3, 4),
+     dict(**weights, t=i64(0, 12), i=i64(0, 5, 9, 5)), opset=13, x=1.5 * rng.normal(size=(3, 3, 4)), straight=True)
+# The second axis is the channels' where none is named.
+nodes, fn, weights = quantised(np.int8, [0.01, 0.02, 0.005], [0, 3, 0], 1)
+case("quantised along an axis that is not named", [(k, i, o, {}) for k, i, o, _ in nodes], fn, (2, 3, 3), weights, opset=13, straight=True)
+# Multiples of a quarter of a level about the ends of the range, where rounding is to even.
+for kind, zero in [(np.int8, 0), (np.int8, 5), (np.uint8, 0), (np.uint8, 128)]:
+    nodes, fn, weights = quantised(kind, 0.25, zero)
+    low, high = RANGES[kind]
+    about = np.arange(-7, 8) / 16
+    ends = np.stack([(low - zero) * 0.25 + about, (high - zero) * 0.25 + about])
+    case(f"quantised to {kind.__name__} about {zero}, at the ends of the range", nodes, fn, ends.shape, weights, opset=13, x=ends, straight=True)
+
+
+def quantised_network(model, x, pool):
+    """The answers of a network in QDQ form, by torch in float64."""
+    known = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+    v = {"x": x}
+    scales = lambda n: (known[n.input[1]], known[n.input[2]])  # noqa: E731
+    tensor = lambda name: v[name] if name in v else torch.tensor(known[name].astype(np.float64))  # noqa: E731
+    for n in model.graph.node:
+        a = {b.name: helper.get_attribute_value(b) for b in n.attribute}
+        if n.op_type == "QuantizeLinear":
+            # Kept as the numbers that its levels stand for.
+            scale, zero = scales(n)
+            low, high = RANGES[zero.dtype.type]
+            y = torch.fake_quantize_per_tensor_affine(tensor(n.input[0]), float(scale), int(zero), low, high)
+        elif n.op_type == "DequantizeLinear" and n.input[0] in known:
+            scale, zero = (k.astype(np.float64) for k in scales(n))
+            beside = [-1 if i == a.get("axis", 1) else 1 for i in range(known[n.input[0]].ndim)] if scale.size > 1 else []
+            y = torch.tensor((known[n.input[0]].astype(np.float64) - zero.reshape(beside)) * scale.reshape(beside))
+        elif n.op_type in ("DequantizeLinear", "Identity"):
+            y = tensor(n.input[0])
+        elif n.op_type == "Conv":
+            y = F.conv2d(tensor(n.input[0]), tensor(n.input[1]), tensor(n.input[2]), a.get("strides", 1), a["pads"][:2])
+        elif n.op_type == "Gemm":
+            w = tensor(n.input[1])
+            y = tensor(n.input[0]) @ (w.T if a.get("transB") else w) + tensor(n.input[2])
+        else:
+            fn = dict(Relu=F.relu, Flatten=lambda t: t.flatten(1), MaxPool=pool)[n.op_type]
+            y = fn(tensor(n.input[0]))
+        v[n.output[0]] = y
+    return v[model.graph.output[0].name]
+
+
+class Calibration(CalibrationDataReader):
+    def __init__(self, batches):
+        self.batches = iter(batches)
+
+    def get_next(self):
+        return next(({"x": x} for x in self.batches), None)
+
+
+seed = kept = 0
+while kept < 3:
+    seed, per_channel = seed + 1, kept > 0
+    nodes = [
+        helper.make_node("Conv", ["x", "w1", "b1"], ["c1"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["c1"], ["r1"]),
+        helper.make_node("MaxPool", ["r1"], ["p1"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Conv", ["p1", "w2", "b2"], ["c2"], kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[1, 2]),
+        helper.make_node("Relu", ["c2"], ["r2"]),
+        helper.make_node("Flatten", ["r2"], ["f"], axis=1),
+        helper.make_node("Gemm", ["f", "w3", "b3"], ["answers"], transB=1),
+    ]
+    weights = dict(w1=f32(4, 1, 3, 3), b1=f32(4), w2=f32(4, 4, 3, 3) / 3, b2=f32(4), w3=f32(5, 16), b3=f32(5))
+    graph = helper.make_graph(
+        nodes, "network", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1, 4, 8])],
+        [helper.make_tensor_value_info("answers", TensorProto.FLOAT, ["n", 5])],
+        [numpy_helper.from_array(v.astype(np.float32), k) for k, v in weights.items()],
+    )
+    plain = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    with tempfile.TemporaryDirectory() as folder:
+        onnx.save(plain, f"{folder}/plain.onnx")
+        # Calibrated on smaller numbers than come, so that some leave the range.
+        quantize_static(f"{folder}/plain.onnx", f"{folder}/q.onnx", Calibration([0.6 * f32(4, 1, 4, 8) for _ in range(4)]), per_channel=per_channel,
+                        quant_format=QuantFormat.QDQ, activation_type=[QuantType.QInt8, QuantType.QUInt8][seed % 2], weight_type=QuantType.QInt8)
+        model = onnx.load(f"{folder}/q.onnx")
+    while len(model.opset_import) > 1:  # Domains that it does not use.
+        del model.opset_import[1]
+    x = f32(3, 1, 4, 8)
+    t = torch.tensor(x.astype(np.float64), requires_grad=True)
+    y, shared = (quantised_network(model, t, pool) for pool in (
+        lambda t: F.max_pool2d(t, 2), lambda t: t.reshape(*t.shape[:2], t.shape[2] // 2, 2, -1, 2).amax((3, 5)),
+    ))
+    # That is what ONNX Runtime computes too, but for a level where it rounds the other way.
+    runtime = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})[0]
+    level = next(float(numpy_helper.to_array(i)) for i in model.graph.initializer if i.name == "answers_scale")
+    assert abs(runtime - y.detach().numpy()).max() < 1.5 * level, seed
+    cotangent = f32(*y.shape)
+    g = torch.tensor(cotangent.astype(np.float64))
+    gradient, other = (torch.autograd.grad((z * g).sum(), t)[0].numpy() for z in (y, shared))
+    if abs(gradient - other).max() > 0:
+        continue  # Two levels of a window are equal, and each subgradient is as good.
+    kept += 1
+    keep(f"a network quantised by onnxruntime, one scale a {'channel' if per_channel else 'tensor'}, {seed}", model, x, cotangent, gradient, True)
 
 print(json.dumps({"origin": f"torch {torch.__version__}, float64", "cases": cases}))

@@ -192,6 +192,8 @@ pub(super) fn numbers(value: &DynValue) -> Option<Numbers> {
         TensorElementType::Float32 => read(value).map(Numbers::Floats),
         TensorElementType::Int64 => read(value).map(Numbers::Ints),
         TensorElementType::Int32 => ints::<i32>(value),
+        TensorElementType::Int16 => ints::<i16>(value),
+        TensorElementType::Uint16 => ints::<u16>(value),
         TensorElementType::Int8 => ints::<i8>(value),
         TensorElementType::Uint8 => ints::<u8>(value),
         TensorElementType::Bool => ints::<bool>(value),

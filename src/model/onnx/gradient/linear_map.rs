@@ -57,11 +57,16 @@ pub(super) fn resized(
     step: f32,
 ) -> Result<Sources, String> {
     if site.int("antialias").unwrap_or(0) != 0 {
-        return Err("there is no rule for antialias".to_owned());
+        return Err("there is no rule for antialias = 1".to_owned());
     }
+    // Before the operator set 11 there is no choice.
+    let (coordinates, rounding) = match site.opset() {
+        ..11 => ("asymmetric", "floor"),
+        _ => ("half_pixel", "round_prefer_floor"),
+    };
     let position: fn(f32, f32, f32, f32) -> f32 = match site
         .text("coordinate_transformation_mode")
-        .unwrap_or("half_pixel")
+        .unwrap_or(coordinates)
     {
         "half_pixel" => |at, step, _, _| step * (at + 0.5) - 0.5,
         "pytorch_half_pixel" => |at, step, _, length| {
@@ -87,7 +92,7 @@ pub(super) fn resized(
         let at = position(output as f32, step, size as f32, length as f32);
         match site.text("mode").unwrap_or("nearest") {
             "nearest" => {
-                let nearest = match site.text("nearest_mode").unwrap_or("round_prefer_floor") {
+                let nearest = match site.text("nearest_mode").unwrap_or(rounding) {
                     "round_prefer_floor" => (at - 0.5).ceil(),
                     "round_prefer_ceil" => (at + 0.5).floor(),
                     "floor" => at.floor(),
@@ -105,7 +110,11 @@ pub(super) fn resized(
                     sources[left as usize + 1].push((output, right));
                 }
             }
-            other => return Err(format!("there is no rule for its mode {other}")),
+            other => {
+                return Err(format!(
+                    "there is no rule for the mode {other}, only for nearest and linear"
+                ));
+            }
         }
     }
     Ok(sources)

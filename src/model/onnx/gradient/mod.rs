@@ -6,15 +6,15 @@
 //! constants of the new graph; tensors that a rule reads from the forward pass
 //! become its inputs. So any engine that runs the model runs its gradient.
 //!
-//! Only float32 tensors between the input and the output carry cotangents. Whatever
-//! else a graph computes (shapes, indices, masks) is as the forward pass made it.
+//! Only numbers between the input and the output carry cotangents. Whatever else a
+//! graph computes (shapes, indices, masks) is as the forward pass made it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use rten_onnx::onnx::{DataType, ModelProto, NodeProto, ValueInfoProto};
+use rten_onnx::onnx::{DataType, ModelProto, ValueInfoProto};
 
-use super::interface::read_by;
 use super::trust;
+use path::Path;
 use site::Site;
 use tensors::Tensors;
 use writer::{Var, Writer};
@@ -22,6 +22,7 @@ use writer::{Var, Writer};
 mod broadcast;
 mod linear_map;
 mod pass;
+mod path;
 mod rules;
 mod site;
 mod tensors;
@@ -106,7 +107,17 @@ fn backward(
             rounding,
             &mut writer,
         );
+        if !rules::moves(operator) && !site.is_float() {
+            return Err(refuse(
+                "it computes with numbers that are not float32".to_owned(),
+            ));
+        }
         rule(&mut site).map_err(refuse)?;
+        if let Some(input) = site.left_out() {
+            return Err(refuse(format!(
+                "there is no rule for the gradient of its input {input}"
+            )));
+        }
         for (index, cotangent) in site.into_flows() {
             arrived
                 .entry(&node.input[index])
@@ -122,7 +133,7 @@ fn backward(
             node: last
                 .map(|node| trust::name(node).to_owned())
                 .unwrap_or_default(),
-            reason: "no float32 path leads from the input to the output".to_owned(),
+            reason: "nothing that it computes leads from the input to the output".to_owned(),
         });
     };
     let gradient = writer.sum(&arriving);
@@ -149,51 +160,4 @@ fn with_outputs(model: &ModelProto, outputs: &[&str]) -> Result<Vec<u8>, String>
         ..ModelProto::default()
     };
     model.write_buf().map_err(|error| error.to_string())
-}
-
-/// What lies between the input and the output.
-struct Path<'a> {
-    nodes: Vec<&'a NodeProto>,
-    /// The float32 tensors that carry cotangents.
-    tensors: HashSet<&'a str>,
-}
-
-impl<'a> Path<'a> {
-    fn between(tensors: &Tensors<'a>, input: &'a str, output: &'a str) -> Self {
-        let mut reached = HashSet::from([input]);
-        let mut nodes = Vec::new();
-        for node in &tensors.graph().node {
-            let mut reads = false;
-            read_by(node, &mut |name| reads |= reached.contains(name));
-            let before = reached.len();
-            let outputs = node.output.iter().map(String::as_str);
-            if reads {
-                reached.extend(outputs.filter(|name| tensors.is_float(name)));
-            }
-            if reached.len() > before {
-                nodes.push(node);
-            }
-        }
-        let mut wanted = HashSet::from([output]);
-        let mut between = Vec::new();
-        for node in nodes.into_iter().rev() {
-            if node
-                .output
-                .iter()
-                .any(|name| wanted.contains(name.as_str()))
-            {
-                read_by(node, &mut |name| {
-                    if reached.contains(name) {
-                        wanted.insert(name);
-                    }
-                });
-                between.push(node);
-            }
-        }
-        between.reverse();
-        Self {
-            nodes: between,
-            tensors: wanted,
-        }
-    }
 }

@@ -87,6 +87,7 @@ const RULES: &[(&str, Rule)] = &[
     ("Tanh", activation::tanh),
     ("Transpose", shape::transpose),
     ("Unsqueeze", shape::reshaped),
+    ("Upsample", index::upsample),
     ("Where", arithmetic::choose),
 ];
 
@@ -96,13 +97,43 @@ pub(super) fn of(operator: &str) -> Option<Rule> {
     found.ok().map(|index| RULES[index].1)
 }
 
+/// Whether the rule of an operator holds for numbers of any type: it moves them, or
+/// makes numbers of one type of those of another.
+pub(super) fn moves(operator: &str) -> bool {
+    const MOVING: &[&str] = &[
+        "Cast",
+        "Concat",
+        "DequantizeLinear",
+        "Expand",
+        "Flatten",
+        "Gather",
+        "Identity",
+        "Pad",
+        "QuantizeLinear",
+        "Reshape",
+        "Slice",
+        "Split",
+        "Squeeze",
+        "Transpose",
+        "Unsqueeze",
+        "Where",
+    ];
+    MOVING.contains(&operator)
+}
+
+/// The names of all operators that have a rule.
+#[cfg(test)]
+pub(super) fn operators() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|&(operator, _)| operator)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_operator_of_the_table_is_found() {
-        for (name, _) in RULES {
+        for name in operators() {
             assert!(of(name).is_some(), "{name}: the table is out of order");
         }
         assert!(of("Loop").is_none());

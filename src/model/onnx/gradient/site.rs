@@ -6,6 +6,7 @@ use rten_onnx::onnx::{AttributeProto, DataType, NodeProto};
 
 use super::super::engine::Numbers;
 use super::Rounding;
+use super::path::is_number;
 use super::tensors::{Constant, Size, Tensors, fixed};
 use super::writer::{Attribute, Var, Writer};
 
@@ -42,6 +43,25 @@ impl<'a> Site<'a> {
             writer,
             rounding,
         }
+    }
+
+    /// Whether all that carries cotangents here is float32.
+    pub(super) fn is_float(&self) -> bool {
+        let inputs = self.node.input.iter().enumerate();
+        let inputs = inputs.filter(|&(index, _)| self.wants(index));
+        let outputs = self.node.output.iter().zip(&self.cotangents);
+        let outputs = outputs.filter(|(_, cotangent)| cotangent.is_some());
+        inputs
+            .map(|(_, name)| name)
+            .chain(outputs.map(|(name, _)| name))
+            .all(|name| self.tensors.is_float(name))
+    }
+
+    /// An input that the rule should have given a cotangent to, and did not.
+    pub(super) fn left_out(&self) -> Option<usize> {
+        (0..self.inputs()).find(|&input| {
+            self.wants(input) && !self.flows.iter().any(|&(given, _)| given == input)
+        })
     }
 
     /// The cotangents that the rule gave, by the index of the input.
@@ -89,6 +109,10 @@ impl Site<'_> {
         Some(&self.attribute(name)?.ints)
     }
 
+    pub(super) fn floats(&self, name: &str) -> Option<&[f32]> {
+        Some(&self.attribute(name)?.floats)
+    }
+
     fn attribute(&self, name: &str) -> Option<&AttributeProto> {
         let mut attributes = self.node.attribute.iter();
         attributes.find(|attribute| attribute.name.as_deref() == Some(name))
@@ -127,6 +151,12 @@ impl Site<'_> {
             .ok_or_else(|| format!("its input {input} is no constant list of integers"))
     }
 
+    /// Whether an input holds integers or truth values.
+    pub(super) fn is_whole(&self, input: usize) -> bool {
+        self.name(input)
+            .is_ok_and(|name| self.tensors.is_whole(name))
+    }
+
     /// The type of an input: as a weight declares it, else FLOAT or INT64.
     pub(super) fn kind(&self, input: usize) -> Result<DataType, String> {
         Ok(self.tensors.kind(self.name(input)?))
@@ -143,8 +173,10 @@ impl Site<'_> {
 impl Site<'_> {
     /// The cotangent of the only output.
     pub(super) fn cotangent(&self) -> Result<Var, String> {
+        let others = self.cotangents.iter().skip(1);
         self.cotangent_of(0)
-            .ok_or_else(|| "a cotangent arrives at another output than the first".to_owned())
+            .filter(|_| others.flatten().next().is_none())
+            .ok_or_else(|| "there is no rule for the gradient of its other outputs".to_owned())
     }
 
     /// The cotangent of an output, where one arrives.
@@ -155,7 +187,10 @@ impl Site<'_> {
     /// Whether an input carries cotangents.
     pub(super) fn wants(&self, input: usize) -> bool {
         let name = self.node.input.get(input);
-        name.is_some_and(|name| self.path.contains(name.as_str()))
+        name.is_some_and(|name| {
+            self.path.contains(name.as_str())
+                && is_number(self.node, input, self.tensors.is_float(name))
+        })
     }
 
     /// Gives an input its cotangent, of the input's shape. May be called several

@@ -59,9 +59,19 @@ pub(in crate::model::onnx) struct Tensors<'a> {
     made: HashMap<&'a str, Made>,
 }
 
+/// What the numbers of a tensor are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    Float32,
+    /// Integers or truth values.
+    Whole,
+    /// Of another precision, or no numbers.
+    Other,
+}
+
 /// A tensor that a node makes, or the input.
 struct Made {
-    float: bool,
+    holds: Holds,
     /// `None` where an axis neither keeps its size nor grows with the batch.
     shape: Option<Vec<Size>>,
     constant: Option<Constant>,
@@ -80,11 +90,21 @@ impl<'a> Tensors<'a> {
         batch: Option<usize>,
     ) -> Result<Self, String> {
         let graph = model.graph.as_ref().ok_or("it holds no graph")?;
-        let weights: HashMap<&str, &TensorProto> = graph
+        let mut weights: HashMap<&str, &TensorProto> = graph
             .initializer
             .iter()
             .filter_map(|weight| Some((weight.name.as_deref()?, weight)))
             .collect();
+        // Weights that are written as nodes, whose types no engine tells whole.
+        for node in &graph.node {
+            let mut attributes = node.attribute.iter();
+            let value = attributes.find_map(|attribute| attribute.t.as_ref());
+            if let ([name], Some(value), Some("Constant")) =
+                (node.output.as_slice(), value, node.op_type.as_deref())
+            {
+                weights.insert(name, value);
+            }
+        }
         let names: Vec<&str> = graph
             .node
             .iter()
@@ -116,7 +136,7 @@ impl<'a> Tensors<'a> {
         let mut made = HashMap::from([(
             input,
             Made {
-                float: true,
+                holds: Holds::Float32,
                 shape: Some([first].into_iter().chain(fixed).collect()),
                 constant: None,
             },
@@ -139,10 +159,16 @@ impl<'a> Tensors<'a> {
     /// Whether a tensor holds float32 numbers.
     pub(super) fn is_float(&self, name: &str) -> bool {
         match (self.made.get(name), self.weights.get(name)) {
-            (Some(made), _) => made.float,
+            (Some(made), _) => made.holds == Holds::Float32,
             (None, Some(weight)) => weight.data_type == Some(DataType::FLOAT),
             (None, None) => false,
         }
+    }
+
+    /// Whether a tensor that a node makes holds integers or truth values.
+    pub(super) fn is_whole(&self, name: &str) -> bool {
+        let made = self.made.get(name);
+        made.is_some_and(|made| made.holds == Holds::Whole)
     }
 
     /// The type of a tensor: as a weight declares it, else FLOAT or INT64.
@@ -169,10 +195,8 @@ impl<'a> Tensors<'a> {
 
     /// The numbers of a tensor that does not depend on the input.
     pub(super) fn constant(&self, name: &str) -> Option<Constant> {
-        match self.weights.get(name) {
-            Some(weight) => read(weight),
-            None => self.made.get(name)?.constant.clone(),
-        }
+        let weight = self.weights.get(name).and_then(|weight| read(weight));
+        weight.or_else(|| self.made.get(name)?.constant.clone())
     }
 }
 
@@ -180,7 +204,11 @@ impl Made {
     /// A tensor as it was with two batches.
     fn of(two: &Value, three: &Value, varies: bool) -> Self {
         let (two_numbers, three_numbers) = (two.numbers(), three.numbers());
-        let float = matches!(two_numbers, Some(Numbers::Floats(_)));
+        let holds = match two_numbers {
+            Some(Numbers::Floats(_)) => Holds::Float32,
+            Some(Numbers::Ints(_)) => Holds::Whole,
+            None => Holds::Other,
+        };
         let (two, three) = (two.shape(), three.shape());
         let constant = two_numbers
             .filter(|_| !varies && two == three)
@@ -196,7 +224,7 @@ impl Made {
         };
         let shape = two.iter().zip(&three).map(size).collect::<Option<Vec<_>>>();
         Self {
-            float,
+            holds,
             shape: shape.filter(|_| two.len() == three.len()),
             constant,
         }
@@ -241,6 +269,14 @@ fn read(weight: &TensorProto) -> Option<Constant> {
         }),
         DataType::INT32 => Numbers::Ints(match raw {
             Some(raw) => chunks(raw, |bytes| i64::from(i32::from_le_bytes(bytes))),
+            None => small(),
+        }),
+        DataType::INT16 => Numbers::Ints(match raw {
+            Some(raw) => chunks(raw, |bytes| i64::from(i16::from_le_bytes(bytes))),
+            None => small(),
+        }),
+        DataType::UINT16 => Numbers::Ints(match raw {
+            Some(raw) => chunks(raw, |bytes| i64::from(u16::from_le_bytes(bytes))),
             None => small(),
         }),
         DataType::INT8 => Numbers::Ints(match raw {

@@ -80,8 +80,13 @@ pub(super) fn celu(site: &mut Site<'_>) -> Done {
     one_above_zero(site, below, 1.0)
 }
 
-/// `slope` where the output is above 0, and `below` elsewhere.
+/// `slope` where the output is above 0, and `below` elsewhere. Of negative numbers in
+/// place of α and γ the output would be above 0 elsewhere.
 fn one_above_zero(site: &mut Site<'_>, below: Var, slope: f32) -> Done {
+    let positive = |name| site.float(name).is_none_or(|number| number > 0.0);
+    if !positive("alpha") || !positive("gamma") {
+        return Err("there is no rule for numbers alpha and gamma that are not above 0".to_owned());
+    }
     let output = site.read_output();
     let zero = site.scalar(0.0);
     let slope = site.scalar(slope);

@@ -181,19 +181,44 @@ pub(super) fn pad(site: &mut Site<'_>) -> Done {
 /// y = the image on a grid of another size; each axis is a matrix M, y = M x, and the
 /// cotangent is Mᵀ g.
 pub(super) fn resize(site: &mut Site<'_>) -> Done {
-    let (from, to) = (site.shape(0)?, site.output_shape(0)?);
     if site.opset() < 11 {
-        return Err("there is no rule for it before operator set 11".to_owned());
+        return upsample(site);
     }
-    let scales = match site.constant(2) {
-        Some(scales) => scales.floats().unwrap_or_default().to_vec(),
-        None if site.has(2) => return Err("its scales are no constant".to_owned()),
-        None => Vec::new(),
-    };
-    let axes: Vec<i64> = match site.ints("axes") {
+    if !matches!(
+        site.text("keep_aspect_ratio_policy"),
+        None | Some("" | "stretch")
+    ) {
+        return Err("there is no rule for its keep_aspect_ratio_policy".to_owned());
+    }
+    let scales = scales(site, 2)?;
+    let axes = match site.ints("axes") {
         Some(axes) => axes.to_vec(),
-        None => (0..from.len() as i64).collect(),
+        None => (0..site.shape(0)?.len() as i64).collect(),
     };
+    onto_grid(site, &axes, &scales)
+}
+
+/// What Resize was before the operator set 11.
+pub(super) fn upsample(site: &mut Site<'_>) -> Done {
+    let scales = match site.floats("scales") {
+        Some(scales) => scales.to_vec(),
+        None => scales(site, 1)?,
+    };
+    let axes: Vec<i64> = (0..scales.len() as i64).collect();
+    onto_grid(site, &axes, &scales)
+}
+
+/// Scales in an input; none where it is left out.
+fn scales(site: &Site<'_>, input: usize) -> Result<Vec<f32>, String> {
+    match site.constant(input) {
+        Some(scales) => Ok(scales.floats().unwrap_or_default().to_vec()),
+        None if site.has(input) => Err("its scales are no constant".to_owned()),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn onto_grid(site: &mut Site<'_>, axes: &[i64], scales: &[f32]) -> Done {
+    let (from, to) = (site.shape(0)?, site.output_shape(0)?);
     let mut back = site.cotangent()?;
     for (at, &one) in axes.iter().enumerate() {
         let axis = axis(one, from.len());

@@ -30,6 +30,9 @@ pub(super) fn batch(site: &mut Site<'_>) -> Done {
     if site.int("training_mode").unwrap_or(0) != 0 {
         return Err("it is in training mode".to_owned());
     }
+    if site.int("spatial") == Some(0) {
+        return Err("there is no rule for spatial = 0".to_owned());
+    }
     let epsilon = site.float("epsilon").unwrap_or(EPSILON);
     let (scales, variances) = (constant(site, 1)?, constant(site, 4)?);
     let factors: Vec<f32> = scales

@@ -80,6 +80,9 @@ fn shared(site: &mut Site<'_>, share: fn(usize) -> f32) -> Done {
 /// The largest or smallest number has the cotangent; equal ones share it.
 pub(super) fn extreme(site: &mut Site<'_>) -> Done {
     let reduced = Reduced::of(site)?;
+    if reduced.axes.is_empty() {
+        return super::shape::same(site);
+    }
     let cotangent = reduced.cotangent(site)?;
     let output = site.read_output();
     let output = site.reshape(output, &reduced.kept)?;

@@ -17,54 +17,65 @@ fn is_wanted(site: &Site<'_>) -> Done {
     Err("its gradient is 0 almost everywhere. Set [model] straight_through = true to let gradients pass as if it were not there".to_owned())
 }
 
+/// The cotangent itself.
 pub(super) fn round(site: &mut Site<'_>) -> Done {
     is_wanted(site)?;
     super::shape::same(site)
 }
 
-/// The scale as it stands beside the tensor that it scales.
-fn scale(site: &mut Site<'_>) -> Result<(Var, Vec<usize>, Vec<f32>), String> {
+/// The scale as it stands beside the tensor that it scales, and its shape.
+fn scale(site: &mut Site<'_>) -> Result<(Var, Vec<usize>), String> {
+    if site.int("block_size").unwrap_or(0) != 0 {
+        return Err("there is no rule for scales of blocks".to_owned());
+    }
     let constant = site.constant(1);
     let numbers = constant.as_ref().and_then(|constant| constant.floats());
-    let numbers = numbers.ok_or("its scale is no constant")?.to_vec();
-    let rank = site.shape(0)?.len();
-    let shape = if numbers.len() == 1 {
-        Vec::new()
-    } else {
-        let axis = axis(site.int("axis").unwrap_or(1), rank);
-        let mut shape = vec![1; rank - axis];
-        shape[0] = numbers.len();
-        shape
+    let numbers = numbers.ok_or("its scale is no constant")?;
+    let shape = match numbers.len() {
+        1 => Vec::new(),
+        channels => {
+            let rank = site.shape(0)?.len();
+            let mut shape = vec![1; rank - axis(site.int("axis").unwrap_or(1), rank)];
+            *shape.first_mut().ok_or("its axis is none of the input's")? = channels;
+            shape
+        }
     };
-    Ok((site.constant_floats(&shape, &numbers), shape, numbers))
+    Ok((site.constant_floats(&shape, numbers), shape))
 }
 
-/// x / scale + zero point, rounded and held to the type's range: 1 / scale within it.
+/// x / scale, rounded, plus the zero point, held to the type's range: 1 / scale for what
+/// was within the range once it was rounded, as in PyTorch's fake_quantize.
 pub(super) fn quantise(site: &mut Site<'_>) -> Done {
     is_wanted(site)?;
     let cotangent = site.cotangent()?;
-    let (scale, shape, scales) = scale(site)?;
-    let (least, most) = match site.has(2).then(|| site.kind(2)).transpose()? {
-        None | Some(DataType::UINT8) => (0, 255),
-        Some(DataType::INT8) => (-128, 127),
-        Some(other) => return Err(format!("it quantises to {other}")),
+    let (scale, shape) = scale(site)?;
+    let kind = match site.int("output_dtype") {
+        _ if site.has(2) => site.kind(2)?,
+        None | Some(0) => DataType::UINT8,
+        Some(kind) => DataType(i32::try_from(kind).unwrap_or_default()),
+    };
+    let (least, most) = match kind {
+        DataType::UINT8 => (0, 255),
+        DataType::INT8 => (-128, 127),
+        DataType::UINT16 => (0, 65_535),
+        DataType::INT16 => (-32_768, 32_767),
+        other => return Err(format!("there is no rule for quantising to {other}")),
     };
     let zeros = match site.has(2) {
         true => site.constant_ints(2)?,
         false => vec![0],
     };
-    let bound = |level: i64, half: f32| -> Vec<f32> {
-        let zeros = zeros.iter().cycle();
-        let bounds = scales.iter().zip(zeros);
-        bounds
-            .map(|(scale, zero)| ((level - zero) as f32 + half) * scale)
-            .collect()
-    };
-    let low = site.constant_floats(&shape, &bound(least, -0.5));
-    let high = site.constant_floats(&shape, &bound(most, 0.5));
+    let shape = if zeros.len() == 1 { Vec::new() } else { shape };
     let input = site.read(0)?;
-    let above = site.op("Greater", &[input, low]);
-    let below = site.op("Less", &[input, high]);
+    let levels = site.op("Div", &[input, scale]);
+    let levels = site.op("Round", &[levels]);
+    let mut inside = |level: i64, half: f32, operator: &str| {
+        let bounds = zeros.iter().map(|zero| (level - zero) as f32 + half);
+        let bounds = site.constant_floats(&shape, &bounds.collect::<Vec<_>>());
+        site.op(operator, &[levels, bounds])
+    };
+    let above = inside(least, -0.5, "Greater");
+    let below = inside(most, 0.5, "Less");
     let inside = site.op("And", &[above, below]);
     let inside = site.as_float(inside);
     let quotient = site.op("Div", &[cotangent, scale]);
@@ -75,9 +86,8 @@ pub(super) fn quantise(site: &mut Site<'_>) -> Done {
 
 /// (q − zero point)·scale: the cotangent times the scale.
 pub(super) fn dequantise(site: &mut Site<'_>) -> Done {
-    is_wanted(site)?;
     let cotangent = site.cotangent()?;
-    let (scale, _, _) = scale(site)?;
+    let (scale, _) = scale(site)?;
     let back = site.op("Mul", &[cotangent, scale]);
     site.flow(0, back);
     Ok(())

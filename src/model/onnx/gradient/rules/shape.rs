@@ -1,5 +1,7 @@
 //! Operators that move numbers and leave them as they are.
 
+use rten_onnx::onnx::DataType;
+
 use super::super::broadcast::unbroadcast;
 use super::super::site::Site;
 use super::super::writer::Attribute;
@@ -13,9 +15,20 @@ pub(super) fn same(site: &mut Site<'_>) -> Done {
     Ok(())
 }
 
-/// Between float types; others carry no cotangents.
+/// The same numbers, rounded to integers where the type is one of theirs.
 pub(super) fn cast(site: &mut Site<'_>) -> Done {
-    same(site)
+    let float = |&kind: &DataType| site.int("to") == Some(i64::from(kind.0));
+    let floats = [
+        DataType::FLOAT,
+        DataType::DOUBLE,
+        DataType::FLOAT16,
+        DataType::BFLOAT16,
+    ];
+    if site.is_whole(0) || floats.iter().any(float) {
+        same(site)
+    } else {
+        super::rounding::round(site)
+    }
 }
 
 /// The same numbers in another shape.
