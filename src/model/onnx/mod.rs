@@ -57,8 +57,11 @@ pub struct Request {
 /// The answer to an example is the same to the bit in batches of every size of at
 /// least two, at every position, and for every number of threads, so far as the
 /// operators of feed-forward, convolutional, recurrent and attention networks were
-/// tried; batches of one differ in the last bits. A graph that is made for one
-/// batch size is run in batches of that size.
+/// tried; batches of one differ in the last bits. So is its gradient. ONNX Runtime
+/// is an exception where it sums neighbouring numbers whose count is no multiple of
+/// four (InstanceNormalization, ReduceMean over the last axes): it groups them by
+/// where they lie in memory. A graph that is made for one batch size is run in
+/// batches of that size.
 pub struct OnnxModel {
     digest: Digest,
     interface: Interface,
@@ -366,7 +369,7 @@ impl OnnxModel {
         inputs: &'a ArrayViewD<'a, f32>,
     ) -> impl Iterator<Item = (usize, Batch<'a>)> {
         let fixed = self.interface.batch;
-        let size = fixed.unwrap_or(inputs.len_of(Axis(0)));
+        let size = fixed.unwrap_or_else(|| self.engine.size_for(inputs.len_of(Axis(0))));
         inputs.axis_chunks_iter(Axis(0), size).map(move |chunk| {
             let count = chunk.len_of(Axis(0));
             if count < size {

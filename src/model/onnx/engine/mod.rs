@@ -103,6 +103,20 @@ impl Engine {
         }
     }
 
+    /// How many examples to run a batch of `count` as, the last of which are then
+    /// there to fill it up.
+    ///
+    /// ONNX Runtime computes logarithms and exponentials four numbers at a time, and
+    /// what is left at the end of a tensor by another formula. In a multiple of four
+    /// examples nothing is left.
+    pub(super) fn size_for(self, count: usize) -> usize {
+        match self {
+            Self::Rten => count,
+            #[cfg(feature = "ort")]
+            Self::Ort(_) => count.next_multiple_of(4),
+        }
+    }
+
     pub(super) fn is_embedded(self) -> bool {
         matches!(self, Self::Rten)
     }

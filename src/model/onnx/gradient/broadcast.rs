@@ -1,8 +1,9 @@
 //! The way back through broadcasting: what was repeated is summed.
 
 use super::site::Site;
+use super::sum::sum;
 use super::tensors::Size;
-use super::writer::{Attribute, Var};
+use super::writer::Var;
 
 /// Sums `cotangent`, which has the shape `from`, over the axes along which a
 /// tensor of the shape `to` was repeated.
@@ -16,16 +17,11 @@ pub(super) fn unbroadcast(
     let repeated = |&axis: &usize| {
         axis < ahead || (to[axis - ahead] == Size::Fixed(1) && from[axis] != Size::Fixed(1))
     };
-    let axes: Vec<i64> = (0..from.len())
-        .filter(repeated)
-        .map(|axis| axis as i64)
-        .collect();
+    let axes: Vec<usize> = (0..from.len()).filter(repeated).collect();
     if axes.is_empty() {
         return Ok(cotangent);
     }
-    let axes = site.list(&axes);
-    let keep = ("keepdims", Attribute::Int(1));
-    let sum = site.op_with("ReduceSum", &[cotangent, axes], &[keep]);
+    let sum = sum(site, cotangent, from, &axes)?;
     if ahead == 0 {
         Ok(sum)
     } else {

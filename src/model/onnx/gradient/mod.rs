@@ -25,6 +25,7 @@ mod pass;
 mod path;
 mod rules;
 mod site;
+mod sum;
 mod tensors;
 mod window;
 mod writer;

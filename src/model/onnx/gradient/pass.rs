@@ -137,3 +137,18 @@ impl Pass {
         Ok(gradient)
     }
 }
+
+#[cfg(test)]
+impl Pass {
+    /// Has the embedded engine compute on so many threads.
+    pub(super) fn on_threads(&mut self, threads: usize) {
+        let pool = std::sync::Arc::new(rten::ThreadPool::with_num_threads(threads));
+        for graph in [&mut self.forward, &mut self.backward] {
+            match graph {
+                Graph::Rten(graph) => graph.threads = std::sync::Arc::clone(&pool),
+                #[cfg(feature = "ort")]
+                Graph::Ort(_) => {}
+            }
+        }
+    }
+}

@@ -77,6 +77,11 @@ impl Site<'_> {
         self.tensors.opset
     }
 
+    /// Whether the engine groups the numbers of a sum by where they lie in memory.
+    pub(super) fn sums_by_alignment(&self) -> bool {
+        !self.tensors.engine.is_embedded()
+    }
+
     pub(super) fn inputs(&self) -> usize {
         self.node.input.len()
     }

@@ -54,6 +54,7 @@ impl Constant {
 /// The tensors of a graph.
 pub(in crate::model::onnx) struct Tensors<'a> {
     graph: &'a GraphProto,
+    pub(super) engine: Engine,
     pub(super) opset: i64,
     weights: HashMap<&'a str, &'a TensorProto>,
     made: HashMap<&'a str, Made>,
@@ -146,6 +147,7 @@ impl<'a> Tensors<'a> {
         }
         Ok(Self {
             graph,
+            engine,
             opset,
             weights,
             made,

@@ -11,6 +11,7 @@ use super::super::{ModelError, OnnxEngine, OnnxModel, Request, load};
 use super::{Rounding, rules};
 use crate::model::Model;
 
+mod same_bits;
 mod straight_through;
 
 const FILE: &str = include_str!("../../../../tests/reference/gradients.json");

@@ -1,8 +1,9 @@
 //! Normalisations: by recorded statistics, and by the input's own.
 
 use super::super::site::{Site, axis};
+use super::super::sum::mean;
 use super::super::tensors::Size;
-use super::super::writer::{Attribute, Var};
+use super::super::writer::Var;
 
 type Done = Result<(), String>;
 
@@ -53,43 +54,37 @@ fn standardised(
     site: &mut Site<'_>,
     input: Var,
     cotangent: Var,
-    axes: &[i64],
+    shape: &[Size],
+    axes: &[usize],
     epsilon: f32,
-) -> Var {
-    let mean = |site: &mut Site<'_>, tensor: Var| {
-        let axes = site.list(axes);
-        site.op_with(
-            "ReduceMean",
-            &[tensor, axes],
-            &[("keepdims", Attribute::Int(1))],
-        )
-    };
-    let centre = mean(site, input);
+) -> Result<Var, String> {
+    let mean = |site: &mut Site<'_>, tensor: Var| mean(site, tensor, shape, axes);
+    let centre = mean(site, input)?;
     let centred = site.op("Sub", &[input, centre]);
     let square = site.op("Mul", &[centred, centred]);
-    let variance = mean(site, square);
+    let variance = mean(site, square)?;
     let variance = site.shifted(variance, epsilon);
     let deviation = site.op("Sqrt", &[variance]);
     let standard = site.op("Div", &[centred, deviation]);
-    let first = mean(site, cotangent);
+    let first = mean(site, cotangent)?;
     let product = site.op("Mul", &[cotangent, standard]);
-    let second = mean(site, product);
+    let second = mean(site, product)?;
     let along = site.op("Mul", &[standard, second]);
     let back = site.op("Sub", &[cotangent, first]);
     let back = site.op("Sub", &[back, along]);
-    site.op("Div", &[back, deviation])
+    Ok(site.op("Div", &[back, deviation]))
 }
 
 /// Over the axes from `axis` on.
 pub(super) fn layer(site: &mut Site<'_>) -> Done {
     let epsilon = site.float("epsilon").unwrap_or(EPSILON);
-    let rank = site.shape(0)?.len();
-    let first = axis(site.int("axis").unwrap_or(-1), rank);
-    let axes: Vec<i64> = (first as i64..rank as i64).collect();
+    let shape = site.shape(0)?;
+    let first = axis(site.int("axis").unwrap_or(-1), shape.len());
+    let axes: Vec<usize> = (first..shape.len()).collect();
     let (cotangent, scale) = (site.cotangent()?, site.read(1)?);
     let input = site.read(0)?;
     let scaled = site.op("Mul", &[cotangent, scale]);
-    let back = standardised(site, input, scaled, &axes, epsilon);
+    let back = standardised(site, input, scaled, &shape, &axes, epsilon)?;
     site.flow(0, back);
     Ok(())
 }
@@ -97,14 +92,14 @@ pub(super) fn layer(site: &mut Site<'_>) -> Done {
 /// Over each channel of each example.
 pub(super) fn instance(site: &mut Site<'_>) -> Done {
     let epsilon = site.float("epsilon").unwrap_or(EPSILON);
-    let rank = site.shape(0)?.len();
-    let axes: Vec<i64> = (2..rank as i64).collect();
+    let shape = site.shape(0)?;
+    let axes: Vec<usize> = (2..shape.len()).collect();
     let scales = constant(site, 1)?;
     let cotangent = site.cotangent()?;
-    let scale = site.constant_floats(&beside(scales.len(), rank), &scales);
+    let scale = site.constant_floats(&beside(scales.len(), shape.len()), &scales);
     let input = site.read(0)?;
     let scaled = site.op("Mul", &[cotangent, scale]);
-    let back = standardised(site, input, scaled, &axes, epsilon);
+    let back = standardised(site, input, scaled, &shape, &axes, epsilon)?;
     site.flow(0, back);
     Ok(())
 }
@@ -134,13 +129,10 @@ pub(super) fn group(site: &mut Site<'_>) -> Done {
     let scaled = site.op("Mul", &[cotangent, scale]);
     let input = site.read(0)?;
     let size = channels / groups * site.spatial()?.iter().product::<usize>();
-    let together = [-1, groups as i64, size as i64];
-    let grouped = |site: &mut Site<'_>, tensor: Var| {
-        let shape = site.list(&together);
-        site.op("Reshape", &[tensor, shape])
-    };
-    let (input, scaled) = (grouped(site, input), grouped(site, scaled));
-    let back = standardised(site, input, scaled, &[2], epsilon);
+    let together = [shape[0], Size::Fixed(groups), Size::Fixed(size)];
+    let input = site.reshape(input, &together)?;
+    let scaled = site.reshape(scaled, &together)?;
+    let back = standardised(site, input, scaled, &together, &[2], epsilon)?;
     let back = site.reshape(back, &shape)?;
     site.flow(0, back);
     Ok(())
