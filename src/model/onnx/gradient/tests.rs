@@ -11,6 +11,7 @@ use super::super::{ModelError, OnnxEngine, OnnxModel, Request, load};
 use super::{Rounding, rules};
 use crate::model::Model;
 
+mod networks;
 mod same_bits;
 mod straight_through;
 
