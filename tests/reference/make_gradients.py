@@ -23,9 +23,10 @@ rng = np.random.default_rng(7)
 cases = []
 
 
-def case(name, nodes, forward, shape, weights=None, opset=17, x=None, straight=False):
+def case(name, nodes, forward, shape, weights=None, opset=17, x=None, straight=False, kink=False):
     """`nodes` lead from `x` to `y`; `forward` is the same in torch, of (x, weights).
-    `straight`: the gradient passes rounding as if it were not there."""
+    `straight`: the gradient passes rounding as if it were not there. `kink`: `x` is where
+    differences do not say which subgradient is taken."""
     weights = {k: np.asarray(v) for k, v in (weights or {}).items()}
     held = {
         k: torch.tensor(v.astype(np.float64)) if v.dtype == np.float32 else v
@@ -38,8 +39,9 @@ def case(name, nodes, forward, shape, weights=None, opset=17, x=None, straight=F
     cotangent = rng.normal(size=tuple(y.shape)).astype(np.float32)
     g = torch.tensor(cotangent.astype(np.float64))
     gradient = torch.autograd.grad((y * g).sum(), tensor)[0].numpy()
+    assert gradient.any(), f"{name}: nothing comes back"
     # Central differences at a few places.
-    for flat in [] if straight else rng.choice(x.size, min(x.size, 12), replace=False):
+    for flat in [] if straight or kink else rng.choice(x.size, min(x.size, 12), replace=False):
         step = np.zeros(x.size)
         step[flat] = 1e-6
         step = torch.tensor(step.reshape(x.shape))
@@ -273,6 +275,31 @@ for shape in [(2, 7), (2, 3, 2, 2)]:
     ]:
         case(f"{kind} of {shape}", one(kind, **attributes), lambda t, v, fn=fn: fn(t), shape, x=x)
 
+# At kinks and at the ends of what is defined: PyTorch's subgradient.
+edge = np.array([[-3.0, -1.5, -0.5, 0.0], [0.0, 0.5, 1.5, 3.0]])
+for kind, fn, attributes in [
+    ("Relu", F.relu, {}), ("LeakyRelu", lambda t: F.leaky_relu(t, 0.3), dict(alpha=0.3)), ("Elu", lambda t: F.elu(t, 0.6), dict(alpha=0.6)),
+    ("Celu", lambda t: F.celu(t, 0.6), dict(alpha=0.6)), ("Selu", F.selu, {}), ("Abs", torch.abs, {}),
+    ("HardSigmoid", F.hardsigmoid, dict(alpha=1 / 6)), ("ReduceMax", lambda t: (t * 1).amax(1), dict(axes=[1], keepdims=0)),
+]:
+    case(f"{kind}, at its kink", one(kind, **attributes), lambda t, v, fn=fn: fn(t), edge.shape, x=edge, kink=True)
+case("Clip, at its ends", [("Clip", ["x", "a", "b"], ["y"], {})], lambda t, v: t.clamp(-0.5, 1.5), edge.shape, dict(a=np.float32(-0.5), b=np.float32(1.5)), x=edge, kink=True)
+case("PRelu, at its kink", [("PRelu", ["x", "w"], ["y"], {})], lambda t, v: F.prelu(t[:, :, None], v["w"])[:, :, 0], edge.shape, dict(w=f32(4)), x=edge, kink=True)
+for kind, fn in [("Max", torch.maximum), ("Min", torch.minimum)]:
+    case(f"{kind}, of equal numbers", [(kind, ["x", "w"], ["y"], {})], lambda t, v, fn=fn: fn(t, v["w"]), edge.shape, dict(w=edge[0].astype(np.float32)), x=edge, kink=True)
+for kind, fn in [("ReduceMax", torch.amax), ("ReduceMin", torch.amin)]:
+    case(f"{kind}, of equal numbers", one(kind, axes=[1], keepdims=0), lambda t, v, fn=fn: fn(t, 1), (2, 4), x=np.array([[1.0, 2, 2, 1], [0, 0, 0, 0]]), kink=True)
+case("Pow, of 0 and to 0", [("Pow", ["x", "w"], ["y"], {})], lambda t, v: t ** v["w"], (2, 4), dict(w=np.array([0, 1, 2, 1.5], np.float32)),
+     x=np.array([[0.0, 0, 0, 0], [1, 2, 3, 4]]), kink=True)
+case("as an exponent of 0", [("Pow", ["w", "x"], ["y"], {})], lambda t, v: v["w"] ** t, (2, 3), dict(w=np.array([0, 1, 2], np.float32)),
+     x=np.array([[1.0, 0, 2], [0.5, 2, 0]]), kink=True)
+case("Softplus and Sigmoid, far out", [("Softplus", ["x"], ["a"], {}), ("Sigmoid", ["x"], ["b"], {}), ("Add", ["a", "b"], ["y"], {})],
+     lambda t, v: F.softplus(t, threshold=1000) + torch.sigmoid(t), (2, 3), x=np.array([[-80.0, 80, 20], [-20, 0, 88]]), kink=True)
+case("Gelu, Erf and Tanh, far out", [("Gelu", ["x"], ["a"], {}), ("Gelu", ["x"], ["b"], dict(approximate="tanh")), ("Tanh", ["x"], ["c"], {}), ("Erf", ["x"], ["d"], {}), ("Sum", ["a", "b", "c", "d"], ["y"], {})],
+     lambda t, v: F.gelu(t) + F.gelu(t, approximate="tanh") + torch.tanh(t) + torch.erf(t), (2, 3), x=np.array([[-80.0, 80, 20], [-20, 0, 88]]), opset=20, kink=True)
+case("Softmax and its logarithm, far apart", [("Softmax", ["x"], ["a"], {}), ("LogSoftmax", ["x"], ["b"], {}), ("Add", ["a", "b"], ["y"], {})],
+     lambda t, v: t.softmax(-1) + t.log_softmax(-1), (2, 3), x=np.array([[-800.0, 800, 200], [-20, 0, 88]]), kink=True)
+
 # Windows of random sizes, strides, paddings, dilations and groups.
 def sizes(n, least, most):
     return [int(v) for v in rng.integers(least, most + 1, n)]
@@ -331,6 +358,11 @@ for shape in [(2, 2, 7), (3, 1, 3, 2)]:
 # Matrix products of broadcast batches, and what is added to them.
 for n, (shape, w) in enumerate([((2, 1, 3, 4), (2, 4, 5)), ((2, 3, 2, 4), (4, 3)), ((3, 5), (5, 2)), ((2, 2, 3, 4), (2, 4, 2))]):
     case(f"matmul {shape} by {w}", [("MatMul", ["x", "w"], ["y"], {})], lambda t, v: t @ v["w"], shape, dict(w=f32(*w)))
+for shape in [(3, 4), (2, 3, 4), (2, 2, 3, 4)]:
+    case(f"matmul {shape} by a vector", [("MatMul", ["x", "w"], ["h"], {}), ("Unsqueeze", ["h", "a"], ["y"], {})], lambda t, v: t @ v["w"], shape,
+         dict(w=f32(4), a=np.array([-1])))
+for shape in [(2, 3, 4), (2, 2, 3, 4)]:
+    case(f"matmul, a vector by {shape}", [("MatMul", ["w", "x"], ["y"], {})], lambda t, v: v["w"] @ t, shape, dict(w=f32(3)))
 case("matmul, a stack from the left", [("MatMul", ["w", "x"], ["y"], {})], lambda t, v: v["w"] @ t, (2, 1, 3, 4), dict(w=f32(2, 5, 3)))
 for c in [(5,), (1, 5), (1,), ()]:
     case(f"gemm and {c}", [("Gemm", ["x", "w", "c"], ["y"], dict(alpha=1.5, beta=-0.5))],

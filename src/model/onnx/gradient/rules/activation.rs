@@ -199,12 +199,12 @@ pub(super) fn hard_swish(site: &mut Site<'_>) -> Done {
     times(site, derivative)
 }
 
-/// x held to [low, high]: 1 where x is within, both included.
+/// x held to [low, high]: 1 between, and 0 at both, as ReLU has it at 0 and PyTorch here.
 pub(super) fn clip(site: &mut Site<'_>) -> Done {
     let input = site.read(0)?;
     let attribute = site.opset() < 11;
     let mut inside = None;
-    for (index, name, outside) in [(1, "min", "Less"), (2, "max", "Greater")] {
+    for (index, name, operator) in [(1, "min", "Greater"), (2, "max", "Less")] {
         let bound = if attribute {
             site.float(name).map(|bound| site.scalar(bound))
         } else if site.has(index) {
@@ -215,8 +215,7 @@ pub(super) fn clip(site: &mut Site<'_>) -> Done {
         let Some(bound) = bound else {
             continue;
         };
-        let out = site.op(outside, &[input, bound]);
-        let truth = site.op("Not", &[out]);
+        let truth = site.op(operator, &[input, bound]);
         inside = Some(match inside {
             None => truth,
             Some(other) => site.op("And", &[other, truth]),

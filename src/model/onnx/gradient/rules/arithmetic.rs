@@ -83,32 +83,44 @@ pub(super) fn div(site: &mut Site<'_>) -> Done {
     Ok(())
 }
 
-/// xᵖ: g·p·xᵖ⁻¹, and g·y·ln x for the exponent.
+/// xᵖ: g·p·xᵖ⁻¹, and g·y·ln x for the exponent. Both are 0 where p is 0, or x is 0 for
+/// an exponent, as in PyTorch, and not 0·∞.
 pub(super) fn pow(site: &mut Site<'_>) -> Done {
     let cotangent = site.cotangent()?;
     let base = site.read(0)?;
     if site.wants(0) {
         let known = site.constant(1);
-        let exponents = known.as_ref().and_then(|known| known.floats());
-        let derivative = if exponents.is_some_and(|all| all.iter().all(|&one| one == 2.0)) {
-            site.scaled(base, 2.0)
-        } else {
-            let exponent = match exponents {
-                Some(_) => site.read(1)?,
-                None => {
-                    let exponent = site.read_as(1, site.kind(1)?)?;
-                    site.cast(exponent, DataType::FLOAT)
-                }
-            };
-            let less = site.shifted(exponent, -1.0);
-            let power = site.op("Pow", &[base, less]);
-            site.op("Mul", &[power, exponent])
+        let known = known
+            .as_ref()
+            .and_then(|known| Some((known.floats()?, known.shape.as_slice())));
+        let derivative = match known {
+            Some((exponents, _)) if exponents.iter().all(|&one| one == 2.0) => {
+                site.scaled(base, 2.0)
+            }
+            Some((exponents, shape)) => {
+                let less = |&one: &f32| if one == 0.0 { 1.0 } else { one - 1.0 };
+                let less: Vec<f32> = exponents.iter().map(less).collect();
+                let less = site.constant_floats(shape, &less);
+                let power = site.op("Pow", &[base, less]);
+                let exponent = site.read(1)?;
+                site.op("Mul", &[power, exponent])
+            }
+            None => {
+                let exponent = site.read_as(1, site.kind(1)?)?;
+                let exponent = site.cast(exponent, DataType::FLOAT);
+                let less = site.shifted(exponent, -1.0);
+                let power = site.op("Pow", &[base, less]);
+                site.op("Mul", &[power, exponent])
+            }
         };
         let product = site.op("Mul", &[cotangent, derivative]);
         flow(site, 0, product)?;
     }
     if site.wants(1) {
         let output = site.read_output();
+        let (zero, one) = (site.scalar(0.0), site.scalar(1.0));
+        let none = site.op("Equal", &[base, zero]);
+        let base = site.op("Where", &[none, one, base]);
         let logarithm = site.op("Log", &[base]);
         let product = site.op("Mul", &[cotangent, output]);
         let product = site.op("Mul", &[product, logarithm]);

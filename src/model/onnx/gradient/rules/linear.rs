@@ -2,6 +2,7 @@
 
 use super::super::broadcast::unbroadcast;
 use super::super::site::Site;
+use super::super::tensors::Size;
 use super::super::writer::{Attribute, Var};
 
 type Done = Result<(), String>;
@@ -83,7 +84,7 @@ pub(super) fn mat_mul(site: &mut Site<'_>) -> Done {
     let cotangent = site.cotangent()?;
     let (left, right) = (site.shape(0)?, site.shape(1)?);
     if left.len() < 2 || right.len() < 2 {
-        return Err("one of its factors is a vector".to_owned());
+        return by_vector(site, &left, &right);
     }
     let out = site.output_shape(0)?;
     for (input, other, shape) in [(0, 1, &left), (1, 0, &right)] {
@@ -120,5 +121,27 @@ pub(super) fn mat_mul(site: &mut Site<'_>) -> Done {
         let summed = unbroadcast(site, product, &from, shape)?;
         site.flow(input, summed);
     }
+    Ok(())
+}
+
+/// A matrix times a vector is the outer product of cotangent and vector on the way back.
+fn by_vector(site: &mut Site<'_>, left: &[Size], right: &[Size]) -> Done {
+    let (matrix, vector) = if left.len() < 2 { (1, 0) } else { (0, 1) };
+    if left.len() == right.len() || site.wants(vector) {
+        return Err("there is no rule for the gradient of a vector".to_owned());
+    }
+    let cotangent = site.cotangent()?;
+    let mut shape = site.output_shape(0)?;
+    let factor = site.read(vector)?;
+    let factor = if matrix == 0 {
+        shape.push(Size::Fixed(1));
+        factor
+    } else {
+        shape.insert(shape.len().saturating_sub(1), Size::Fixed(1));
+        site.reshape(factor, &[left[0], Size::Fixed(1)])?
+    };
+    let cotangent = site.reshape(cotangent, &shape)?;
+    let product = site.op("Mul", &[cotangent, factor]);
+    site.flow(matrix, product);
     Ok(())
 }

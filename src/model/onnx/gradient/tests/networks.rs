@@ -63,7 +63,8 @@ fn errors(network: &Network, path: &Path, engine: OnnxEngine) -> Vec<f64> {
             let pairs = ours.iter().zip(exact);
             pairs
                 .map(|(&ours, exact)| (f64::from(ours) - exact).abs() / largest)
-                .fold(0.0, f64::max)
+                .max_by(f64::total_cmp)
+                .unwrap_or_default()
         })
         .collect()
 }
