@@ -132,3 +132,36 @@ fn a_check_opens_every_model_and_asks_none() {
         case.all()
     );
 }
+
+#[test]
+fn a_model_that_rounds_has_gradients_where_its_spec_says_how() {
+    const RELU: &[u8] = b"\x22\x04Relu"; // The operator of a node, as the file has it.
+    let repository = Repository::digits();
+    let path = repository.root().join("models/digits.onnx");
+    let mut model = std::fs::read(&path).unwrap();
+    for at in 0..model.len() - RELU.len() {
+        if model[at..].starts_with(RELU) {
+            model[at + 2..at + RELU.len()].copy_from_slice(b"Ceil");
+        }
+    }
+    std::fs::write(&path, model).unwrap();
+    let check = || repository.steadfast(&["list", "--check"]);
+    let refused = check();
+    assert_eq!(refused.code, 0, "{}", refused.all());
+    for words in [
+        "no input gradients",
+        "operator Ceil (node ",
+        "Set [model] straight_through = true",
+    ] {
+        assert!(refused.stdout.contains(words), "{}", refused.all());
+    }
+    let spec = "robustness-specs/digits.toml";
+    repository.edit(spec, "gives = ", "straight_through = true\ngives = ");
+    let passed = check();
+    assert_eq!(passed.code, 0, "{}", passed.all());
+    assert!(
+        passed.stdout.contains("10 classes, input gradients"),
+        "{}",
+        passed.all()
+    );
+}
