@@ -2,11 +2,13 @@
 in float64, each held against central differences of the same float64 forward. What
 rounds has no such differences; there autograd passes it straight through.
 
-Run with torch 2.15, onnx 1.23, onnxruntime 1.32 (which quantises a network) and numpy:
+Run with torch 2.15 (which exports one network), onnx 1.23, onnxruntime 1.32 (which
+quantises three) and numpy:
 python make_gradients.py > gradients.json
 """
 
 import base64
+import io
 import json
 import tempfile
 
@@ -589,6 +591,35 @@ for kind, zero in [(np.int8, 0), (np.int8, 5), (np.uint8, 0), (np.uint8, 128)]:
     about = np.arange(-7, 8) / 16
     ends = np.stack([(low - zero) * 0.25 + about, (high - zero) * 0.25 + about])
     case(f"quantised to {kind.__name__} about {zero}, at the ends of the range", nodes, fn, ends.shape, weights, opset=13, x=ends, straight=True)
+
+
+class FakeQuantised(torch.nn.Module):
+    """As quantisation-aware training has it, and PyTorch exports it."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution, self.dense = torch.nn.Conv2d(1, 3, 3, padding=1), torch.nn.Linear(48, 5)
+        self.register_buffer("scales", torch.tensor([0.01, 0.012, 0.009], dtype=torch.float32))
+        self.register_buffer("zeros", torch.zeros(3, dtype=torch.int32))
+
+    def forward(self, x):
+        x = torch.fake_quantize_per_tensor_affine(x, 0.02, 128, 0, 255)
+        weight = torch.fake_quantize_per_channel_affine(self.convolution.weight, self.scales, self.zeros, 0, -128, 127)
+        x = F.relu6(F.conv2d(x, weight, self.convolution.bias, padding=1))
+        x = torch.fake_quantize_per_tensor_affine(x, 0.01, 0, 0, 255)
+        return self.dense(x.flatten(1))
+
+
+torch.manual_seed(1)
+network = FakeQuantised().float()
+x = 1.5 * f32(3, 1, 4, 4)
+exported = io.BytesIO()
+torch.onnx.export(network.eval(), (torch.tensor(x),), exported, dynamo=False, input_names=["x"], dynamic_axes={"x": {0: "n"}}, opset_version=17)
+cotangent = f32(3, 5)
+t = torch.tensor(x.astype(np.float64), requires_grad=True)
+network.double().scales = network.scales.float()
+gradient = torch.autograd.grad((network(t) * torch.tensor(cotangent.astype(np.float64))).sum(), t)[0].numpy()
+keep("a network with fake_quantize, exported by PyTorch", onnx.load_from_string(exported.getvalue()), x, cotangent, gradient, True)
 
 
 def quantised_network(model, x, pool):
