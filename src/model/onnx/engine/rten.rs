@@ -11,8 +11,22 @@ use super::{Input, Numbers, Value};
 
 /// The threads that graphs run on: as many as `RAYON_NUM_THREADS` says, else as
 /// many as the process may use.
-static THREADS: LazyLock<Arc<rten::ThreadPool>> =
-    LazyLock::new(|| Arc::new(rten::ThreadPool::with_num_threads(0)));
+static THREADS: LazyLock<Arc<rten::ThreadPool>> = LazyLock::new(|| {
+    keep_memory();
+    Arc::new(rten::ThreadPool::with_num_threads(0))
+});
+
+/// Asks the allocator not to give memory back to the system at once.
+///
+/// The engine frees its tensors after each batch. glibc gives back whatever is larger
+/// than the largest block that was ever freed (at most 32 MB), and then waits for the
+/// system to clear every page again: up to half of a gradient's time. So one such block
+/// is freed here, which was never written and took no memory.
+fn keep_memory() {
+    const LARGEST: usize = 32 << 20;
+    let block: Vec<u8> = Vec::with_capacity(LARGEST - (64 << 10));
+    drop(std::hint::black_box(block));
+}
 
 /// Does `work` on the threads that ONNX graphs run on.
 ///

@@ -15,7 +15,7 @@ use rten_onnx::onnx::{DataType, ModelProto, ValueInfoProto};
 
 use super::trust;
 use path::Path;
-use site::Site;
+use site::{Flow, Site};
 use tensors::Tensors;
 use writer::{Var, Writer};
 
@@ -54,10 +54,17 @@ struct Backward {
     /// Its inputs are `cotangent`, then the `saved` tensors, all under the names
     /// that they have in the forward graph; its output is `gradient`.
     model: ModelProto,
-    /// Tensors of the forward pass that it reads.
+    /// Tensors of the forward pass that it reads, `signs` among them.
     saved: Vec<String>,
+    signs: Vec<Sign>,
     cotangent: String,
     gradient: String,
+}
+
+/// What the forward pass is asked of a tensor of its own: where it is above 0.
+struct Sign {
+    tensor: String,
+    truth: String,
 }
 
 /// A node that no cotangent gets through.
@@ -78,13 +85,13 @@ fn backward(
     let path = Path::between(tensors, input, output);
     let mut writer = Writer::default();
     let (seed, cotangent) = writer.input("cotangent", DataType::FLOAT);
-    let mut arrived: HashMap<&str, Vec<Var>> = HashMap::from([(output, vec![seed])]);
+    let mut arrived: HashMap<&str, Vec<Flow>> = HashMap::from([(output, vec![seed.into()])]);
     let mut last = None;
     for node in path.nodes.iter().rev() {
-        let cotangents: Vec<Option<Var>> = node
+        let cotangents: Vec<Option<Flow>> = node
             .output
             .iter()
-            .map(|name| Some(writer.sum(&arrived.remove(name.as_str())?)))
+            .map(|name| Some(all_of(&mut writer, &arrived.remove(name.as_str())?)))
             .collect();
         if cotangents.iter().all(Option::is_none) {
             continue;
@@ -137,12 +144,22 @@ fn backward(
             reason: "nothing that it computes leads from the input to the output".to_owned(),
         });
     };
-    let gradient = writer.sum(&arriving);
+    let gradient = all_of(&mut writer, &arriving).cotangent;
     Ok(writer.finish(gradient, cotangent))
 }
 
-/// The bytes of `model` with the tensors `outputs` for its outputs.
-fn with_outputs(model: &ModelProto, outputs: &[&str]) -> Result<Vec<u8>, String> {
+/// All that arrives at one tensor.
+fn all_of(writer: &mut Writer, terms: &[Flow]) -> Flow {
+    let cotangents: Vec<Var> = terms.iter().map(|term| term.cotangent).collect();
+    Flow {
+        cotangent: writer.sum(&cotangents),
+        only_above_zero: terms.iter().all(|term| term.only_above_zero),
+    }
+}
+
+/// The bytes of `model` with the tensors `outputs` for its outputs; `signs` may be among
+/// them.
+fn with_outputs(model: &ModelProto, outputs: &[&str], signs: &[Sign]) -> Result<Vec<u8>, String> {
     let mut graph = model.graph.clone().unwrap_or_default();
     let declared = std::mem::take(&mut graph.output);
     let declaration = |name: &&str| {
@@ -154,6 +171,7 @@ fn with_outputs(model: &ModelProto, outputs: &[&str]) -> Result<Vec<u8>, String>
         })
     };
     graph.output = outputs.iter().map(declaration).collect();
+    writer::write_signs(&mut graph, signs);
     let model = ModelProto {
         ir_version: model.ir_version,
         graph: Some(graph),

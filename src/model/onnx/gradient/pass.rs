@@ -75,7 +75,8 @@ impl Pass {
                 .filter(|(_, source)| matches!(source, Source::Saved))
                 .map(|(name, _)| name.as_str()),
         );
-        let forward = Graph::load(engine, with_outputs(model, &outputs)?, &[input], &outputs)?;
+        let bytes = with_outputs(model, &outputs, &backward.signs)?;
+        let forward = Graph::load(engine, bytes, &[input], &outputs)?;
 
         let inputs: Vec<&str> = [&backward.cotangent]
             .into_iter()

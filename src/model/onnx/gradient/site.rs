@@ -10,6 +10,23 @@ use super::path::is_number;
 use super::tensors::{Constant, Size, Tensors, fixed};
 use super::writer::{Attribute, Var, Writer};
 
+/// What arrives at a tensor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flow {
+    pub(super) cotangent: Var,
+    /// Whether it is 0 wherever the tensor is not above 0.
+    pub(super) only_above_zero: bool,
+}
+
+impl From<Var> for Flow {
+    fn from(cotangent: Var) -> Self {
+        Self {
+            cotangent,
+            only_above_zero: false,
+        }
+    }
+}
+
 /// A node on the way back.
 ///
 /// The cotangents of its outputs have arrived; the rule gives one to every input
@@ -18,8 +35,8 @@ pub(super) struct Site<'a> {
     node: &'a NodeProto,
     tensors: &'a Tensors<'a>,
     path: &'a HashSet<&'a str>,
-    cotangents: Vec<Option<Var>>,
-    flows: Vec<(usize, Var)>,
+    cotangents: Vec<Option<Flow>>,
+    flows: Vec<(usize, Flow)>,
     writer: &'a mut Writer,
     /// What to make of rounding.
     pub(super) rounding: Rounding,
@@ -30,7 +47,7 @@ impl<'a> Site<'a> {
         node: &'a NodeProto,
         tensors: &'a Tensors<'a>,
         path: &'a HashSet<&'a str>,
-        cotangents: Vec<Option<Var>>,
+        cotangents: Vec<Option<Flow>>,
         rounding: Rounding,
         writer: &'a mut Writer,
     ) -> Self {
@@ -65,7 +82,7 @@ impl<'a> Site<'a> {
     }
 
     /// The cotangents that the rule gave, by the index of the input.
-    pub(super) fn into_flows(self) -> Vec<(usize, Var)> {
+    pub(super) fn into_flows(self) -> Vec<(usize, Flow)> {
         self.flows
     }
 }
@@ -186,7 +203,13 @@ impl Site<'_> {
 
     /// The cotangent of an output, where one arrives.
     pub(super) fn cotangent_of(&self, output: usize) -> Option<Var> {
-        self.cotangents.get(output).copied().flatten()
+        let flow = self.cotangents.get(output).copied().flatten();
+        flow.map(|flow| flow.cotangent)
+    }
+
+    /// Whether the cotangent of the first output is 0 wherever that is not above 0.
+    pub(super) fn only_above_zero(&self) -> bool {
+        matches!(self.cotangents.first(), Some(Some(flow)) if flow.only_above_zero)
     }
 
     /// Whether an input carries cotangents.
@@ -202,7 +225,15 @@ impl Site<'_> {
     /// times, and for inputs that want none.
     pub(super) fn flow(&mut self, input: usize, cotangent: Var) {
         if self.wants(input) {
-            self.flows.push((input, cotangent));
+            self.flows.push((input, cotangent.into()));
+        }
+    }
+
+    /// The same for a cotangent that is 0 wherever the input is not above 0.
+    pub(super) fn flow_above_zero(&mut self, input: usize, cotangent: Var) {
+        self.flow(input, cotangent);
+        if let Some((_, flow)) = self.flows.last_mut() {
+            flow.only_above_zero = true;
         }
     }
 
@@ -217,10 +248,29 @@ impl Site<'_> {
         Ok(self.read_tensor(&name, kind))
     }
 
+    /// Whether a Relu made an input.
+    pub(super) fn is_rectified(&self, input: usize) -> bool {
+        let name = self.node.input.get(input);
+        let mut nodes = self.tensors.graph().node.iter();
+        let made_by = nodes.find(|node| node.output.first() == name);
+        made_by.is_some_and(|node| node.op_type.as_deref() == Some("Relu"))
+    }
+
     /// The first output, float32, as the forward pass had it.
     pub(super) fn read_output(&mut self) -> Var {
         let name = self.node.output[0].clone();
         self.read_tensor(&name, DataType::FLOAT)
+    }
+
+    /// Whether the numbers of an input are above 0, as truths.
+    pub(super) fn input_above_zero(&mut self, input: usize) -> Result<Var, String> {
+        let name = self.name(input)?.to_owned();
+        Ok(self.writer.above_zero(&name))
+    }
+
+    /// Whether the numbers of the first output are above 0, as truths.
+    pub(super) fn output_above_zero(&mut self) -> Var {
+        self.writer.above_zero(&self.node.output[0])
     }
 
     fn read_tensor(&mut self, name: &str, kind: DataType) -> Var {
@@ -241,7 +291,7 @@ impl Site<'_> {
         self.writer.node(operator, inputs, &[])
     }
 
-    /// A node with attributes. [`Var::NONE`] is an input that is left out.
+    /// A node with attributes.
     pub(super) fn op_with(
         &mut self,
         operator: &str,

@@ -119,7 +119,7 @@ impl<'a> Tensors<'a> {
             .map(String::as_str)
             .filter(|name| !name.is_empty())
             .collect();
-        let bytes = super::with_outputs(model, &names)?;
+        let bytes = super::with_outputs(model, &names, &[])?;
         let runner = Graph::load(engine, bytes, &[input], &names)?;
         let sizes = batch.map_or([2, 3], |size| [size, size]);
         let [two, three] = sizes.map(|size| {

@@ -8,16 +8,11 @@ use rten_onnx::onnx::{
     TensorProto, TypeProto, TypeProtoTensor, ValueInfoProto,
 };
 
-use super::{Backward, OPSET};
+use super::{Backward, OPSET, Sign};
 
 /// A tensor of the graph that is being written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Var(usize);
-
-impl Var {
-    /// An optional input that is left out.
-    pub(super) const NONE: Self = Self(usize::MAX);
-}
 
 /// The value of an attribute.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +20,6 @@ pub(super) enum Attribute<'a> {
     Int(i64),
     Float(f32),
     Ints(&'a [i64]),
-    Text(&'a str),
 }
 
 /// Sizes as attributes and lists take them.
@@ -40,6 +34,7 @@ pub(super) struct Writer {
     graph: GraphProto,
     saved: HashMap<String, Var>,
     order: Vec<String>,
+    signs: Vec<Sign>,
 }
 
 impl Writer {
@@ -62,6 +57,19 @@ impl Writer {
         self.saved.insert(name.to_owned(), var);
         self.order.push(name.to_owned());
         var
+    }
+
+    /// Whether the numbers of a float32 tensor of the forward pass are above 0: truths
+    /// that it finds itself, so that it need not keep the numbers.
+    pub(super) fn above_zero(&mut self, tensor: &str) -> Var {
+        let truth = format!("backward/{tensor}/above zero");
+        if !self.saved.contains_key(&truth) {
+            self.signs.push(Sign {
+                tensor: tensor.to_owned(),
+                truth: truth.clone(),
+            });
+        }
+        self.saved(&truth, DataType::BOOL)
     }
 
     /// A node with one output.
@@ -115,13 +123,8 @@ impl Writer {
 
     fn constant(&mut self, kind: DataType, shape: &[usize], bytes: Vec<u8>) -> Var {
         let var = self.name("constant");
-        self.graph.initializer.push(TensorProto {
-            name: Some(self.names[var.0].clone()),
-            dims: ints(shape),
-            data_type: Some(kind),
-            raw_data: Some(RefCell::new(bytes)),
-            ..TensorProto::default()
-        });
+        let constant = tensor(&self.names[var.0], kind, shape, bytes);
+        self.graph.initializer.push(constant);
         var
     }
 
@@ -150,6 +153,7 @@ impl Writer {
         Backward {
             model,
             saved: self.order,
+            signs: self.signs,
             cotangent,
             gradient,
         }
@@ -165,6 +169,39 @@ impl Writer {
 
     fn declare(&mut self, name: &str, kind: DataType) {
         self.graph.input.push(declaration(name, kind));
+    }
+}
+
+/// Lets a graph tell where its tensors are above 0.
+pub(super) fn write_signs(graph: &mut GraphProto, signs: &[Sign]) {
+    let zero = "backward/zero";
+    if !signs.is_empty() {
+        graph.initializer.push(tensor(
+            zero,
+            DataType::FLOAT,
+            &[],
+            0_f32.to_le_bytes().into(),
+        ));
+    }
+    for Sign { tensor, truth } in signs {
+        graph.node.push(NodeProto {
+            name: Some(truth.clone()),
+            op_type: Some("Greater".to_owned()),
+            input: vec![tensor.clone(), zero.to_owned()],
+            output: vec![truth.clone()],
+            attribute: Vec::new(),
+            domain: None,
+        });
+    }
+}
+
+fn tensor(name: &str, kind: DataType, shape: &[usize], bytes: Vec<u8>) -> TensorProto {
+    TensorProto {
+        name: Some(name.to_owned()),
+        dims: ints(shape),
+        data_type: Some(kind),
+        raw_data: Some(RefCell::new(bytes)),
+        ..TensorProto::default()
     }
 }
 
@@ -202,12 +239,6 @@ fn attribute((name, value): &(&str, Attribute<'_>)) -> AttributeProto {
             name,
             r#type: Some(AttributeType::INTS),
             ints: numbers.to_vec(),
-            ..empty
-        },
-        Attribute::Text(text) => AttributeProto {
-            name,
-            r#type: Some(AttributeType::STRING),
-            s: Some(text.to_owned()),
             ..empty
         },
     }

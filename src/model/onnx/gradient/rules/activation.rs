@@ -15,25 +15,23 @@ fn times(site: &mut Site<'_>, derivative: Var) -> Done {
     Ok(())
 }
 
-/// `tensor > number`, as 0 and 1.
-fn above(site: &mut Site<'_>, tensor: Var, number: f32) -> Var {
-    let number = site.scalar(number);
-    let truth = site.op("Greater", &[tensor, number]);
-    site.as_float(truth)
-}
-
 /// max(x, 0): 1 where the output is above 0.
 pub(super) fn relu(site: &mut Site<'_>) -> Done {
-    let output = site.read_output();
-    let derivative = above(site, output, 0.0);
+    if site.only_above_zero() {
+        let cotangent = site.cotangent()?;
+        site.flow(0, cotangent);
+        return Ok(());
+    }
+    let positive = site.output_above_zero();
+    let derivative = site.as_float(positive);
     times(site, derivative)
 }
 
 /// x, and α·x below 0: 1 or α.
 pub(super) fn leaky_relu(site: &mut Site<'_>) -> Done {
     let alpha = site.float("alpha").unwrap_or(0.01);
-    let input = site.read(0)?;
-    let positive = above(site, input, 0.0);
+    let positive = site.input_above_zero(0)?;
+    let positive = site.as_float(positive);
     let rise = site.scaled(positive, 1.0 - alpha);
     let derivative = site.shifted(rise, alpha);
     times(site, derivative)
@@ -44,11 +42,9 @@ pub(super) fn p_relu(site: &mut Site<'_>) -> Done {
     if site.wants(1) {
         return Err("its slope depends on the input".to_owned());
     }
-    let input = site.read(0)?;
     let slope = site.read(1)?;
-    let zero = site.scalar(0.0);
     let one = site.scalar(1.0);
-    let positive = site.op("Greater", &[input, zero]);
+    let positive = site.input_above_zero(0)?;
     let derivative = site.op("Where", &[positive, one, slope]);
     times(site, derivative)
 }
@@ -87,10 +83,8 @@ fn one_above_zero(site: &mut Site<'_>, below: Var, slope: f32) -> Done {
     if !positive("alpha") || !positive("gamma") {
         return Err("there is no rule for numbers alpha and gamma that are not above 0".to_owned());
     }
-    let output = site.read_output();
-    let zero = site.scalar(0.0);
     let slope = site.scalar(slope);
-    let positive = site.op("Greater", &[output, zero]);
+    let positive = site.output_above_zero();
     let derivative = site.op("Where", &[positive, slope, below]);
     times(site, derivative)
 }

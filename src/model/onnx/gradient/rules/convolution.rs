@@ -23,8 +23,9 @@ fn groups(site: &Site<'_>) -> usize {
         .max(1)
 }
 
-/// A transposed convolution with the same weights. Of stride one it is a convolution
-/// with the kernel turned round and the channels exchanged, which engines do faster.
+/// A transposed convolution with the same weights. Of stride one it is also a
+/// convolution, with the kernel turned round and the channels exchanged: engines do that
+/// faster, unless it [narrows](is_narrowing).
 pub(super) fn conv(site: &mut Site<'_>) -> Done {
     let shape = weights(site)?;
     let groups = groups(site);
@@ -42,9 +43,10 @@ pub(super) fn conv(site: &mut Site<'_>) -> Done {
     let constant = site.constant(1);
     let numbers = constant.as_ref().and_then(|constant| constant.floats());
     let plain = window.strides.iter().all(|&stride| stride == 1);
+    let narrowing = groups == 1 && is_narrowing(shape[0], shape[1], &window.to);
     let (before, behind) = (margins(&window.before), margins(&window.behind));
     let back = match (numbers, before, behind) {
-        (Some(numbers), Some(before), Some(behind)) if plain => {
+        (Some(numbers), Some(before), Some(behind)) if plain && !narrowing => {
             let (turned, shape) = turned(numbers, &shape, groups);
             let weights = site.constant_floats(&shape, &turned);
             let (kernel, dilations) = (ints(&window.kernel), ints(&window.dilations));
@@ -67,6 +69,14 @@ pub(super) fn conv(site: &mut Site<'_>) -> Done {
     };
     site.flow(0, back);
     Ok(())
+}
+
+/// Whether the way back comes to so few channels that a convolution is slower than a
+/// transposed one, by what both engines take for 3 × 3 kernels: few channels leave most
+/// of a block of them empty, and half as many halve what is moved, except for images of
+/// a few numbers or large matrices.
+fn is_narrowing(from: usize, to: usize, image: &[usize]) -> bool {
+    to < 8 || 2 * to <= from && to <= 64 && image.iter().product::<usize>() >= 64
 }
 
 /// Weights of the shape [out, in / groups, kernel…] as those of the convolution back:

@@ -1,8 +1,9 @@
 //! Pools over windows and over whole images.
 
 use super::super::site::Site;
+use super::super::tensors::Size;
 use super::super::window::Window;
-use super::super::writer::{Attribute, Var, ints};
+use super::super::writer::{Attribute, Var};
 
 type Done = Result<(), String>;
 
@@ -155,48 +156,91 @@ pub(super) fn max(site: &mut Site<'_>) -> Done {
 
 /// The same for windows that tile the image.
 fn max_of_tiles(site: &mut Site<'_>, window: &Window) -> Done {
+    let tiles = Tiles::of(site, window)?;
     let input = site.read(0)?;
     let output = site.read_output();
-    let enlarged = enlarge(site, output, &window.kernel);
+    let enlarged = tiles.enlarge(site, output)?;
     let equal = site.op("Equal", &[input, enlarged]);
     let largest = site.as_float(equal);
-    let kernel = ints(&window.kernel);
-    // The mean over a window times its size is the number of its largest.
-    let mean = site.op_with(
-        "AveragePool",
-        &[largest],
-        &[
-            ("kernel_shape", Attribute::Ints(&kernel)),
-            ("strides", Attribute::Ints(&kernel)),
-        ],
-    );
-    let cells: usize = window.kernel.iter().product();
-    let count = site.scaled(mean, cells as f32);
-    let cotangent = site.cotangent()?;
+    let count = tiles.sum(site, largest)?;
+    let mut cotangent = site.cotangent()?;
+    // What a Relu held back stays behind: cheaper here, before it is enlarged.
+    let rectified = site.is_rectified(0);
+    if rectified {
+        let positive = site.output_above_zero();
+        let positive = site.as_float(positive);
+        cotangent = site.op("Mul", &[cotangent, positive]);
+    }
     let share = site.op("Div", &[cotangent, count]);
-    let share = enlarge(site, share, &window.kernel);
+    let share = tiles.enlarge(site, share)?;
     let back = site.op("Mul", &[share, largest]);
-    site.flow(0, back);
+    if rectified {
+        site.flow_above_zero(0, back);
+    } else {
+        site.flow(0, back);
+    }
     Ok(())
 }
 
-/// Each number of an image repeated over a tile.
-fn enlarge(site: &mut Site<'_>, tensor: Var, tile: &[usize]) -> Var {
-    let mut scales = vec![1.0, 1.0];
-    scales.extend(tile.iter().map(|&size| size as f32));
-    let scales = site.constant_floats(&[scales.len()], &scales);
-    site.op_with(
-        "Resize",
-        &[tensor, Var::NONE, scales],
-        &[
-            ("mode", Attribute::Text("nearest")),
-            (
-                "coordinate_transformation_mode",
-                Attribute::Text("asymmetric"),
-            ),
-            ("nearest_mode", Attribute::Text("floor")),
-        ],
-    )
+/// Windows that tile an image, by the matrix that repeats the numbers of a row of
+/// windows over the rows of the image that it covers. Multiplying by it is exact, and
+/// faster in either engine than what ONNX has for it (Resize, AveragePool), by far in
+/// the embedded one.
+struct Tiles {
+    image: Vec<Size>,
+    pooled: Vec<Size>,
+    matrix: Vec<f32>,
+    /// Windows in a row, and numbers in the rows that they cover.
+    windows: usize,
+    numbers: usize,
+}
+
+impl Tiles {
+    fn of(site: &Site<'_>, window: &Window) -> Result<Self, String> {
+        let (rows, columns) = (window.kernel[0], window.from[1]);
+        let (windows, numbers) = (window.to[1], rows * columns);
+        let mut matrix = vec![0.0; windows * numbers];
+        for number in 0..numbers {
+            let window = number % columns / window.kernel[1];
+            matrix[window * numbers + number] = 1.0;
+        }
+        Ok(Self {
+            image: site.shape(0)?,
+            pooled: site.output_shape(0)?,
+            matrix,
+            windows,
+            numbers,
+        })
+    }
+
+    /// Each number of a pooled image repeated over its window.
+    fn enlarge(&self, site: &mut Site<'_>, pooled: Var) -> Result<Var, String> {
+        let matrix = site.constant_floats(&[self.windows, self.numbers], &self.matrix);
+        let enlarged = times(site, pooled, self.windows, matrix);
+        site.reshape(enlarged, &self.image)
+    }
+
+    /// The sum over each window.
+    fn sum(&self, site: &mut Site<'_>, image: Var) -> Result<Var, String> {
+        let windows = 0..self.windows;
+        let transposed: Vec<f32> = (0..self.numbers)
+            .flat_map(|number| {
+                let windows = windows.clone();
+                windows.map(move |window| self.matrix[window * self.numbers + number])
+            })
+            .collect();
+        let matrix = site.constant_floats(&[self.numbers, self.windows], &transposed);
+        let sums = times(site, image, self.numbers, matrix);
+        site.reshape(sums, &self.pooled)
+    }
+}
+
+/// `tensor`, as rows of this many numbers, times a matrix. As one product: many small
+/// ones are slow.
+fn times(site: &mut Site<'_>, tensor: Var, columns: usize, matrix: Var) -> Var {
+    let shape = site.list(&[-1, columns as i64]);
+    let rows = site.op("Reshape", &[tensor, shape]);
+    site.op("MatMul", &[rows, matrix])
 }
 
 /// The mean of each channel.
