@@ -236,6 +236,53 @@ fn equal_maxima_share_what_arrives() {
     assert!(gradients.iter().all(|&share| share == 0.25), "{gradients}");
 }
 
+/// A pool of a Relu's output, which may be read elsewhere too: the Relu holds back what
+/// arrives where its output is 0, whoever asks first.
+#[test]
+fn a_pool_of_a_relu_lets_nothing_through_where_the_relu_does_not() {
+    let graph = |also_read: bool| {
+        let relu = node("Relu", &["x"], &["h"]);
+        let pool = node("MaxPool", &["h"], &["p"])
+            .with("kernel_shape", list(&[2, 2]))
+            .with("strides", list(&[2, 2]));
+        let ends = match also_read {
+            false => vec![node("Flatten", &["p"], &["y"])],
+            true => vec![
+                node("GlobalAveragePool", &["h"], &["m"]),
+                node("Add", &["p", "m"], &["s"]),
+                node("Flatten", &["s"], &["y"]),
+            ],
+        };
+        let nodes = [vec![relu, pool], ends].concat();
+        model(&[-1, 1, 2, 4], &[-1, 2], nodes, vec![])
+    };
+    let x = ArrayD::from_shape_vec(
+        IxDyn(&[2, 1, 2, 4]),
+        vec![
+            // Two equal maxima; a window that the Relu leaves empty.
+            3.0, 3.0, -1.0, -2.0, 1.0, 0.0, 0.0, -3.0, //
+            // One maximum; one at 0 that is none for the Relu.
+            2.0, -1.0, 0.0, -1.0, 1.0, 0.5, -1.0, -1.0,
+        ],
+    )
+    .unwrap();
+    let pooled = [
+        0.5, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, //
+        1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
+    ];
+    for also_read in [false, true] {
+        let opened = open(&graph(also_read).write_buf().unwrap()).unwrap();
+        let gradients = opened.gradient(x.view(), &|answers| Array2::ones(answers.dim()));
+        // Each of two answers has an eighth of every number above 0.
+        let expected = x.iter().zip(pooled).map(|(&number, pooled)| {
+            let mean = if also_read && number > 0.0 { 0.25 } else { 0.0 };
+            pooled + mean
+        });
+        let gradients: Vec<f32> = gradients.unwrap().inputs.into_iter().collect();
+        assert_eq!(gradients, expected.collect::<Vec<f32>>(), "{also_read}");
+    }
+}
+
 #[test]
 fn a_graph_of_one_batch_size_is_filled_up() {
     let free = model(&[-1, 2], &[-1, 2], dense(), vec![weights()]);

@@ -81,7 +81,7 @@ pub(super) fn max(site: &mut Site<'_>) -> Done {
             && window.behind[axis] == 0
             && window.to[axis] * window.strides[axis] == window.from[axis]
     });
-    if apart_from_each_other && window.axes() == 2 {
+    if apart_from_each_other && window.axes() == 2 && window.to[1] <= Tiles::MOST {
         return max_of_tiles(site, &window);
     }
     let mut input = site.read(0)?;
@@ -196,6 +196,9 @@ struct Tiles {
 }
 
 impl Tiles {
+    /// More windows in a row make a matrix that is large and slow.
+    const MOST: usize = 256;
+
     fn of(site: &Site<'_>, window: &Window) -> Result<Self, String> {
         let (rows, columns) = (window.kernel[0], window.from[1]);
         let (windows, numbers) = (window.to[1], rows * columns);
