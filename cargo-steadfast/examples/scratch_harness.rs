@@ -1,11 +1,16 @@
 //! The harness of the functional tests' scratch repositories: beside ONNX models,
 //! Rust models that behave in every way, and a perturbation of one's own.
 
+use std::path::PathBuf;
+
 use ndarray::{Array2, ArrayViewD, ArrayViewMutD, Axis};
 use steadfast::catalogue::{Parameter, Parameters, PerturbationKind, Scale, SeverityTable};
-use steadfast::model::{Gives, ModelError, from_fn};
+use steadfast::model::{Gives, Model, ModelError, from_fn};
 use steadfast::perturb::{Depth, Perturbation, PerturbationError};
 use steadfast::seed::Stream;
+
+#[path = "../../tests/support/digits.rs"]
+mod digits;
 
 /// The brightness of the left half against the right half, as ten logits.
 fn answers(batch: &ArrayViewD<'_, f32>) -> Array2<f32> {
@@ -170,6 +175,18 @@ fn table(batch: &ArrayViewD<'_, f32>, cells: &[Vec<u8>]) -> Array2<f32> {
     logits
 }
 
+/// A file of the scratch repository.
+fn file(path: &str) -> PathBuf {
+    PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default()).join(path)
+}
+
+/// The digits network, computed here.
+fn digits(weights: &str) -> Result<impl Model + use<>, ModelError> {
+    let network = digits::Digits::load(&file(weights));
+    let network = network.map_err(|error| ModelError::Failed(error.to_string()))?;
+    Ok(from_fn(Gives::Logits, move |batch| network.forward(batch)))
+}
+
 fn main() -> std::process::ExitCode {
     let good = || {
         Ok(from_fn(Gives::Logits, |batch: ArrayViewD<'_, f32>| {
@@ -229,14 +246,15 @@ fn main() -> std::process::ExitCode {
             }))
         })
         .model("table", || {
-            let path = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
-            let text = std::fs::read_to_string(format!("{path}/models/table.txt"))
+            let text = std::fs::read_to_string(file("models/table.txt"))
                 .map_err(|error| ModelError::Failed(error.to_string()))?;
             let cells: Vec<Vec<u8>> = text.lines().map(|line| line.as_bytes().to_vec()).collect();
             Ok(from_fn(Gives::Logits, move |batch: ArrayViewD<'_, f32>| {
                 table(&batch, &cells)
             }))
         })
+        .model("digits", || digits("models/digits.safetensors"))
+        .model("digits-worse", || digits("models/digits-worse.safetensors"))
         .perturbation("roll", Roll)
         .perturbation("cell", Cell)
         .perturbation("dim", Severe(&DIM))

@@ -1,6 +1,6 @@
 //! Models that are served, and servers that misbehave.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -9,7 +9,8 @@ use ndarray::Axis;
 use serde_json::json;
 use steadfast::model::{Model, endpoint};
 
-use crate::repository::{Repository, digits, source};
+use crate::mlserver::MlServer;
+use crate::repository::{Repository, digits, skipped, source};
 use crate::server::{Reply, Server, describe, digits_model, infer};
 
 const CASE: &str = "digits::identity";
@@ -558,97 +559,11 @@ fn a_proxy_is_used_for_other_machines_and_never_for_this_one() {
     );
 }
 
-/// MLServer as tests/endpoint/install.sh installs it; ends with this.
-struct MlServer {
-    process: std::process::Child,
-    url: String,
-    _folder: tempfile::TempDir,
-}
-
-impl MlServer {
-    /// `None`, with the reason printed, where it is not installed.
-    fn start() -> Option<Self> {
-        let Some(installed) = std::env::var_os("MLSERVER_FOLDER") else {
-            // Past the capture of a test's output: a test that is skipped says so.
-            let _ = writeln!(
-                std::io::stderr(),
-                "skipped: MLSERVER_FOLDER names no folder with MLServer. Install it with tests/endpoint/install.sh FOLDER"
-            );
-            return None;
-        };
-        let program = std::path::Path::new(&installed).join("bin/mlserver");
-        let folder = tempfile::tempdir().unwrap();
-        let write =
-            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-        // Three ports that are free now.
-        let listeners = [(); 3].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-        let [http, grpc, metrics] = listeners.map(|listener| listener.local_addr().unwrap().port());
-        let settings = json!({
-            "host": "127.0.0.1", "http_port": http, "grpc_port": grpc, "metrics_port": metrics,
-            "parallel_workers": 0,
-        });
-        write("settings.json", &settings.to_string());
-        let model = json!({
-            "name": "digits", "implementation": "runtime.Onnx", "platform": "onnxruntime",
-            "parameters": { "uri": source("models/digits.onnx"), "version": "7" },
-            "inputs": [{ "name": "x", "datatype": "FP32", "shape": [-1, 1, 8, 8] }],
-            "outputs": [{ "name": "logits", "datatype": "FP32", "shape": [-1, 10] }],
-        });
-        write("model-settings.json", &model.to_string());
-        let runtime = std::fs::read_to_string(source("tests/endpoint/runtime.py")).unwrap();
-        write("runtime.py", &runtime);
-        let log = std::fs::File::create(folder.path().join("log")).unwrap();
-        let process = std::process::Command::new(&program)
-            .args(["start", "."])
-            .current_dir(folder.path())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        let mut server = Self {
-            process,
-            url: format!("http://127.0.0.1:{http}/v2/models/digits"),
-            _folder: folder,
-        };
-        let start = Instant::now();
-        while let Err(error) = endpoint::open(&server.request("")) {
-            let log = || std::fs::read_to_string(server._folder.path().join("log")).unwrap();
-            let ended = server.process.try_wait().unwrap();
-            assert_eq!(ended, None, "{}", log());
-            assert!(
-                start.elapsed() < Duration::from_secs(120),
-                "{error}\n{}",
-                log()
-            );
-            std::thread::sleep(Duration::from_millis(200));
-        }
-        Some(server)
-    }
-
-    fn request(&self, more: &str) -> endpoint::Request {
-        endpoint::Request {
-            url: format!("{}{more}", self.url),
-            input: None,
-            output: None,
-            connections: 2,
-            answer: Duration::from_secs(20),
-            retries: 0,
-            token_variable: None,
-        }
-    }
-}
-
-impl Drop for MlServer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 #[test]
 fn mlserver_serves_the_digits() {
-    let Some(server) = MlServer::start() else {
-        return;
+    let server = match MlServer::start(&source("models/digits.onnx")) {
+        Ok(server) => server,
+        Err(reason) => return skipped(&reason),
     };
     let model = endpoint::open(&server.request("/versions/7")).unwrap();
     let known = model.describe();

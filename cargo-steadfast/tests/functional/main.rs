@@ -6,6 +6,8 @@ mod bless;
 mod compare;
 mod critical;
 mod damage;
+#[path = "../../../tests/support/digits.rs"]
+mod digits;
 mod doctor;
 mod endpoint;
 mod family;
@@ -15,6 +17,8 @@ mod init;
 mod journey;
 mod listing;
 mod misbehaviour;
+#[path = "../../../tests/support/mlserver.rs"]
+mod mlserver;
 mod onnx_runtime;
 mod pooled;
 mod power;
@@ -25,5 +29,6 @@ mod server;
 mod show;
 mod slices;
 mod verdicts;
+mod ways;
 mod without_package;
 mod worker;

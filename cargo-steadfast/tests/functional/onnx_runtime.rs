@@ -1,8 +1,8 @@
 //! `engine = "ort"`: ONNX Runtime, where its library is and where it is not.
 
-#[cfg(feature = "ort")]
-use crate::repository::Ran;
 use crate::repository::Repository;
+#[cfg(feature = "ort")]
+use crate::repository::{Ran, skipped};
 
 /// Of a spec of the digits: one clean case.
 const CASE: &str = "digits::identity";
@@ -28,12 +28,7 @@ fn a_program_without_the_engine_names_the_feature() {
 pub fn library(ran: &Ran) -> bool {
     let found = !ran.all().contains("its library was not found");
     if !found {
-        use std::io::Write as _;
-        // Past the capture of a test's output: a test that is skipped says so.
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: no ONNX Runtime. Install it with pip install onnxruntime"
-        );
+        skipped("no ONNX Runtime. Install it with pip install onnxruntime");
     }
     found
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ndarray::{ArrayD, IxDyn};
 use serde_json::{Value, json};
-use steadfast::model::{Model, onnx};
+use steadfast::model::{Model, ModelError, onnx};
 
 use crate::repository::source;
 
@@ -109,7 +109,15 @@ impl Server {
         binary: bool,
         fault: impl Fn(usize) -> Option<Reply> + Send + Sync + 'static,
     ) -> Self {
-        let model = digits_model();
+        Self::of(digits_model(), binary, fault)
+    }
+
+    /// The same with another model.
+    pub fn of(
+        model: onnx::OnnxModel,
+        binary: bool,
+        fault: impl Fn(usize) -> Option<Reply> + Send + Sync + 'static,
+    ) -> Self {
         Self::start(move |asked, before| {
             if asked.line.contains("/infer") {
                 return fault(before).unwrap_or_else(|| infer(&model, asked, binary));
@@ -126,15 +134,19 @@ impl Server {
 
 /// The digits by the embedded engine.
 pub fn digits_model() -> onnx::OnnxModel {
+    onnx_model("models/digits.onnx", onnx::OnnxEngine::Rten).unwrap()
+}
+
+/// A model of the example suite, with its gradients.
+pub fn onnx_model(path: &str, engine: onnx::OnnxEngine) -> Result<onnx::OnnxModel, ModelError> {
     onnx::load(&onnx::Request {
-        path: source("models/digits.onnx"),
-        shown: "digits".to_owned(),
+        path: source(path),
+        shown: path.to_owned(),
         input: None,
         output: None,
-        engine: onnx::OnnxEngine::Rten,
-        gradient: None,
+        engine,
+        gradient: Some(onnx::Rounding::Refused),
     })
-    .unwrap()
 }
 
 /// What the server says of itself and of its model.
