@@ -20,6 +20,7 @@ mod misbehaviour;
 #[path = "../../../tests/support/mlserver.rs"]
 mod mlserver;
 mod onnx_runtime;
+mod pages;
 mod pooled;
 mod power;
 mod refusals;

@@ -73,26 +73,30 @@ pub fn npz(arrays: Vec<(&str, Vec<u8>)>) -> Vec<u8> {
 }
 
 impl Repository {
-    /// With the digits model and data, and one spec of a few cases.
-    pub fn digits() -> Self {
+    /// With nothing in it.
+    pub fn empty() -> Self {
         let repository = Self {
             folder: tempfile::tempdir().unwrap(),
         };
-        repository.copy("models/digits.onnx", "models/digits.onnx");
-        repository.copy("data/digits-test.npz", "data/digits-test.npz");
-        repository.write("robustness-specs/digits.toml", SPEC);
         repository.git(&["init", "--quiet"]);
         repository.git(&["config", "user.name", "A Tester"]);
         repository.git(&["config", "user.email", "tester@example.org"]);
         repository
     }
 
+    /// With the digits model and data, and one spec of a few cases.
+    pub fn digits() -> Self {
+        let repository = Self::empty();
+        repository.copy("models/digits.onnx", "models/digits.onnx");
+        repository.copy("data/digits-test.npz", "data/digits-test.npz");
+        repository.write("robustness-specs/digits.toml", SPEC);
+        repository
+    }
+
     /// With a model that is a table: of each of `cells` cells, which of the examples
     /// are right. `gate` goes into `[gate]`, `more` to the end of the spec.
     pub fn table(examples: usize, cells: usize, gate: &str, more: &str) -> Self {
-        let repository = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
+        let repository = Self::empty();
         let perturbations: String = (0..cells)
             .map(|cell| format!("[[perturbation]]\nkind = \"custom::cell\"\ncell = {cell}\n\n"))
             .collect();
@@ -105,9 +109,6 @@ impl Repository {
             ),
         );
         repository.rows(&(0..examples).collect::<Vec<_>>(), false);
-        repository.git(&["init", "--quiet"]);
-        repository.git(&["config", "user.name", "A Tester"]);
-        repository.git(&["config", "user.email", "tester@example.org"]);
         repository
     }
 

@@ -14,7 +14,7 @@ use crate::mlserver::MlServer;
 use crate::repository::{Repository, SPEC, digits, skipped, source};
 use crate::server::{Server, onnx_model};
 
-/// Largest difference of logits, which are up to 30: sums of at most 144 float32 products,
+/// Largest difference of logits, which are up to 22: sums of at most 144 float32 products,
 /// in another order in each of four layers, are off by a few units of 2⁻²⁴ of their size.
 /// Seen: 6e-6.
 const LOGITS: f32 = 2e-5;
