@@ -1,58 +1,41 @@
-//! What a request to a server costs beside the model: an answer that is ready, over
-//! HTTP on this machine, as JSON and with binary tensors.
-//!
-//! `cargo bench --features endpoint --bench endpoint`
+//! Requests to a server on this machine that computes nothing: what HTTP costs, with
+//! numbers as JSON and as bytes.
 
 use std::hint::black_box;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use ndarray::{ArrayD, IxDyn};
+use ndarray::ArrayD;
 use steadfast::model::{Model, endpoint};
 
-const REQUESTS: usize = 300;
-const BATCH: usize = 64;
-const CLASSES: usize = 10;
+use crate::{BATCH, CLASSES, median};
 
-fn main() {
-    for example in [&[1, 8, 8][..], &[3, 32, 32]] {
-        for binary in [false, true] {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let url = format!("http://{}/v2/models/m", listener.local_addr().unwrap());
-            std::thread::spawn(move || {
-                for stream in listener.incoming().flatten() {
-                    std::thread::spawn(move || serve(&stream, binary));
-                }
-            });
-            let model = endpoint::open(&endpoint::Request {
-                url,
-                input: None,
-                output: None,
-                connections: 1,
-                answer: Duration::from_secs(60),
-                retries: 0,
-                token_variable: None,
-            })
-            .unwrap();
-            let shape: Vec<usize> = [&[BATCH], example].concat();
-            let numbers = shape.iter().product::<usize>();
-            let batch = (0..numbers).map(|i| i as f32 / numbers as f32).collect();
-            let batch = ArrayD::from_shape_vec(IxDyn(&shape), batch).unwrap();
-            let mut times: Vec<Duration> = (0..REQUESTS)
-                .map(|_| {
-                    let start = Instant::now();
-                    black_box(model.predict(batch.view()).unwrap());
-                    start.elapsed()
-                })
-                .collect();
-            times.sort();
-            let way = if binary { "binary" } else { "JSON" };
-            println!(
-                "{way:6} {shape:?}: median {:.3} ms, 90 % within {:.3} ms",
-                times[REQUESTS / 2].as_secs_f64() * 1e3,
-                times[REQUESTS * 9 / 10].as_secs_f64() * 1e3,
-            );
+/// The time of a request, in milliseconds.
+pub fn round_trip(binary: bool, batch: &ArrayD<f32>) -> Option<f64> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v2/models/m", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || serve(&stream, binary));
+        }
+    });
+    let model = endpoint::open(&endpoint::Request {
+        url,
+        input: None,
+        output: None,
+        connections: 1,
+        answer: Duration::from_secs(60),
+        retries: 0,
+        token_variable: None,
+    });
+    match model {
+        Ok(model) => Some(median(|| {
+            black_box(model.predict(batch.view()).expect("it answers"));
+        })),
+        Err(error) => {
+            println!("skipped: {error}");
+            None
         }
     }
 }
