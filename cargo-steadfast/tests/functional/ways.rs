@@ -123,8 +123,16 @@ fn ways(repository: &Repository, name: &str) -> Vec<Way> {
     ways
 }
 
-/// What the four cases of a repository came to by one way.
-fn outcomes(repository: &Repository, way: &Way) -> (i32, Vec<(Record, Vec<u16>, Vec<u16>)>) {
+/// What a case came to.
+struct Outcome {
+    record: Record,
+    correct: Vec<u16>,
+    /// In steps of 1/65,535.
+    confidence: Vec<u16>,
+}
+
+/// The exit code of the four cases of a repository by one way, and what each came to.
+fn outcomes(repository: &Repository, way: &Way) -> (i32, Vec<Outcome>) {
     let model = "onnx = \"models/digits.onnx\"\ngives = \"logits\"";
     assert!(SPEC.contains(model));
     repository.write(
@@ -143,7 +151,11 @@ fn outcomes(repository: &Repository, way: &Way) -> (i32, Vec<(Record, Vec<u16>, 
         let run = record.run(&state).unwrap();
         let run = run.unwrap_or_else(|| panic!("{}: {}", way.name, ran.all()));
         let column = |name| run.outcomes.column(name).unwrap().values.clone();
-        (record, column(CORRECT), column(CONFIDENCE))
+        Outcome {
+            correct: column(CORRECT),
+            confidence: column(CONFIDENCE),
+            record,
+        }
     });
     (ran.code, records.collect())
 }
@@ -159,28 +171,27 @@ fn outcomes_and_verdicts_are_the_same() {
     for way in &good {
         let (code, found) = outcomes(&repository, way);
         assert_eq!(code, 0, "{}", way.name);
-        for ((record, correct, confidence), expected) in found.iter().zip(&expected) {
-            let case = format!("{}: {}", way.name, record.case);
-            assert_eq!(record.verdict.to_string(), "identical", "{case}");
-            assert_eq!(correct, &expected.1, "{case}");
-            // In steps of 1/65,535.
-            let apart = confidence.iter().zip(&expected.2);
+        for (found, expected) in found.iter().zip(&expected) {
+            let case = format!("{}: {}", way.name, found.record.case);
+            assert_eq!(found.record.verdict.to_string(), "identical", "{case}");
+            assert_eq!(found.correct, expected.correct, "{case}");
+            let apart = found.confidence.iter().zip(&expected.confidence);
             let apart = apart.map(|(one, other)| one.abs_diff(*other)).max();
             assert!(apart <= Some(2), "{case}: {apart:?}");
         }
     }
     let worse = ways(&repository, "digits-worse");
     let (_, expected) = outcomes(&repository, &worse[0]);
-    let failed = |(record, ..): &&(Record, _, _)| record.verdict.to_string() == "regressed";
+    let failed = |one: &&Outcome| one.record.verdict.to_string() == "regressed";
     let regressed = expected.iter().filter(failed).count();
     assert!((1..4).contains(&regressed), "some of the four: {regressed}");
     for way in &worse {
         let (code, found) = outcomes(&repository, way);
         assert_eq!(code, 101, "{}", way.name);
-        for ((record, correct, _), expected) in found.iter().zip(&expected) {
-            let case = format!("{}: {}", way.name, record.case);
-            assert_eq!(record.verdict, expected.0.verdict, "{case}");
-            assert_eq!(correct, &expected.1, "{case}");
+        for (found, expected) in found.iter().zip(&expected) {
+            let case = format!("{}: {}", way.name, found.record.case);
+            assert_eq!(found.record.verdict, expected.record.verdict, "{case}");
+            assert_eq!(found.correct, expected.correct, "{case}");
         }
     }
 }
