@@ -38,7 +38,7 @@ fn main() {
         println!("|---|---|---|---|");
         digits_by_each(&python);
         println!(
-            "\n| nothing computed, ms | bytes | worker | worker's gradient | endpoint, binary | endpoint, JSON |"
+            "\n| nothing computed, ms | MB | worker | worker's gradient | endpoint, binary | endpoint, JSON |"
         );
         println!("|---|---|---|---|---|---|");
         for example in [&[1, 8, 8][..], &[3, 32, 32], &[3, 224, 224]] {
@@ -46,9 +46,9 @@ fn main() {
             let [predict, gradient] = pipe::round_trips(&python, &batch);
             let [binary, json] = [true, false].map(|binary| http::round_trip(binary, &batch));
             println!(
-                "| {:?} | {} | {} | {} | {} | {} |",
+                "| {:?} | {:.2} | {} | {} | {} | {} |",
                 batch.shape(),
-                4 * batch.len(),
+                4e-6 * batch.len() as f64,
                 shown(predict),
                 shown(gradient),
                 shown(binary),
@@ -62,7 +62,8 @@ fn shown(time: Option<f64>) -> String {
     time.map_or(String::new(), |time| match time {
         ..0.1 => format!("{time:.3}"),
         ..1.0 => format!("{time:.2}"),
-        _ => format!("{time:.1}"),
+        ..100.0 => format!("{time:.1}"),
+        _ => format!("{time:.0}"),
     })
 }
 
