@@ -1,10 +1,10 @@
-"""The median time of a batch of 64 digits in Python, in milliseconds, one thread.
+"""The time of a batch of 64 digits in Python, in milliseconds, one thread: one in ten is
+quicker.
 
     bare.py torch WEIGHTS.safetensors
     bare.py onnxruntime MODEL.onnx
 """
 
-import statistics
 import sys
 import time
 
@@ -35,4 +35,4 @@ while time.perf_counter() < start + 1:
     before = time.perf_counter()
     call()
     times.append(time.perf_counter() - before)
-print(1e3 * statistics.median(times))
+print(1e3 * sorted(times)[len(times) // 10])

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ndarray::ArrayD;
 use steadfast::model::{Model, endpoint};
 
-use crate::{BATCH, CLASSES, median};
+use crate::{BATCH, CLASSES, quick};
 
 /// The time of a request, in milliseconds.
 pub fn round_trip(binary: bool, batch: &ArrayD<f32>) -> Option<f64> {
@@ -30,7 +30,7 @@ pub fn round_trip(binary: bool, batch: &ArrayD<f32>) -> Option<f64> {
         token_variable: None,
     });
     match model {
-        Ok(model) => Some(median(|| {
+        Ok(model) => Some(quick(|| {
             black_box(model.predict(batch.view()).expect("it answers"));
         })),
         Err(error) => {
