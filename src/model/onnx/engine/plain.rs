@@ -8,7 +8,13 @@ use rten_onnx::onnx::{
 const DROPOUT: &str = "Dropout";
 
 /// Operators over a window whose defaults rten does not know.
-const WINDOWS: [&str; 4] = ["AveragePool", "ConvInteger", "ConvTranspose", "MaxPool"];
+const WINDOWS: [&str; 5] = [
+    "AveragePool",
+    "Conv",
+    "ConvInteger",
+    "ConvTranspose",
+    "MaxPool",
+];
 
 /// The bytes of the graph in that form; `None` where it has it already.
 pub(super) fn plain(bytes: &[u8]) -> Result<Option<Vec<u8>>, String> {
