@@ -265,10 +265,34 @@ impl Client {
         token
             .spellings()
             .iter()
-            .fold(text.to_owned(), |text, token| {
+            .fold(without_escapes(text), |text, token| {
                 text.replace(token, "[the token]")
             })
     }
+}
+
+/// `text` with the letters that JSON may write as `\u002b` as themselves: libraries
+/// escape different ones.
+fn without_escapes(text: &str) -> String {
+    let mut parts = text.split("\\u");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let letter = part
+            .get(..4)
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
+            .filter(|byte| (b' '..=b'~').contains(byte));
+        match letter {
+            Some(letter) => {
+                plain.push(char::from(letter));
+                plain.push_str(&part[4..]);
+            }
+            None => {
+                plain.push_str("\\u");
+                plain.push_str(part);
+            }
+        }
+    }
+    plain
 }
 
 /// Whether a connection that failed like this may work the next time.
@@ -401,5 +425,18 @@ impl Drop for Turn<'_> {
         let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
         *free += 1;
         self.0.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_escapes;
+
+    #[test]
+    fn escapes_of_printable_letters_are_undone() {
+        assert_eq!(
+            without_escapes(r"Bearer a\u002Bb\u003d\u003D \u00e9 \u12 \u"),
+            r"Bearer a+b== \u00e9 \u12 \u"
+        );
     }
 }
