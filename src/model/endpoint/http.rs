@@ -25,6 +25,9 @@ const LARGEST_PAGE: u64 = 1 << 24;
 /// How much of a refusal is read.
 const LARGEST_REFUSAL: u64 = 1 << 16;
 
+/// As long as servers let a header be, however its letters are written.
+const LONGEST_TOKEN: usize = 3 << 14;
+
 /// How many letters of a server's words are shown: of their beginning, and of their
 /// end, where a traceback says what happened.
 const WORDS: (usize, usize) = (200, 300);
@@ -198,6 +201,11 @@ impl Client {
         let mut body = Vec::new();
         let mut words = reader.as_reader().take(LARGEST_REFUSAL);
         let _ = words.read_to_end(&mut body);
+        // What was cut off may have been cut within the token, whose beginning is no
+        // token any more.
+        if body.len() as u64 == LARGEST_REFUSAL {
+            body.truncate(body.len() - LONGEST_TOKEN);
+        }
         Ok((response, body))
     }
 
