@@ -270,6 +270,23 @@ mod tests {
         }
     }
 
+    fn plan<'a>(
+        data: &'a Dataset,
+        range: (f64, f64),
+        perturbation: &'a Resolved<'a>,
+        size: usize,
+    ) -> Plan<'a> {
+        Plan {
+            data,
+            range,
+            perturbation,
+            seed: 1,
+            seed_scope: SeedScope::Example,
+            replicates: 1,
+            size,
+        }
+    }
+
     #[test]
     fn a_perturbation_of_no_strength_keeps_every_level_on_any_range() {
         let folder = tempfile::tempdir().unwrap();
@@ -282,15 +299,7 @@ mod tests {
                 columns: None,
                 scale: None,
             };
-            let plan = Plan {
-                data: &data,
-                range,
-                perturbation: &perturbation,
-                seed: 1,
-                seed_scope: SeedScope::Example,
-                replicates: 1,
-                size: 2,
-            };
+            let plan = plan(&data, range, &perturbation, 2);
             let inputs = plan.inputs(0..2).unwrap();
             // Half a level is far more than rounding, and far less than a level lost.
             let half = ((range.1 - range.0) / 510.0) as f32;
@@ -309,15 +318,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = levels(folder.path(), (0.0, 1.0));
         let perturbation = identity();
-        let plan = Plan {
-            data: &data,
-            range: (0.0, 1.0),
-            perturbation: &perturbation,
-            seed: 1,
-            seed_scope: SeedScope::Example,
-            replicates: 1,
-            size: 2,
-        };
+        let plan = plan(&data, (0.0, 1.0), &perturbation, 2);
         let model = from_fn(Gives::Logits, |batch: ndarray::ArrayViewD<'_, f32>| {
             Array2::zeros((batch.len_of(Axis(0)), 2))
         });
@@ -333,15 +334,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = levels(folder.path(), (0.0, 1.0));
         let perturbation = identity();
-        let plan = Plan {
-            data: &data,
-            range: (0.0, 1.0),
-            perturbation: &perturbation,
-            seed: 1,
-            seed_scope: SeedScope::Example,
-            replicates: 1,
-            size: 1,
-        };
+        let plan = plan(&data, (0.0, 1.0), &perturbation, 1);
         assert_eq!(plan.batches(), 2);
         let inputs = plan.inputs(1..2).unwrap();
         assert_eq!(inputs.shape(), [2, 1, 16, 8]);

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use rten_onnx::onnx::{DataType, GraphProto, NodeProto, ValueInfoProto};
+use rten_onnx::onnx::{AttributeProto, DataType, GraphProto, NodeProto, ValueInfoProto};
 
 /// The tensor that examples go into, and the one that answers come out of.
 #[derive(Debug, PartialEq, Eq)]
@@ -163,6 +163,12 @@ pub(super) fn read_by<'a>(node: &'a NodeProto, visit: &mut impl FnMut(&'a str)) 
         subgraph.output.iter().for_each(|value| visit(name(value)));
         subgraph.node.iter().for_each(|node| read_by(node, visit));
     }
+}
+
+/// An attribute of a node, where it is written.
+pub(super) fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
+    let mut attributes = node.attribute.iter();
+    attributes.find(|attribute| attribute.name.as_deref() == Some(name))
 }
 
 pub(super) fn name(value: &ValueInfoProto) -> &str {

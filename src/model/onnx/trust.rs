@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use rten_onnx::onnx::{AttributeProto, DataType, GraphProto, NodeProto, TensorProto};
 
 use super::engine::Engine;
+use super::interface::attribute;
 
 /// Operators had other meanings (of axes, of broadcasting, of training) before
 /// this version of the operator set; only the later ones were held against rten,
@@ -236,8 +237,7 @@ struct Site<'a> {
 
 impl<'a> Site<'a> {
     fn attribute(&self, name: &str) -> Option<&'a AttributeProto> {
-        let mut attributes = self.node.attribute.iter();
-        attributes.find(|attribute| attribute.name.as_deref() == Some(name))
+        attribute(self.node, name)
     }
 
     fn int(&self, name: &str) -> Option<i64> {

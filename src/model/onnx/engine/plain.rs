@@ -5,6 +5,8 @@ use rten_onnx::onnx::{
     AttributeProto, AttributeType, GraphProto, ModelProto, NodeProto, ValueInfoProto,
 };
 
+use super::super::interface::attribute;
+
 const DROPOUT: &str = "Dropout";
 
 /// Operators over a window whose defaults rten does not know.
@@ -88,11 +90,6 @@ fn axes(node: &NodeProto, graph: &GraphProto) -> Option<usize> {
         Some(tensor.shape.as_ref()?.dim.len())
     });
     rank?.checked_sub(2)
-}
-
-fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
-    let mut attributes = node.attribute.iter();
-    attributes.find(|attribute| attribute.name.as_deref() == Some(name))
 }
 
 /// Writes out the defaults of a window over so many axes: a step and a spread of

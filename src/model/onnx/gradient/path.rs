@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use rten_onnx::onnx::{DataType, NodeProto};
 
-use super::super::interface::read_by;
+use super::super::interface::{attribute, read_by};
 use super::super::trust::answers_truth;
 use super::tensors::Tensors;
 
@@ -92,9 +92,7 @@ fn is_rounding(node: &NodeProto) -> bool {
     match operator(node) {
         "QuantizeLinear" => true,
         "Cast" => {
-            let mut attributes = node.attribute.iter();
-            let to = attributes.find(|attribute| attribute.name.as_deref() == Some("to"));
-            let to = to.and_then(|to| to.i);
+            let to = attribute(node, "to").and_then(|to| to.i);
             let is = |kind: DataType| to == Some(i64::from(kind.0));
             !is(DataType::BOOL) && !is(DataType::STRING)
         }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use rten_onnx::onnx::{AttributeProto, DataType, NodeProto};
 
 use super::super::engine::Numbers;
+use super::super::interface::attribute;
 use super::Rounding;
 use super::path::is_number;
 use super::tensors::{Constant, Size, Tensors, fixed};
@@ -136,8 +137,7 @@ impl Site<'_> {
     }
 
     fn attribute(&self, name: &str) -> Option<&AttributeProto> {
-        let mut attributes = self.node.attribute.iter();
-        attributes.find(|attribute| attribute.name.as_deref() == Some(name))
+        attribute(self.node, name)
     }
 }
 
@@ -323,6 +323,11 @@ impl Site<'_> {
             &[tensor],
             &[("to", Attribute::Int(i64::from(kind.0)))],
         )
+    }
+
+    /// Truth values as 0 and 1.
+    pub(super) fn as_float(&mut self, truth: Var) -> Var {
+        self.cast(truth, DataType::FLOAT)
     }
 
     /// `tensor` times a number.

@@ -1,7 +1,5 @@
 //! Activations: the cotangent times the derivative, element by element.
 
-use rten_onnx::onnx::DataType;
-
 use super::super::site::Site;
 use super::super::writer::Var;
 
@@ -244,11 +242,4 @@ pub(super) fn mish(site: &mut Site<'_>) -> Done {
     let rest = site.op("Mul", &[rest, slope]);
     let derivative = site.op("Add", &[tanh, rest]);
     times(site, derivative)
-}
-
-impl Site<'_> {
-    /// Truth values as 0 and 1.
-    pub(super) fn as_float(&mut self, truth: Var) -> Var {
-        self.cast(truth, DataType::FLOAT)
-    }
 }

@@ -184,56 +184,51 @@ fn max_of_tiles(site: &mut Site<'_>, window: &Window) -> Done {
 
 /// Windows that tile an image, by the matrix that repeats the numbers of a row of
 /// windows over the rows of the image that it covers. Multiplying by it is exact, and
-/// faster in either engine than what ONNX has for it (Resize, AveragePool), by far in
-/// the embedded one.
+/// far faster in the embedded engine than what ONNX has for it (Resize, AveragePool).
 struct Tiles {
     image: Vec<Size>,
     pooled: Vec<Size>,
-    matrix: Vec<f32>,
     /// Windows in a row, and numbers in the rows that they cover.
     windows: usize,
     numbers: usize,
+    /// The matrix, [windows, numbers], and its transpose.
+    repeats: Var,
+    gathers: Var,
 }
 
 impl Tiles {
     /// More windows in a row make a matrix that is large and slow.
     const MOST: usize = 256;
 
-    fn of(site: &Site<'_>, window: &Window) -> Result<Self, String> {
+    fn of(site: &mut Site<'_>, window: &Window) -> Result<Self, String> {
         let (rows, columns) = (window.kernel[0], window.from[1]);
         let (windows, numbers) = (window.to[1], rows * columns);
-        let mut matrix = vec![0.0; windows * numbers];
+        let mut repeats = vec![0.0; windows * numbers];
+        let mut gathers = vec![0.0; windows * numbers];
         for number in 0..numbers {
             let window = number % columns / window.kernel[1];
-            matrix[window * numbers + number] = 1.0;
+            repeats[window * numbers + number] = 1.0;
+            gathers[number * windows + window] = 1.0;
         }
         Ok(Self {
             image: site.shape(0)?,
             pooled: site.output_shape(0)?,
-            matrix,
             windows,
             numbers,
+            repeats: site.constant_floats(&[windows, numbers], &repeats),
+            gathers: site.constant_floats(&[numbers, windows], &gathers),
         })
     }
 
     /// Each number of a pooled image repeated over its window.
     fn enlarge(&self, site: &mut Site<'_>, pooled: Var) -> Result<Var, String> {
-        let matrix = site.constant_floats(&[self.windows, self.numbers], &self.matrix);
-        let enlarged = times(site, pooled, self.windows, matrix);
+        let enlarged = times(site, pooled, self.windows, self.repeats);
         site.reshape(enlarged, &self.image)
     }
 
     /// The sum over each window.
     fn sum(&self, site: &mut Site<'_>, image: Var) -> Result<Var, String> {
-        let windows = 0..self.windows;
-        let transposed: Vec<f32> = (0..self.numbers)
-            .flat_map(|number| {
-                let windows = windows.clone();
-                windows.map(move |window| self.matrix[window * self.numbers + number])
-            })
-            .collect();
-        let matrix = site.constant_floats(&[self.numbers, self.windows], &transposed);
-        let sums = times(site, image, self.numbers, matrix);
+        let sums = times(site, image, self.numbers, self.gathers);
         site.reshape(sums, &self.pooled)
     }
 }
