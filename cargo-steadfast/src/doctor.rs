@@ -401,6 +401,7 @@ const TIMED: Duration = Duration::from_millis(500);
 /// Times answers and gradients.
 fn time(opened: &Opened, sample: &Sample, batch: usize) {
     let model = opened.model.model();
+    let bound = opened.model.description.bound();
     let count = sample.inputs.len_of(Axis(0));
     let rows: Vec<usize> = (0..batch).map(|row| row % count).collect();
     let inputs = sample.inputs.select(Axis(0), &rows);
@@ -408,7 +409,7 @@ fn time(opened: &Opened, sample: &Sample, batch: usize) {
         Ok(rate) => line(
             what,
             &format!(
-                "{} examples a second, in batches of {batch} on {} threads",
+                "{} examples a second, in batches of {batch}, {} at once",
                 grouped(rate.calls * batch as f64),
                 rate.threads
             ),
@@ -417,7 +418,7 @@ fn time(opened: &Opened, sample: &Sample, batch: usize) {
     };
     say_rate(
         "speed",
-        ask::rate(TIMED, &|| model.predict(inputs.view()).map(drop)),
+        ask::rate(TIMED, bound, &|| model.predict(inputs.view()).map(drop)),
     );
     if let Some(reason) = &opened.missing {
         return line("gradients", &format!("none: {reason}"));
@@ -425,7 +426,9 @@ fn time(opened: &Opened, sample: &Sample, batch: usize) {
     let ones = |answers: ArrayView2<'_, f32>| Array2::ones(answers.dim());
     say_rate(
         "gradients",
-        ask::rate(TIMED, &|| model.gradient(inputs.view(), &ones).map(drop)),
+        ask::rate(TIMED, bound, &|| {
+            model.gradient(inputs.view(), &ones).map(drop)
+        }),
     );
 }
 

@@ -1,5 +1,5 @@
-//! A model asked outside of a case, as the engine asks: in batches of two or more,
-//! on the threads of the inference engine, with panics made errors.
+//! A model asked outside of a case, as the engine asks: in batches of two or more, as
+//! many at once as it takes, with panics made errors.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -8,7 +8,8 @@ use ndarray::{Array2, ArrayViewD, Axis, CowArray, concatenate};
 
 use super::batch::SMALLEST;
 use super::guard::guarded;
-use crate::model::{Model, ModelError, onnx};
+use super::threads::on_each;
+use crate::model::{Model, ModelError};
 
 /// The answers to `inputs` (first axis the examples), asked in batches of `size`: one
 /// row an example.
@@ -62,37 +63,34 @@ pub struct Rate {
 }
 
 /// How often a second `call` can be made, tried for about `time`, after one call of
-/// each thread that does not count.
+/// each thread that does not count: on as many threads as the model is `bound` to, or
+/// on those of the inference engine.
 ///
 /// # Errors
 /// The first error of a call; a panic is one.
 pub fn rate(
     time: Duration,
+    bound: Option<usize>,
     call: &(dyn Fn() -> Result<(), ModelError> + Sync),
 ) -> Result<Rate, ModelError> {
     let call = || guarded(call).unwrap_or_else(|message| Err(ModelError::Panicked(message)));
     let made = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
-    let repeat = |start: Instant| -> Result<(), ModelError> {
+    let first = on_each(bound, call);
+    first.into_iter().collect::<Result<(), _>>()?;
+    let start = Instant::now();
+    let ended = on_each(bound, || -> Result<(), ModelError> {
         while start.elapsed() < time && !failed.load(Ordering::Relaxed) {
             call().inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
             made.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
-    };
-    onnx::on_threads(|| {
-        // Once on each thread, and not as tasks that one thread could begin on top of
-        // another that waits.
-        let first: Vec<_> = rayon::broadcast(|_| call());
-        first.into_iter().collect::<Result<(), _>>()?;
-        let start = Instant::now();
-        let ended = rayon::broadcast(|_| repeat(start));
-        let threads = ended.len();
-        ended.into_iter().collect::<Result<(), _>>()?;
-        Ok(Rate {
-            calls: made.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64(),
-            threads,
-        })
+    });
+    let threads = ended.len();
+    ended.into_iter().collect::<Result<(), _>>()?;
+    Ok(Rate {
+        calls: made.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64(),
+        threads,
     })
 }
 
@@ -140,11 +138,14 @@ mod tests {
             std::thread::sleep(Duration::from_millis(5));
             Ok(())
         };
-        let rate = rate(Duration::from_millis(50), &counted).unwrap();
-        // Each thread calls at most 200 times a second, and the last call may be late.
-        assert!(rate.calls > 0.0 && rate.calls < 201.0 * rate.threads as f64);
-        assert!(made.load(Ordering::Relaxed) > rate.threads);
+        for bound in [None, Some(3)] {
+            let rate = rate(Duration::from_millis(50), bound, &counted).unwrap();
+            // Each thread calls at most 200 times a second, and the last call may be late.
+            assert!(rate.calls > 0.0 && rate.calls < 201.0 * rate.threads as f64);
+            assert!(made.swap(0, Ordering::Relaxed) > rate.threads);
+            assert_eq!(rate.threads, bound.unwrap_or(rate.threads));
+        }
         let failing = || Err(ModelError::Failed("no".to_owned()));
-        assert!(super::rate(Duration::from_millis(50), &failing).is_err());
+        assert!(super::rate(Duration::from_millis(50), None, &failing).is_err());
     }
 }

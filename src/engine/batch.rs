@@ -2,6 +2,7 @@
 //! engine never sees a batch of one, and handed to the model.
 
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use ndarray::{Array1, Array2, ArrayD, ArrayViewMutD, Axis, CowArray, IxDyn};
 
@@ -9,7 +10,7 @@ use super::RunError;
 use super::context::{LoadedModel, Turn};
 use super::identity::Resolved;
 use crate::data::Dataset;
-use crate::model::ModelError;
+use crate::model::{Gives, ModelError};
 use crate::perturb::Depth;
 use crate::perturb::identity::IDENTITY;
 use crate::perturb::levels::truncate;
@@ -19,6 +20,9 @@ use crate::spec::SeedScope;
 /// The smallest batch that a model is handed: inference engines take another
 /// path for a single example, and its last bits differ.
 pub const SMALLEST: usize = 2;
+
+/// How long an example is looked for that a batch fails for.
+const SEARCH: Duration = Duration::from_secs(10);
 
 /// The rows of a case, example by example with the replicates of each together,
 /// cut into batches.
@@ -84,20 +88,32 @@ impl Plan<'_> {
         let answers = turn
             .predict(inputs.view())
             .map_err(|error| self.blame(error, &rows, &inputs, &turn))?;
-        if answers.nrows() != inputs.len_of(Axis(0)) {
-            return Err(RunError::Answer {
-                place: self.words_of(&rows),
-                reason: format!(
-                    "the model answered {} rows to a batch of {}: one row an example is needed",
-                    answers.nrows(),
-                    inputs.len_of(Axis(0))
-                ),
-            });
-        }
-        Ok(Some(answers))
+        let asked = inputs.len_of(Axis(0));
+        let declared = match model.gives {
+            Gives::PositiveProbability => None,
+            _ => model.description.classes,
+        };
+        let reason = if answers.nrows() != asked {
+            format!(
+                "the model answered {} rows to a batch of {asked}: one row an example is needed",
+                answers.nrows()
+            )
+        } else if let Some(classes) = declared.filter(|&classes| classes != answers.ncols()) {
+            format!(
+                "the model answered {} numbers an example, and it declares {classes} classes",
+                answers.ncols()
+            )
+        } else {
+            return Ok(Some(answers));
+        };
+        Err(RunError::Answer {
+            place: self.words_of(&rows),
+            reason,
+        })
     }
 
-    fn words_of(&self, rows: &Range<usize>) -> String {
+    /// Several rows in words.
+    pub fn words_of(&self, rows: &Range<usize>) -> String {
         if rows.len() == 1 {
             return self.words(rows.start);
         }
@@ -105,7 +121,7 @@ impl Plan<'_> {
     }
 
     /// The error of a batch, with the example that brings it about, where one can: each
-    /// is tried by itself, paired with its own copy.
+    /// is tried by itself, paired with its own copy, as long as there is time.
     fn blame(
         &self,
         error: ModelError,
@@ -113,30 +129,36 @@ impl Plan<'_> {
         inputs: &ArrayD<f32>,
         turn: &Turn<'_>,
     ) -> RunError {
+        let whole = |place: String, error: ModelError| RunError::Answer {
+            place,
+            reason: error.to_string(),
+        };
         if !error.may_be_of_one_example() {
-            return RunError::Answer {
-                place: self.words_of(rows),
-                reason: error.to_string(),
+            return whole(self.words_of(rows), error);
+        }
+        let alone = |row: usize| {
+            let one = inputs.index_axis(Axis(0), row - rows.start);
+            let pair = ndarray::stack(Axis(0), &[one.view(), one.view()]).ok()?;
+            turn.predict(pair.view()).err()
+        };
+        let start = Instant::now();
+        for row in rows.clone() {
+            if start.elapsed() > SEARCH {
+                return whole(format!("the batch of {}", self.words_of(rows)), error);
+            }
+            let Some(own) = alone(row) else { continue };
+            // Where the last one fails as the first does, no example is to blame.
+            let last = rows.end - 1;
+            return match row == rows.start && row < last && alone(last).is_some() {
+                true => whole(self.words_of(rows), own),
+                false => whole(self.words(row), own),
             };
         }
-        let alone = rows.clone().enumerate().find_map(|(index, row)| {
-            let one = inputs.index_axis(Axis(0), index);
-            let pair = ndarray::stack(Axis(0), &[one.view(), one.view()]).ok()?;
-            turn.predict(pair.view()).err().map(|error| (row, error))
-        });
-        match alone {
-            Some((row, error)) => RunError::Answer {
-                place: self.words(row),
-                reason: error.to_string(),
-            },
-            None => RunError::Answer {
-                place: format!(
-                    "the batch of {} (each alone is answered)",
-                    self.words_of(rows)
-                ),
-                reason: error.to_string(),
-            },
-        }
+        let batch = format!(
+            "the batch of {} (each alone is answered)",
+            self.words_of(rows)
+        );
+        whole(batch, error)
     }
 
     /// The perturbed inputs of some rows, padded with copies of the last one.
@@ -248,7 +270,7 @@ mod tests {
     use crate::catalogue::Parameters;
     use crate::data::open;
     use crate::data::testing::{arrays, int64, npy, npz};
-    use crate::model::{Gives, Model, from_fn};
+    use crate::model::{Model, from_fn};
     use crate::perturb::noise::impulse::ImpulseNoise;
 
     /// Every level of 8 bits, in two examples.
@@ -319,14 +341,60 @@ mod tests {
         let data = levels(folder.path(), (0.0, 1.0));
         let perturbation = identity();
         let plan = plan(&data, (0.0, 1.0), &perturbation, 2);
-        let model = from_fn(Gives::Logits, |batch: ndarray::ArrayViewD<'_, f32>| {
-            Array2::zeros((batch.len_of(Axis(0)), 2))
-        });
-        let description = model.describe();
-        let model = LoadedModel::new(Box::new(model), description, Gives::Logits);
+        let model = model(None, |batch| Array2::zeros((batch.len_of(Axis(0)), 2)));
         assert!(plan.predict(0, &model, || false).unwrap().is_none());
         let answers = plan.predict(0, &model, || true).unwrap().unwrap();
         assert_eq!(answers.dim(), (2, 2));
+    }
+
+    /// A model that answers as `answer` says.
+    fn model(
+        classes: Option<usize>,
+        answer: impl Fn(ndarray::ArrayViewD<'_, f32>) -> Array2<f32> + Send + Sync + 'static,
+    ) -> LoadedModel {
+        let model = from_fn(Gives::Logits, answer);
+        let description = crate::model::Description {
+            classes,
+            ..model.describe()
+        };
+        LoadedModel::new(Box::new(model), description, Gives::Logits)
+    }
+
+    #[test]
+    fn an_example_is_named_where_it_fails_alone_and_others_do_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = levels(folder.path(), (0.0, 1.0));
+        let perturbation = identity();
+        let plan = plan(&data, (0.0, 1.0), &perturbation, 2);
+        let message = |fails: fn(ndarray::ArrayViewD<'_, f32>) -> bool| {
+            let model = model(None, move |batch| {
+                assert!(!fails(batch.view()), "out of range");
+                Array2::zeros((batch.len_of(Axis(0)), 2))
+            });
+            plan.predict(0, &model, || true).unwrap_err().to_string()
+        };
+        // The second example is the brighter one.
+        let bright = message(|batch| batch.iter().any(|&value| value > 0.9));
+        assert!(
+            bright.starts_with("example 1: ") && bright.contains("out of range"),
+            "{bright}"
+        );
+        let always = message(|_| true);
+        assert!(always.starts_with("example 0 to example 1: "), "{always}");
+        let both = message(|batch| batch.index_axis(Axis(0), 0) != batch.index_axis(Axis(0), 1));
+        assert!(both.contains("(each alone is answered)"), "{both}");
+    }
+
+    #[test]
+    fn answers_have_the_declared_classes() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = levels(folder.path(), (0.0, 1.0));
+        let perturbation = identity();
+        let plan = plan(&data, (0.0, 1.0), &perturbation, 2);
+        let model = model(Some(3), |batch| Array2::zeros((batch.len_of(Axis(0)), 2)));
+        let message = plan.predict(0, &model, || true).unwrap_err().to_string();
+        let expected = "the model answered 2 numbers an example, and it declares 3 classes";
+        assert!(message.contains(expected), "{message}");
     }
 
     #[test]

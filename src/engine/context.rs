@@ -45,13 +45,9 @@ pub struct LoadedModel {
 
 impl LoadedModel {
     pub(super) fn new(model: Box<dyn Model>, description: Description, gives: Gives) -> Self {
-        let bound = match description.concurrent {
-            true => description.at_once,
-            false => Some(1),
-        };
         Self {
             model,
-            turns: bound.map(|bound| Mutex::new(bound.max(1))),
+            turns: description.bound().map(Mutex::new),
             given_back: Condvar::new(),
             description,
             gives,

@@ -4,10 +4,16 @@
 use super::RunError;
 use crate::data::Dataset;
 use crate::model::Description;
-use crate::spec::Gives;
+use crate::spec::{Gives, MetricSpec};
 
-/// Refuses a model that cannot answer about these examples.
-pub fn check(description: &Description, gives: Gives, data: &Dataset) -> Result<(), RunError> {
+/// Refuses a model that cannot answer about these examples, or not what these metrics
+/// are made of.
+pub fn check(
+    description: &Description,
+    gives: Gives,
+    metrics: &[MetricSpec],
+    data: &Dataset,
+) -> Result<(), RunError> {
     let given = data.shape();
     if !description.takes(given) {
         let axes = description.input_shape.iter().map(|size| match size {
@@ -19,10 +25,28 @@ pub fn check(description: &Description, gives: Gives, data: &Dataset) -> Result<
             axes.collect::<Vec<_>>().join(", ")
         )));
     }
-    let classes = match gives {
-        Gives::PositiveProbability => Some(2),
-        _ => description.classes,
+    let classes = match (gives, description.classes) {
+        (Gives::PositiveProbability, Some(many @ 3..)) => {
+            return Err(RunError::Mismatch(format!(
+                "[model] gives = \"positive_probability\" means one number, and the model declares {many} classes: say \"probabilities\" or \"logits\""
+            )));
+        }
+        (Gives::PositiveProbability, _) => Some(2),
+        (Gives::Logits | Gives::Probabilities, Some(few @ ..2)) => {
+            return Err(RunError::Mismatch(format!(
+                "[model] gives = \"{}\" means a number a class, and the model declares {few} of them: say \"positive_probability\" where it answers with one",
+                gives.text()
+            )));
+        }
+        (_, declared) => declared,
     };
+    for spec in metrics {
+        let Some(classes) = classes else { break };
+        let checked = super::metric(spec)?.check(classes, &spec.parameters);
+        checked.map_err(|reason| {
+            RunError::Mismatch(format!("[[metric]] `{}`: {reason}", spec.label))
+        })?;
+    }
     let highest = data.labels().iter().max();
     if let (Some(classes), Some(&highest)) = (classes, highest)
         && highest >= classes
@@ -58,7 +82,7 @@ mod tests {
             ..Description::default()
         };
         let check = |description: &Description, gives| {
-            check(description, gives, &data).map_err(|error| error.to_string())
+            check(description, gives, &[], &data).map_err(|error| error.to_string())
         };
         for fits in [
             model(&[], None),
@@ -79,5 +103,9 @@ mod tests {
         ] {
             assert!(check(&few, gives).unwrap_err().contains(classes));
         }
+        let many = check(&model(&[], Some(10)), Gives::PositiveProbability).unwrap_err();
+        assert!(many.contains("the model declares 10 classes"), "{many}");
+        let one = check(&model(&[], Some(1)), Gives::Logits).unwrap_err();
+        assert!(one.contains("say \"positive_probability\""), "{one}");
     }
 }

@@ -13,13 +13,13 @@ mod identity;
 mod pooled;
 mod score;
 mod size;
+mod threads;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::ArrayD;
-use rayon::prelude::*;
 
 pub use context::{Context, LoadedModel, Registry};
 pub use guard::install_panic_hook;
@@ -29,7 +29,7 @@ use crate::catalogue::Parameters;
 use crate::data::{DataError, Dataset};
 use crate::error::{Error, ErrorKind};
 use crate::metric::{Metric, Strata};
-use crate::model::{Description, ModelError, onnx};
+use crate::model::{Description, ModelError};
 use crate::outcome::ColumnSpec;
 use crate::perturb::PerturbationError;
 use crate::provenance::Identity;
@@ -165,7 +165,7 @@ pub fn check_model(
 ) -> Result<(Description, Option<String>), RunError> {
     let data = context.dataset(spec)?;
     let (model, missing) = context.model_with_gradient(spec)?;
-    fit::check(&model.description, model.gives, &data)?;
+    fit::check(&model.description, model.gives, &spec.metrics, &data)?;
     let description = Description {
         gives: Some(model.gives),
         ..model.description.clone()
@@ -271,7 +271,7 @@ fn cell(
     let cell = own_cell(case)?;
     let data = context.dataset(&case.spec)?;
     let model = context.model(&case.spec)?;
-    fit::check(&model.description, model.gives, &data)?;
+    fit::check(&model.description, model.gives, case.metrics(), &data)?;
     let perturbation = identity::resolve(cell, &data, context.registry())?;
     perturbation.check(data.shape())?;
     on_the_scale_of_the_reference(case, &perturbation)?;
@@ -341,13 +341,21 @@ fn execute(
         }
         Some(scored)
     };
-    // On the threads of the inference engine: a batch is then never begun on top
-    // of another that waits.
     let results: Vec<Option<Result<score::Scored, RunError>>> =
-        onnx::on_threads(|| (0..plan.batches()).into_par_iter().map(one).collect());
-    let mut scored = Vec::with_capacity(results.len());
+        threads::each(plan.batches(), model.description.bound(), one);
+    let mut scored: Vec<score::Scored> = Vec::with_capacity(results.len());
     for result in results.into_iter().flatten() {
-        scored.push(result?);
+        let next = result?;
+        if let Some(first) = scored.first().filter(|first| first.classes != next.classes) {
+            return Err(RunError::Answer {
+                place: plan.words_of(&plan.rows(scored.len())),
+                reason: format!(
+                    "the model answers with {} classes, and with {} before: every answer must have the same",
+                    next.classes, first.classes
+                ),
+            });
+        }
+        scored.push(next);
     }
     let outcomes = score::collect(&scores, scored, &data, replicates)?;
     Ok(Run {

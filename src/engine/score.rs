@@ -27,6 +27,8 @@ pub struct Scorer<'a> {
 
 /// The scores of one batch: one list a column, in the columns' order.
 pub struct Scored {
+    /// How many classes there were probabilities of.
+    pub classes: usize,
     columns: Vec<Vec<f64>>,
 }
 
@@ -85,7 +87,10 @@ impl Scorer<'_> {
                 });
             }
         }
-        Ok(Scored { columns })
+        Ok(Scored {
+            classes: probabilities.len(),
+            columns,
+        })
     }
 
     /// The probabilities that an answer stands for.

@@ -42,6 +42,14 @@ pub struct Description {
 }
 
 impl Description {
+    /// How many batches it may be handed at once, where that is bounded.
+    pub fn bound(&self) -> Option<usize> {
+        match self.concurrent {
+            true => self.at_once.map(|bound| bound.max(1)),
+            false => Some(1),
+        }
+    }
+
     /// Whether examples of the shape `given` go in, as far as it is declared.
     pub fn takes(&self, given: &[usize]) -> bool {
         takes(&self.input_shape, given)

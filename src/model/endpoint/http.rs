@@ -1,8 +1,7 @@
-//! Requests with a deadline: how many at once, what is tried again and when, and a
+//! Requests with a deadline: what is tried again and when, and a
 //! token that goes to one server and into no message.
 
 use std::io::{ErrorKind, Read};
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ureq::Agent;
@@ -62,7 +61,6 @@ pub struct Client {
     token: Option<Token>,
     patience: Duration,
     retries: u32,
-    gate: Gate,
 }
 
 impl Client {
@@ -87,13 +85,11 @@ impl Client {
             token,
             patience: wanted.answer,
             retries: wanted.retries,
-            gate: Gate::new(wanted.connections),
         }
     }
 
     /// Asks until there is an answer, a refusal, or no time left.
     pub fn ask(&self, url: &str, question: &Question<'_>) -> Result<Answer, EndpointError> {
-        let _turn = self.gate.enter();
         let start = Instant::now();
         let mut pause = PAUSE;
         let mut attempts = 0;
@@ -397,42 +393,6 @@ impl Token {
             percent(true),
             percent(false),
         ]
-    }
-}
-
-/// Lets so many in at once.
-struct Gate {
-    free: Mutex<usize>,
-    freed: Condvar,
-}
-
-impl Gate {
-    fn new(places: usize) -> Self {
-        Self {
-            free: Mutex::new(places.max(1)),
-            freed: Condvar::new(),
-        }
-    }
-
-    fn enter(&self) -> Turn<'_> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut free = self
-            .freed
-            .wait_while(free, |free| *free == 0)
-            .unwrap_or_else(PoisonError::into_inner);
-        *free -= 1;
-        Turn(self)
-    }
-}
-
-/// A place that is given back when this is dropped.
-struct Turn<'a>(&'a Gate);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
-        *free += 1;
-        self.0.freed.notify_one();
     }
 }
 

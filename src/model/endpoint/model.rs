@@ -140,6 +140,7 @@ impl EndpointModel {
                 input_shape,
                 engine,
                 version,
+                at_once: Some(request.connections),
                 ..Description::default()
             },
         })

@@ -1,0 +1,97 @@
+//! On which threads the batches of a case are asked.
+//!
+//! Nothing that is computed depends on them.
+
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+
+use crate::model::onnx;
+
+/// What `one` gives for each of `batches`, in their order, several at a time.
+///
+/// Where the model is `bound` to so many batches at once, others wait for their turn:
+/// on threads of their own, as many as the model takes. Were they tasks of a pool, a
+/// model that uses the pool could, while it waits for its own tasks, begin another
+/// batch, which waits for the turn that it holds. A model without a bound is asked on
+/// the threads of the inference engine: a batch is then never begun on top of another.
+pub fn each<R: Send>(
+    batches: usize,
+    bound: Option<usize>,
+    one: impl Fn(usize) -> R + Sync,
+) -> Vec<R> {
+    let Some(bound) = bound else {
+        return onnx::on_threads(|| (0..batches).into_par_iter().map(&one).collect());
+    };
+    // While one waits for its turn, another may be made.
+    let threads = bound.max(rayon::current_num_threads()).min(batches);
+    let next = AtomicUsize::new(0);
+    let mut done: Vec<(usize, R)> = on_each(Some(threads), || {
+        let mine = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        let mine = mine.take_while(|&batch| batch < batches);
+        mine.map(|batch| (batch, one(batch))).collect::<Vec<_>>()
+    })
+    .into_iter()
+    .flatten()
+    .collect();
+    done.sort_by_key(|(batch, _)| *batch);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// What `work` gives on each of so many threads of their own; or on each of those of the
+/// inference engine.
+pub fn on_each<R: Send>(threads: Option<usize>, work: impl Fn() -> R + Sync) -> Vec<R> {
+    let Some(threads) = threads else {
+        return onnx::on_threads(|| rayon::broadcast(|_| work()));
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(&work)).collect();
+        let ended = threads.into_iter().map(|thread| thread.join());
+        ended
+            .map(|result| result.unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn results_stand_in_the_order_of_the_batches() {
+        for bound in [None, Some(1), Some(3), Some(50)] {
+            let squares = each(20, bound, |batch| batch * batch);
+            let expected: Vec<usize> = (0..20).map(|batch| batch * batch).collect();
+            assert_eq!(squares, expected, "{bound:?}");
+        }
+        assert!(each(0, Some(4), |batch| batch).is_empty());
+    }
+
+    #[test]
+    fn as_many_are_in_hand_as_the_model_takes() {
+        let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let bound = 4 + rayon::current_num_threads();
+        let meeting = std::sync::Barrier::new(bound);
+        each(bound, Some(bound), |_| {
+            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            meeting.wait();
+        });
+        assert_eq!(most.into_inner(), bound);
+    }
+
+    /// What waits for its turn is not begun by a model that waits for its own parts.
+    #[test]
+    fn a_model_that_is_parallel_inside_keeps_its_turn() {
+        let turn = Mutex::new(());
+        each(64, Some(1), |_| {
+            let _turn = turn.lock().unwrap();
+            (0..8)
+                .into_par_iter()
+                .for_each(|_| std::thread::sleep(Duration::from_micros(200)));
+        });
+    }
+}
