@@ -87,11 +87,18 @@ mod tests {
     #[test]
     fn a_model_that_is_parallel_inside_keeps_its_turn() {
         let turn = Mutex::new(());
-        each(64, Some(1), |_| {
-            let _turn = turn.lock().unwrap();
-            (0..8)
-                .into_par_iter()
-                .for_each(|_| std::thread::sleep(Duration::from_micros(200)));
+        let pause = || std::thread::sleep(Duration::from_micros(200));
+        let case = || {
+            each(4, Some(1), |_| {
+                let _turn = turn.lock().unwrap();
+                (0..8).into_par_iter().for_each(|_| pause());
+            })
+        };
+        // Several cases at once, as the harness runs them.
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..8).for_each(|_| drop(case())));
+            }
         });
     }
 }

@@ -183,14 +183,14 @@ fn fill<'a>(places: &mut [[u8; 4]], values: impl Iterator<Item = &'a f32>) {
     }
 }
 
-/// Reads a frame whose tensor has `most` elements at most; `buffer` is kept from frame
-/// to frame.
+/// Reads a frame whose tensor has `most` elements at most, looked up when it has begun;
+/// `buffer` is kept from frame to frame.
 ///
 /// # Errors
 /// Whatever the bytes are, an error says what is wrong with them.
 pub fn read(
     source: &mut impl BufRead,
-    most: usize,
+    most: impl Fn() -> usize,
     buffer: &mut Vec<u8>,
 ) -> Result<Frame, FrameError> {
     if source
@@ -225,7 +225,7 @@ pub fn read(
     })?;
     let tensor = match &header.tensor {
         None => None,
-        Some(announced) => Some(elements(source, &announced.shape, most, buffer)?),
+        Some(announced) => Some(elements(source, &announced.shape, most(), buffer)?),
     };
     Ok(Frame { header, tensor })
 }
@@ -287,7 +287,7 @@ mod tests {
     fn parse(bytes: &[u8], most: usize) -> Result<Frame, FrameError> {
         read(
             &mut io::BufReader::with_capacity(7, bytes),
-            most,
+            || most,
             &mut Vec::new(),
         )
     }

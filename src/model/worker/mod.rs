@@ -166,14 +166,17 @@ impl WorkerModel {
             })
     }
 
-    /// Does `work` with a free worker, started where none runs. Whatever leaves it in the
-    /// middle of something, a panic too, ends it.
+    /// Does `work` with a free worker, started where none waits: one that has ended or
+    /// spoken since its last answer is no matter of what is asked now. Whatever leaves it
+    /// in the middle of something, a panic too, ends it.
     fn with_worker<T>(
         &self,
         work: impl FnOnce(&mut Process) -> Result<T, Failure>,
     ) -> Result<T, ModelError> {
         let mut place = self.place();
-        let mut worker = match place.process.take() {
+        let waiting = place.process.take();
+        let waiting = waiting.and_then(|mut worker| worker.waits().then_some(worker));
+        let mut worker = match waiting {
             Some(worker) => worker,
             None => self.restart()?,
         };

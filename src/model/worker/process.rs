@@ -8,7 +8,8 @@
 use std::collections::VecDeque;
 use std::io::{BufReader, Read, Write};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -33,6 +34,9 @@ const LAST: Duration = Duration::from_millis(500);
 /// driver that hangs) is left.
 const KILLED: Duration = Duration::from_secs(5);
 
+/// How many events may wait to be heard: beyond that it is read no further.
+const UNHEARD: usize = 4;
+
 /// How much of stderr is kept, in bytes.
 const KEPT: usize = 4096;
 
@@ -42,8 +46,8 @@ pub struct Process {
     guard: Option<group::Guard>,
     /// To the thread that writes; it is closed by dropping this.
     outgoing: Option<Sender<Vec<u8>>>,
-    /// To the thread that reads: the most elements of the next answer.
-    expected: Sender<usize>,
+    /// The most elements that the next frame may have, for the thread that reads.
+    most: Arc<AtomicUsize>,
     events: Receiver<Event>,
     /// The buffer that was written last.
     spare: Vec<u8>,
@@ -85,8 +89,8 @@ impl Process {
         let guard = group::Guard::of(&child);
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (outgoing, outbox) = channel();
-        let (expected, orders) = channel();
-        let (sender, events) = channel();
+        let most = Arc::default();
+        let (sender, events) = sync_channel(UNHEARD);
         let words = Arc::default();
         let listener = match pipes {
             (Some(stdin), Some(stdout), Some(stderr)) => {
@@ -94,7 +98,8 @@ impl Process {
                 group::widen(&stdout);
                 let answers = sender.clone();
                 thread::spawn(move || send(stdin, &outbox, &sender));
-                thread::spawn(move || receive(stdout, &orders, &answers));
+                let most = Arc::clone(&most);
+                thread::spawn(move || receive(stdout, &most, &answers));
                 let words = Arc::clone(&words);
                 Some(thread::spawn(move || listen(stderr, &words)))
             }
@@ -105,7 +110,7 @@ impl Process {
             child,
             guard,
             outgoing: Some(outgoing),
-            expected,
+            most,
             events,
             spare: Vec::new(),
             words,
@@ -133,16 +138,20 @@ impl Process {
         within: Duration,
     ) -> Result<Frame, Failure> {
         let asked = Instant::now();
-        // It is read from while it is written to.
-        let _ = self.expected.send(most);
+        self.most.store(most, Ordering::Relaxed);
         self.send(verb, tensor);
-        let (mut closed, mut unwritten) = (None, None);
+        let (mut closed, mut unwritten, mut astray) = (None, None, None);
         // Shortened where nothing more is to come.
         let mut limit = within;
         while let Some(left) = limit.checked_sub(asked.elapsed()) {
             match self.events.recv_timeout(left.min(LOOK)) {
                 Ok(Event::Written(buffer)) => {
                     self.spare = buffer;
+                    continue;
+                }
+                // What comes late is of a request that is over.
+                Ok(Event::Read(Ok(frame))) if (1..self.id).contains(&frame.header.id) => {
+                    astray = Some(frame.header.id);
                     continue;
                 }
                 Ok(Event::Read(Ok(frame))) => return self.answer(*frame),
@@ -163,6 +172,10 @@ impl Process {
             _ if self.has_ended() => Failure::Ended { verb, status: None },
             (Some(error), _) => Failure::Frame(error),
             (None, Some(error)) => Failure::Unwritten(error),
+            (None, None) if let Some(found) = astray => Failure::Astray {
+                found,
+                asked: self.id,
+            },
             (None, None) => Failure::Silent {
                 verb,
                 seconds: within.as_secs_f64(),
@@ -188,16 +201,30 @@ impl Process {
     }
 
     fn answer(&self, frame: Frame) -> Result<Frame, Failure> {
-        if let Some(message) = frame.header.error {
-            return Err(Failure::Refused(message));
-        }
-        if frame.header.id != self.id {
-            return Err(Failure::Astray {
-                found: frame.header.id,
+        self.most.store(0, Ordering::Relaxed);
+        let Header { id, error, .. } = &frame.header;
+        match error {
+            // What could not read the request does not know its number.
+            Some(message) if [0, self.id].contains(id) => Err(Failure::Refused(message.clone())),
+            None if *id == self.id => Ok(frame),
+            _ => Err(Failure::Astray {
+                found: *id,
                 asked: self.id,
-            });
+            }),
         }
-        Ok(frame)
+    }
+
+    /// Whether it waits for a request, as it should between two: it runs, and has said
+    /// nothing unasked.
+    pub fn waits(&mut self) -> bool {
+        let mut silent = true;
+        for event in self.events.try_iter() {
+            match event {
+                Event::Written(buffer) => self.spare = buffer,
+                _ => silent = false,
+            }
+        }
+        silent && !self.has_ended()
     }
 
     /// Whether it has ended by itself. It stays a zombie until it is dropped, so that
@@ -263,7 +290,7 @@ pub fn wait_until(limit: Duration, mut done: impl FnMut() -> bool) {
     }
 }
 
-fn send(mut stdin: ChildStdin, outbox: &Receiver<Vec<u8>>, events: &Sender<Event>) {
+fn send(mut stdin: ChildStdin, outbox: &Receiver<Vec<u8>>, events: &SyncSender<Event>) {
     for bytes in outbox {
         let event = match stdin.write_all(&bytes) {
             Ok(()) => Event::Written(bytes),
@@ -276,13 +303,13 @@ fn send(mut stdin: ChildStdin, outbox: &Receiver<Vec<u8>>, events: &Sender<Event
     }
 }
 
-fn receive(stdout: ChildStdout, orders: &Receiver<usize>, events: &Sender<Event>) {
+fn receive(stdout: ChildStdout, most: &AtomicUsize, events: &SyncSender<Event>) {
     let mut source = BufReader::new(stdout);
     let mut buffer = Vec::new();
-    for most in orders {
-        let frame = frame::read(&mut source, most, &mut buffer).map(Box::new);
+    loop {
+        let frame = frame::read(&mut source, || most.load(Ordering::Relaxed), &mut buffer);
         let failed = frame.is_err();
-        if events.send(Event::Read(frame)).is_err() || failed {
+        if events.send(Event::Read(frame.map(Box::new))).is_err() || failed {
             return;
         }
     }

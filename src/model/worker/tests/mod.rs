@@ -221,13 +221,42 @@ fn what_is_no_answer_is_named() {
         ),
         ("no tensor", "answered without a tensor, and [2, 2]"),
         (
-            "answers twice",
+            "answers another",
+            "answers request 4 when request 3 was asked",
+        ),
+        (
+            "answers the last",
             "answers request 2 when request 3 was asked",
         ),
+        (
+            "fails for another",
+            "answers request 4 when request 3 was asked",
+        ),
     ] {
-        let (message, first, third) = second(behaviour, |_| {});
+        let (message, first, third) = second(behaviour, |request| {
+            request.answer = Duration::from_secs(3);
+        });
         assert!(message.contains(expected), "{behaviour}: {message}");
         assert_ne!(first, third, "{behaviour}");
+    }
+}
+
+/// What comes after an answer is nothing that the next case has asked for.
+#[test]
+fn what_a_worker_does_between_two_requests_fails_neither() {
+    for behaviour in ["speaks afterwards", "answers again", "ends afterwards"] {
+        let scene = Scene::new(behaviour);
+        let model = scene.open();
+        let first = ask(&model).unwrap();
+        let spoke = scene.folder.path().join("spoke");
+        while !spoke.exists() || (behaviour == "ends afterwards" && runs(first)) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // As long as the harness takes to hear it.
+        std::thread::sleep(Duration::from_millis(100));
+        let second = ask(&model).unwrap_or_else(|message| panic!("{behaviour}: {message}"));
+        assert_ne!(first, second, "{behaviour}");
+        assert!(!is_known(first), "{behaviour}: left behind");
     }
 }
 

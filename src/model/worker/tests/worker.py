@@ -91,8 +91,12 @@ def misbehave(number, rows):
     if behaviour == "refuses":
         say("Traceback: somewhere")
         put(frame({"id": number, "error": "ValueError: no such column"}))
-    if behaviour == "answers twice":
+    if behaviour == "answers another":
+        put(frame({"id": number + 1}, [0.0] * 2 * rows, [rows, 2]))
+    if behaviour == "answers the last":
         put(frame({"id": number - 1}, [0.0] * 2 * rows, [rows, 2]))
+    if behaviour == "fails for another":
+        put(frame({"id": number + 1, "error": "ValueError: no such column"}))
     if behaviour == "leaves a child":
         child()
         os._exit(4)
@@ -151,7 +155,10 @@ while True:
     if seen == 2 and not os.path.exists("misbehaved"):
         open("misbehaved", "w").close()
         misbehave(number, rows)
-        if behaviour in ("refuses", "few rows", "more columns", "other axes", "no tensor"):
+        if behaviour in (
+            "refuses", "few rows", "more columns", "other axes", "no tensor", "answers another",
+            "answers the last", "fails for another",
+        ):
             continue
     if behaviour == "changes" and seen == 2:
         os._exit(0)
@@ -163,3 +170,11 @@ while True:
             time.sleep(0.002)
     else:
         put(answer)
+    if seen == 1 and not os.path.exists("spoke"):
+        if behaviour == "speaks afterwards":
+            put(b"epoch 1: loss 0.5\n")
+        if behaviour == "answers again":
+            put(answer)
+        open("spoke", "w").close()
+        if behaviour == "ends afterwards":
+            os._exit(0)
