@@ -53,6 +53,31 @@ impl StdError for Error {
     }
 }
 
+/// How many letters of another program's words are shown: of their beginning, and of
+/// their end, where a traceback says what happened.
+const WORDS: (usize, usize) = (200, 300);
+
+/// What another program says, fit to stand within a message or a record: on one line,
+/// short, without letters that control a terminal.
+pub fn words(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let words = words.join(" ");
+    let letters: Vec<char> = words
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .collect();
+    let (first, last) = WORDS;
+    let text = |letters: &[char]| letters.iter().collect::<String>();
+    match letters.as_slice() {
+        all if all.len() <= first + last => text(all),
+        all => format!(
+            "{} … {}",
+            text(&all[..first]),
+            text(&all[all.len() - last..])
+        ),
+    }
+}
+
 /// An error's message with those of its causes, for a reader who sees only text.
 /// A cause that the message already repeats is left out.
 pub fn chain(error: &dyn StdError) -> String {
@@ -67,4 +92,18 @@ pub fn chain(error: &dyn StdError) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_short_plain_and_on_one_line() {
+        assert_eq!(words(" a\u{1b}[31m\n\tb\u{7}  c "), "a[31m b c");
+        let long = format!("{}END", "é".repeat(10_000));
+        let shown = words(&long);
+        assert_eq!(shown.chars().count(), 503);
+        assert!(shown.starts_with('é') && shown.ends_with("END"), "{shown}");
+    }
 }

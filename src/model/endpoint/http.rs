@@ -1,13 +1,13 @@
-//! Requests with a deadline: what is tried again and when, and a
-//! token that goes to one server and into no message.
+//! Requests with a deadline: what is tried again, and when.
 
 use std::io::{ErrorKind, Read};
 use std::time::{Duration, Instant};
 
-use ureq::Agent;
-use ureq::http::{HeaderValue, Request, Response, StatusCode};
+use ureq::http::{Request, Response, StatusCode};
+use ureq::{Agent, Timeout};
 
 use super::EndpointError;
+use super::token::Token;
 
 /// The first pause before a request is sent again; each one after is twice as long.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -23,13 +23,6 @@ const LARGEST_PAGE: u64 = 1 << 24;
 
 /// How much of a refusal is read.
 const LARGEST_REFUSAL: u64 = 1 << 16;
-
-/// As long as servers let a header be, however its letters are written.
-const LONGEST_TOKEN: usize = 3 << 14;
-
-/// How many letters of a server's words are shown: of their beginning, and of their
-/// end, where a traceback says what happened.
-const WORDS: (usize, usize) = (200, 300);
 
 /// The header that says how long the JSON before binary tensors is.
 pub const JSON_LENGTH: &str = "Inference-Header-Content-Length";
@@ -142,7 +135,7 @@ impl Client {
                 .header(JSON_LENGTH, length.to_string()),
         };
         if let Some(token) = &self.token {
-            request = request.header("Authorization", token.header.clone());
+            request = request.header("Authorization", token.header().clone());
         }
         let sent = match question {
             Question::Get => self.send(request.body(()), left),
@@ -181,6 +174,8 @@ impl Client {
             .agent
             .configure_request(request?)
             .timeout_global(Some(left.max(Duration::from_millis(1))))
+            // A server that is not there may be back: half the time is kept for that.
+            .timeout_connect(Some((left / 2).max(Duration::from_millis(1))))
             .build();
         let largest = match request.method() == ureq::http::Method::GET {
             true => LARGEST_PAGE,
@@ -197,17 +192,18 @@ impl Client {
         let mut body = Vec::new();
         let mut words = reader.as_reader().take(LARGEST_REFUSAL);
         let _ = words.read_to_end(&mut body);
-        // What was cut off may have been cut within the token, whose beginning is no
-        // token any more.
-        if body.len() as u64 == LARGEST_REFUSAL {
-            body.truncate(body.len() - LONGEST_TOKEN);
-        }
         Ok((response, body))
     }
 
     /// What went wrong before there was an answer.
     fn transport(&self, url: &str, error: &ureq::Error) -> Failure {
-        let words = self.words(crate::error::chain(error).as_bytes());
+        let words = match error {
+            ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
+                "no connection came about".to_owned()
+            }
+            ureq::Error::Timeout(_) => "no whole answer came".to_owned(),
+            _ => self.words(crate::error::chain(error).as_bytes()),
+        };
         let passing = match error {
             ureq::Error::Io(error) => passes(error.kind()),
             ureq::Error::Timeout(_) | ureq::Error::ConnectionFailed => true,
@@ -240,63 +236,21 @@ impl Client {
     pub fn words(&self, body: &[u8]) -> String {
         let text = String::from_utf8_lossy(body);
         let text = self.redact(&text);
-        let words: Vec<&str> = text.split_whitespace().collect();
+        let words = crate::error::words(&text);
         // A sentence follows.
-        let words = words.join(" ");
-        let letters: Vec<char> = words
-            .trim_end_matches('.')
-            .chars()
-            .filter(|letter| !letter.is_control())
-            .collect();
-        let (first, last) = WORDS;
-        let text = |letters: &[char]| letters.iter().collect::<String>();
-        match letters.as_slice() {
-            [] => "(nothing more)".to_owned(),
-            all if all.len() <= first + last => text(all),
-            all => format!(
-                "{} … {}",
-                text(&all[..first]),
-                text(&all[all.len() - last..])
-            ),
+        match words.trim_end_matches('.') {
+            "" => "(nothing more)".to_owned(),
+            words => words.to_owned(),
         }
     }
 
-    /// A text without the token, in any of the ways that it may be written.
+    /// A text without the token.
     pub fn redact(&self, text: &str) -> String {
-        let Some(token) = &self.token else {
-            return text.to_owned();
-        };
-        token
-            .spellings()
-            .iter()
-            .fold(without_escapes(text), |text, token| {
-                text.replace(token, "[the token]")
-            })
-    }
-}
-
-/// `text` with the letters that JSON may write as `\u002b` as themselves: libraries
-/// escape different ones.
-fn without_escapes(text: &str) -> String {
-    let mut parts = text.split("\\u");
-    let mut plain = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let letter = part
-            .get(..4)
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
-            .filter(|byte| (b' '..=b'~').contains(byte));
-        match letter {
-            Some(letter) => {
-                plain.push(char::from(letter));
-                plain.push_str(&part[4..]);
-            }
-            None => {
-                plain.push_str("\\u");
-                plain.push_str(part);
-            }
+        match &self.token {
+            Some(token) => token.redact(text),
+            None => text.to_owned(),
         }
     }
-    plain
 }
 
 /// Whether a connection that failed like this may work the next time.
@@ -343,68 +297,4 @@ struct Trouble {
     words: String,
     /// How long the server asks to wait.
     wait: Option<Duration>,
-}
-
-/// A bearer token. It has no `Debug`.
-pub struct Token {
-    text: String,
-    header: HeaderValue,
-}
-
-impl Token {
-    /// Reads the token from an environment variable.
-    pub fn from_variable(name: &str) -> Result<Self, EndpointError> {
-        let value = std::env::var(name).unwrap_or_default();
-        let text = value.trim().to_owned();
-        if text.is_empty() {
-            return Err(EndpointError::Token(format!(
-                "the environment variable {name} is not set. Set it to the bearer token, or remove the key"
-            )));
-        }
-        let header = HeaderValue::try_from(format!("Bearer {text}"));
-        let mut header = header.map_err(|_| {
-            EndpointError::Token(format!(
-                "what the environment variable {name} holds is no token: it has letters that no header takes"
-            ))
-        })?;
-        header.set_sensitive(true);
-        Ok(Self { text, header })
-    }
-
-    /// As it is, in JSON with and without the escapes that are optional, and in a URL.
-    fn spellings(&self) -> [String; 5] {
-        let json = serde_json::Value::from(self.text.as_str()).to_string();
-        let json = json.trim_matches('"').to_owned();
-        let percent = |upper: bool| {
-            let byte = |byte: u8| match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                    char::from(byte).to_string()
-                }
-                other if upper => format!("%{other:02X}"),
-                other => format!("%{other:02x}"),
-            };
-            self.text.bytes().map(byte).collect::<String>()
-        };
-        let slashes = json.replace('/', "\\/");
-        [
-            self.text.clone(),
-            json,
-            slashes,
-            percent(true),
-            percent(false),
-        ]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_escapes;
-
-    #[test]
-    fn escapes_of_printable_letters_are_undone() {
-        assert_eq!(
-            without_escapes(r"Bearer a\u002Bb\u003d\u003D \u00e9 \u12 \u"),
-            r"Bearer a+b== \u00e9 \u12 \u"
-        );
-    }
 }

@@ -1,8 +1,8 @@
 //! A model that is served by the Open Inference Protocol v2 over HTTP, as Triton,
 //! KServe and MLServer have it.
 //!
-//! What is said on the wire is in `protocol`; how it gets there, with what patience
-//! and with which token, is in `http`.
+//! What is said on the wire is in `protocol`; how it gets there, and with what
+//! patience, is in `http`.
 //!
 //! Source: KServe, "Open Inference Protocol (V2)", and Triton's binary tensor data
 //! extension.
@@ -19,6 +19,8 @@ mod http;
 mod model;
 #[cfg(feature = "endpoint")]
 mod protocol;
+#[cfg(feature = "endpoint")]
+mod token;
 
 #[cfg(feature = "endpoint")]
 pub use model::EndpointModel;

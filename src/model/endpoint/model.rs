@@ -3,8 +3,9 @@
 use ndarray::{Array2, ArrayViewD, Axis, concatenate};
 
 use super::address::Address;
-use super::http::{Client, Question, Token};
+use super::http::{Client, Question};
 use super::protocol::{self, Config, Metadata, Readiness, Server, Tensor};
+use super::token::Token;
 use super::{EndpointError, Request};
 use crate::model::{Description, Model, ModelError};
 

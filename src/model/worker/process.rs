@@ -123,7 +123,10 @@ impl Process {
     fn describe(&mut self, within: Duration) -> Result<Told, Failure> {
         let answer = self.ask(Verb::Describe, None, 0, within)?;
         match (answer.header.protocol, answer.header.model) {
-            (Some(PROTOCOL), Some(told)) => Ok(told),
+            (Some(PROTOCOL), Some(told)) => Ok(Told {
+                engine: told.engine.map(|engine| crate::error::words(&engine)),
+                ..told
+            }),
             (Some(PROTOCOL), None) => Err(Failure::Undescribed),
             (theirs, _) => Err(Failure::Protocol(theirs)),
         }
@@ -205,7 +208,9 @@ impl Process {
         let Header { id, error, .. } = &frame.header;
         match error {
             // What could not read the request does not know its number.
-            Some(message) if [0, self.id].contains(id) => Err(Failure::Refused(message.clone())),
+            Some(message) if [0, self.id].contains(id) => {
+                Err(Failure::Refused(crate::error::words(message)))
+            }
             None if *id == self.id => Ok(frame),
             _ => Err(Failure::Astray {
                 found: *id,
