@@ -401,7 +401,7 @@ const TIMED: Duration = Duration::from_millis(500);
 /// Times answers and gradients.
 fn time(opened: &Opened, sample: &Sample, batch: usize) {
     let model = opened.model.model();
-    let bound = opened.model.description.bound();
+    let bound = model.describe().bound();
     let count = sample.inputs.len_of(Axis(0));
     let rows: Vec<usize> = (0..batch).map(|row| row % count).collect();
     let inputs = sample.inputs.select(Axis(0), &rows);

@@ -12,6 +12,7 @@ use steadfast::error::{Error, ErrorKind};
 use steadfast::file::write_atomically;
 use steadfast::model::onnx::{self, OnnxEngine};
 use steadfast::model::{Gives, Model, ModelError, endpoint, worker};
+use steadfast::spec::address::Address;
 use steadfast::spec::{FOLDER, is_segment};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, value};
 
@@ -67,7 +68,8 @@ struct Origin {
     /// The ONNX model, relative to this folder
     #[arg(long, value_name = "FILE")]
     model: Option<String>,
-    /// The program that answers for the model, with its arguments: "python3 model.py"
+    /// The program that answers for the model, with its arguments, quoted as in a shell:
+    /// "python3 model.py"
     #[arg(long, value_name = "COMMAND")]
     worker: Option<String>,
     /// Where the model is served (Open Inference Protocol v2)
@@ -76,7 +78,7 @@ struct Origin {
 }
 
 impl Origin {
-    /// What it is called in messages, and what a spec is named after.
+    /// What it is called in messages.
     fn shown(&self) -> &str {
         let given = [&self.model, &self.worker, &self.endpoint];
         given
@@ -88,8 +90,21 @@ impl Origin {
 
     /// The words of the worker's command.
     fn command(&self) -> Vec<String> {
-        let words = self.worker.iter().flat_map(|line| line.split_whitespace());
-        words.map(str::to_owned).collect()
+        let line = self.worker.as_deref().unwrap_or_default();
+        // An open quote is kept, and the program is then not found.
+        shlex::split(line).unwrap_or_else(|| vec![line.to_owned()])
+    }
+
+    /// What a spec is named after.
+    fn name(&self) -> String {
+        let served = self.endpoint.as_deref().map(Address::parse);
+        if let Some(Ok(address)) = served {
+            return address.name().to_owned();
+        }
+        let last = self.command().pop().or(self.model.clone());
+        let last = last.unwrap_or_default();
+        let stem = Path::new(&last).file_stem().unwrap_or_default();
+        stem.to_string_lossy().into_owned()
     }
 
     /// The files among the words: what identifies a worker at the least.
@@ -133,7 +148,7 @@ impl ModelArguments {
             workers: 1,
             start: PATIENCE,
             answer: PATIENCE,
-            stop: PATIENCE,
+            stop: PARTING,
         })?)))
     }
 
@@ -196,6 +211,9 @@ impl ModelArguments {
 
 /// How long a worker or an endpoint may take here.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a worker may take to end.
+const PARTING: Duration = Duration::from_secs(5);
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
@@ -305,10 +323,8 @@ fn confirmed(arguments: &Arguments) -> Result<bool, Error> {
 
 fn name(arguments: &Arguments) -> Result<String, Error> {
     let name = arguments.name.clone().unwrap_or_else(|| {
-        let words = arguments.model.origin.shown().split_whitespace();
-        let last = words.last().unwrap_or_default();
-        let stem = Path::new(last).file_stem().unwrap_or_default();
-        stem.to_string_lossy().to_lowercase().replace(' ', "_")
+        let name = arguments.model.origin.name();
+        name.to_lowercase().replace(' ', "_")
     });
     if is_segment(&name) && !matches!(name.as_str(), "suite" | "spec") {
         return Ok(name);
@@ -433,15 +449,37 @@ impl Found {
 
 /// What the answers are, and how many of some examples are right.
 fn ask(model: &dyn Model, data: &Dataset, arguments: &Arguments) -> Result<(Gives, f64), Error> {
+    let description = model.describe();
+    let given = arguments.gives.as_deref().and_then(Gives::from_text);
+    if let (Some(given), Some(declared)) = (given, description.gives)
+        && given != declared
+    {
+        let (given, declared) = (given.text(), declared.text());
+        return Err(usage(format!(
+            "--gives {given}, and the model declares \"{declared}\". Leave the flag out, or correct the model"
+        )));
+    }
+    let known = given.or(description.gives);
+    if let Some(gives) = known {
+        engine::fit::check(&description, gives, &[], data)?;
+    }
     let chosen = unspecified::some(data)?;
     let answers = engine::ask::answers(model, chosen.inputs.view(), unspecified::BATCH)?;
-    let given = arguments.gives.as_deref().and_then(Gives::from_text);
-    let gives = given
-        .or(model.describe().gives)
-        .unwrap_or_else(|| guess(answers.view()));
+    let gives = known.unwrap_or_else(|| guess(answers.view()));
+    if (gives == Gives::PositiveProbability) != (answers.ncols() == 1) {
+        return Err(usage(format!(
+            "the model answers with {} numbers an example, and its answers are said to be \"{}\": one number is a positive_probability, and logits or probabilities are a number a class",
+            answers.ncols(),
+            gives.text()
+        )));
+    }
     let answered = answers.rows().into_iter().zip(&chosen.labels);
     let right = answered.filter(|(answer, label)| unspecified::class(gives, *answer) == **label);
     Ok((gives, right.count() as f64 / chosen.labels.len() as f64))
+}
+
+fn usage(message: String) -> Error {
+    Error::new(ErrorKind::Usage, message)
 }
 
 fn guess(answers: ArrayView2<'_, f32>) -> Gives {

@@ -7,7 +7,7 @@
 pub mod ask;
 mod batch;
 mod context;
-mod fit;
+pub mod fit;
 mod guard;
 mod identity;
 mod pooled;

@@ -39,6 +39,8 @@ pub struct Problem {
     pub span: Range<usize>,
     /// What to do.
     pub help: Option<String>,
+    /// Whether what stands there is not to be shown.
+    pub secret: bool,
 }
 
 /// Everything that is wrong with one file.
@@ -58,6 +60,17 @@ impl SpecError {
             problems: vec![problem],
         }
     }
+
+    /// The file's text, with stars for what is secret.
+    fn shown(&self) -> String {
+        let mut text = self.source.text.clone();
+        for problem in self.problems.iter().filter(|problem| problem.secret) {
+            if text.get(problem.span.clone()).is_some() {
+                text.replace_range(problem.span.clone(), &"*".repeat(problem.span.len()));
+            }
+        }
+        text
+    }
 }
 
 /// The whole diagnosis, with the lines in question; plain text without colours.
@@ -66,6 +79,7 @@ impl fmt::Display for SpecError {
         let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
             .with_width(100)
             .with_links(false);
+        let text = self.shown();
         for (index, problem) in self.problems.iter().enumerate() {
             if index > 0 {
                 formatter.write_str("\n")?;
@@ -73,7 +87,7 @@ impl fmt::Display for SpecError {
             let (line, column) = self.source.position(problem.span.start);
             let one = OneProblem {
                 place: format!("{}:{line}:{column}", self.source.path),
-                source: NamedSource::new(&self.source.path, self.source.text.clone()),
+                source: NamedSource::new(&self.source.path, text.clone()),
                 problem,
             };
             handler.render_report(formatter, &one)?;

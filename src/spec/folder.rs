@@ -99,6 +99,7 @@ fn read_source(path: &Path, file: &str) -> Result<Arc<Source>, SpecError> {
                 label: "this file".to_owned(),
                 span: 0..0,
                 help: Some(help.to_owned()),
+                secret: false,
             },
         )
     };

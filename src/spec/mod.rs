@@ -2,6 +2,7 @@
 //!
 //! Nothing here opens a model or a data set.
 
+pub mod address;
 mod diagnostic;
 mod expand;
 mod folder;

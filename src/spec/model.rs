@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::address::{self, Address};
+use super::diagnostic::Problem;
 use super::parse::{choice, texts};
 use super::read::{Located, Reader, Section};
 use super::value::{Gives, OnnxEngine};
@@ -80,27 +82,15 @@ pub struct EndpointSpec {
 }
 
 impl ModelOrigin {
-    /// In words, as identities have it: `onnx models/digits.onnx`. A user and a
-    /// password in a URL, which is refused when it is opened, are left out.
+    /// In words, as identities have it: `onnx models/digits.onnx`.
     pub fn text(&self) -> String {
         match self {
             Self::Onnx(onnx) => format!("onnx {}", onnx.path.value),
             Self::Registered(name) => format!("registered {}", name.value),
             Self::Worker(worker) => format!("worker {}", worker.command.join(" ")),
-            Self::Endpoint(endpoint) => format!("endpoint {}", without_user(&endpoint.url.value)),
+            Self::Endpoint(endpoint) => format!("endpoint {}", endpoint.url.value),
         }
     }
-}
-
-/// A URL without what stands before the host.
-fn without_user(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let host = authority.rsplit('@').next().unwrap_or(authority);
-    format!("{scheme}://{host}{path}")
 }
 
 /// A way in: its key, the keys that are of use with it alone, and what a value of it
@@ -273,7 +263,7 @@ fn origin(reader: &mut Reader<'_>, section: &Section, way: &Way) -> Option<Model
             })
         }
         _ => ModelOrigin::Endpoint(EndpointSpec {
-            url: section.located_text("endpoint")?,
+            url: url(reader, section)?,
             connections: whole(section, "connections", 4),
             answer: seconds(section, "answer_seconds", 60),
             retries: section
@@ -283,6 +273,22 @@ fn origin(reader: &mut Reader<'_>, section: &Section, way: &Way) -> Option<Model
             token_variable: section.text("token_variable").map(str::to_owned),
         }),
     })
+}
+
+/// The URL of a model. Where it holds a secret, it is not shown.
+fn url(reader: &mut Reader<'_>, section: &Section) -> Option<Located<String>> {
+    let url = section.located_text("endpoint")?;
+    let Err(wrong) = Address::parse(&url.value) else {
+        return Some(url);
+    };
+    reader.problems.push(Problem {
+        message: format!("`endpoint` is no URL of a model: {}", wrong.reason),
+        label: "here".to_owned(),
+        span: section.place("endpoint"),
+        help: Some(address::CURE.to_owned()),
+        secret: wrong.secret,
+    });
+    None
 }
 
 /// The whole number at `key`, whose bounds the grammar has checked.

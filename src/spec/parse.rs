@@ -119,6 +119,7 @@ pub fn parse_spec(
                     label: "here".to_owned(),
                     span: 0..0,
                     help: None,
+                    secret: false,
                 },
             )
         })

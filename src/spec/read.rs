@@ -112,6 +112,7 @@ impl Reader<'_> {
             label: label.to_owned(),
             span,
             help,
+            secret: false,
         });
     }
 

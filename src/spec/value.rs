@@ -176,6 +176,7 @@ impl Spec {
                 label: "named here".to_owned(),
                 span: path.span.clone(),
                 help: Some(help.to_owned()),
+                secret: false,
             },
         )
     }

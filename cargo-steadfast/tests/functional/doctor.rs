@@ -55,7 +55,7 @@ fn a_spec_is_examined_with_its_data() {
                 "rten 0.27.0, built in (the spec's)",
                 // The accuracy in README.md.
                 "logits, 10 an example; the class is the label for 98.8 %",
-                "in batches of 64 on ",
+                "in batches of 64, ",
             ],
         );
         assert!(rate(&ran, "speed") > 0.0 && rate(&ran, "gradients") > 0.0);

@@ -511,7 +511,7 @@ fn a_password_in_the_url_is_neither_recorded_nor_shown() {
     assert!(!compare.all().contains("geheim"), "{}", compare.all());
     let ran = repository.steadfast(&["test"]);
     assert!(
-        ran.all().contains("holds a user or a password"),
+        ran.all().contains("the URL holds a user or a"),
         "{}",
         ran.all()
     );
@@ -548,8 +548,13 @@ fn a_proxy_is_used_for_other_machines_and_never_for_this_one() {
     repository.edit(
         "robustness-specs/digits.toml",
         "token_variable = \"THE_TOKEN\"",
-        "",
+        "retries = 0",
     );
+    // A proxy for https is none for http.
+    let https = [("https_proxy", proxy.url.as_str())];
+    let ran = repository.steadfast_with(&https, &["test", "--exact", CASE]);
+    assert_eq!(ran.code, 6, "{}", ran.all());
+    assert_eq!(*lines.lock().unwrap(), Vec::<String>::new());
     let ran = repository.steadfast_with(&variables, &["test", "--exact", CASE]);
     assert_eq!(ran.code, 6, "{}", ran.all());
     let lines = lines.lock().unwrap();

@@ -160,6 +160,62 @@ fn tensors_are_named_in_the_spec() {
     );
 }
 
+#[test]
+fn a_worker_is_named_as_in_a_shell_and_held_to_what_it_declares() {
+    let repository = bare();
+    std::fs::create_dir(repository.root().join("my models")).unwrap();
+    repository.write("my models/Bright Ones.py", include_str!("worker.py"));
+    repository.write("behaviour", "");
+    let arguments = [
+        "init",
+        "--worker",
+        "python3 'my models/Bright Ones.py'",
+        "--data",
+        "data/digits-test.npz",
+        "--yes",
+    ];
+    let other = [&arguments[..], &["--gives", "probabilities"]].concat();
+    let third = [("THIRD", "-1")];
+    let ran = repository.steadfast_with(&third, &other);
+    assert_eq!(ran.code, 2, "{}", ran.all());
+    let message = "--gives probabilities, and the model declares \"logits\"";
+    assert!(ran.stderr.contains(message), "{}", ran.all());
+
+    let ran = repository.steadfast_with(&third, &arguments);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let spec = repository.read("robustness-specs/bright_ones.toml");
+    for line in [
+        "worker = [\"python3\", \"my models/Bright Ones.py\"]\n",
+        "files = [\"my models/Bright Ones.py\"]",
+    ] {
+        assert!(spec.contains(line), "{spec}");
+    }
+    let ran = repository.steadfast(&["list", "--check"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+}
+
+#[test]
+fn a_spec_is_named_after_the_model_that_is_served() {
+    let repository = bare();
+    let model = digits_model();
+    let server = Server::start(move |asked, _| match asked.line.contains("/infer") {
+        true => infer(&model, asked, false),
+        false => describe(asked, false),
+    });
+    let url = format!("{}/versions/3", server.model());
+    let ran = repository.steadfast(&[
+        "init",
+        "--endpoint",
+        &url,
+        "--data",
+        "data/digits-test.npz",
+        "--yes",
+    ]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let spec = repository.read("robustness-specs/digits.toml");
+    assert!(spec.contains("/versions/3\"\n"), "{spec}");
+}
+
 #[cfg(feature = "ort")]
 #[test]
 fn a_file_that_only_onnx_runtime_takes_gets_a_spec_that_says_so() {

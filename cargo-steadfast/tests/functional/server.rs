@@ -155,7 +155,8 @@ pub fn describe(asked: &Asked, binary: bool) -> Reply {
         true => vec!["binary_tensor_data"],
         false => Vec::new(),
     };
-    Reply::json(&if asked.line.starts_with("GET /v2/models/digits ") {
+    let line = asked.line.replace("/versions/3 ", " ");
+    Reply::json(&if line.starts_with("GET /v2/models/digits ") {
         json!({
             "name": "digits", "versions": ["7"], "platform": "test",
             "inputs": [{ "name": "x", "datatype": "FP32", "shape": [-1, 1, 8, 8] }],

@@ -4,10 +4,11 @@ use std::io::{ErrorKind, Read};
 use std::time::{Duration, Instant};
 
 use ureq::http::{Request, Response, StatusCode};
-use ureq::{Agent, Timeout};
+use ureq::{Agent, Proxy, Timeout};
 
 use super::EndpointError;
 use super::token::Token;
+use crate::spec::address::Address;
 
 /// The first pause before a request is sent again; each one after is twice as long.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -57,13 +58,9 @@ pub struct Client {
 }
 
 impl Client {
-    /// A way to a server on this machine leads past proxies: they would be asked for
-    /// their own machine, and shown the token.
-    pub fn new(wanted: &super::Request, token: Option<Token>, local: bool) -> Self {
-        let mut agent = Agent::config_builder();
-        if local {
-            agent = agent.proxy(None);
-        }
+    /// A way to the server of `address`.
+    pub fn new(wanted: &super::Request, token: Option<Token>, address: &Address) -> Self {
+        let agent = Agent::config_builder().proxy(proxy(address));
         let agent = agent
             .http_status_as_error(false)
             // A token is for the server that the spec names, and for no other.
@@ -251,6 +248,27 @@ impl Client {
             None => text.to_owned(),
         }
     }
+}
+
+/// The proxy on the way, as the environment has it. There is none to a server on this
+/// machine: a proxy would be asked for its own machine, and shown the token. `HTTPS_PROXY`
+/// is not for http, as other tools have it.
+fn proxy(address: &Address) -> Option<Proxy> {
+    let any = Proxy::try_from_env().filter(|_| !address.local)?;
+    if !address.open {
+        return Some(any);
+    }
+    let direct = address
+        .server
+        .parse()
+        .is_ok_and(|uri| any.is_no_proxy(&uri));
+    let names = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
+    let mut named = names
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok());
+    named
+        .find_map(|proxy| Proxy::new(&proxy).ok())
+        .filter(|_| !direct)
 }
 
 /// Whether a connection that failed like this may work the next time.

@@ -10,9 +10,8 @@
 use std::time::Duration;
 
 use super::ModelError;
+use crate::spec::address::{CURE, Wrong};
 
-#[cfg(feature = "endpoint")]
-mod address;
 #[cfg(feature = "endpoint")]
 mod http;
 #[cfg(feature = "endpoint")]
@@ -49,10 +48,8 @@ pub struct Request {
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
     /// No URL of a model.
-    #[error(
-        "model.endpoint: {0}. It is the URL of a model: https://host:8080/v2/models/NAME, or …/versions/VERSION behind that"
-    )]
-    Address(&'static str),
+    #[error("model.endpoint: {0}; {CURE}")]
+    Address(#[from] Wrong),
     /// A token that is not there, or would be read on the way.
     #[error("model.token_variable: {0}")]
     Token(String),

@@ -2,12 +2,12 @@
 
 use ndarray::{Array2, ArrayViewD, Axis, concatenate};
 
-use super::address::Address;
 use super::http::{Client, Question};
 use super::protocol::{self, Config, Metadata, Readiness, Server, Tensor};
 use super::token::Token;
 use super::{EndpointError, Request};
 use crate::model::{Description, Model, ModelError};
+use crate::spec::address::Address;
 
 /// A model on a server.
 pub struct EndpointModel {
@@ -42,7 +42,7 @@ impl EndpointModel {
             Some(name) => Some(Token::from_variable(name)?),
             None => None,
         };
-        let client = Client::new(request, token, address.local);
+        let client = Client::new(request, token, &address);
         let model = address.model();
         let wrong = |reason: String| EndpointError::Answer {
             url: model.clone(),

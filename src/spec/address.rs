@@ -1,8 +1,20 @@
 //! Where a served model is.
 
-use ureq::http::Uri;
+use http::Uri;
 
-use super::EndpointError;
+/// Why something is no URL of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Wrong {
+    /// What is wrong.
+    pub reason: &'static str,
+    /// Whether the URL holds what may be a secret: it is not to be shown.
+    pub secret: bool,
+}
+
+/// What to write instead.
+pub const CURE: &str =
+    "the URL of a model is https://host:8080/v2/models/NAME, or …/versions/VERSION behind that";
 
 /// The URL of a model, taken apart.
 #[derive(Debug, PartialEq)]
@@ -18,9 +30,19 @@ pub struct Address {
 }
 
 impl Address {
-    /// Takes a URL apart. Its user and password, if it has them, are not repeated.
-    pub fn parse(url: &str) -> Result<Self, EndpointError> {
-        let wrong = EndpointError::Address;
+    /// Takes a URL apart.
+    ///
+    /// # Errors
+    /// What is wrong with it, without repeating what may be secret in it.
+    pub fn parse(url: &str) -> Result<Self, Wrong> {
+        let wrong = |reason| Wrong {
+            reason,
+            secret: false,
+        };
+        let secret = |reason| Wrong {
+            reason,
+            secret: true,
+        };
         let uri: Uri = url.parse().map_err(|_| wrong("this is no URL"))?;
         let scheme = uri.scheme_str().unwrap_or_default();
         if !matches!(scheme, "http" | "https") {
@@ -28,12 +50,16 @@ impl Address {
         }
         let authority = uri.authority().ok_or(wrong("the URL names no host"))?;
         if authority.as_str().contains('@') {
-            return Err(wrong(
+            return Err(secret(
                 "the URL holds a user or a password, which would be recorded. Put a token into an environment variable, and name that in model.token_variable",
             ));
         }
+        let has_port = authority.as_str() != authority.host();
+        if has_port && authority.port_u16().is_none_or(|port| port == 0) {
+            return Err(wrong("the URL's port is no number from 1 to 65535"));
+        }
         if uri.query().is_some() {
-            return Err(wrong("the URL has a query (?…)"));
+            return Err(secret("the URL has a query (?…)"));
         }
         let path = uri.path().trim_end_matches('/');
         let path = path.strip_suffix("/infer").unwrap_or(path);
@@ -52,6 +78,12 @@ impl Address {
             local,
             open: scheme == "http" && !local,
         })
+    }
+
+    /// The model's name.
+    pub fn name(&self) -> &str {
+        let name = self.path.trim_start_matches("/v2/models/");
+        name.split('/').next().unwrap_or(name)
     }
 
     /// The model's own URL.
@@ -95,7 +127,9 @@ mod tests {
                 local,
                 open,
             };
-            assert_eq!(Address::parse(url).unwrap(), expected);
+            let address = Address::parse(url).unwrap();
+            assert_eq!(address, expected);
+            assert_eq!(address.name(), "m");
         }
     }
 
@@ -107,12 +141,15 @@ mod tests {
             "ftp://h/v2/models/m",
             "http://h/models/m",
             "http://h/v2/models/",
-            "http://h/v2/models/m?x=1",
+            "http://h:99999/v2/models/m",
+            "http://h:0/v2/models/m",
+            "http://h:/v2/models/m",
+            "http://h/v2/models/m?key=geheim",
             "http://user:geheim@h/v2/models/m",
         ] {
-            let error = Address::parse(url).unwrap_err().to_string();
-            assert!(error.contains("/v2/models/NAME"), "{url}: {error}");
-            assert!(!error.contains("geheim"), "{error}");
+            let error = Address::parse(url).unwrap_err();
+            assert!(!error.reason.contains("geheim"), "{error}");
+            assert_eq!(error.secret, url.contains("geheim"), "{url}");
         }
     }
 }
