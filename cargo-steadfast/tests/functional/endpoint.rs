@@ -564,6 +564,69 @@ fn a_proxy_is_used_for_other_machines_and_never_for_this_one() {
     );
 }
 
+/// Answers every request with 501, over TLS.
+const OVER_TLS: &str = r#"
+import http.server, ssl, sys
+
+server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("certificate.pem", "key.pem")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_port, flush=True)
+server.serve_forever()
+"#;
+
+#[test]
+fn an_authority_of_ones_own_is_named_in_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let file = |name: &str| folder.path().join(name);
+    std::fs::write(file("certificate.pem"), signed.cert.pem()).unwrap();
+    std::fs::write(file("key.pem"), signed.signing_key.serialize_pem()).unwrap();
+    let mut server = std::process::Command::new("python3")
+        .args(["-c", OVER_TLS])
+        .current_dir(folder.path())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut port = String::new();
+    let mut said = std::io::BufReader::new(server.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut said, &mut port).unwrap();
+
+    let repository = Repository::digits();
+    repository.edit(
+        "robustness-specs/digits.toml",
+        "onnx = \"models/digits.onnx\"",
+        &format!(
+            "endpoint = \"https://localhost:{}/v2/models/m\"",
+            port.trim()
+        ),
+    );
+    let asked = |authorities: &str| {
+        let variables = [("SSL_CERT_FILE", authorities)];
+        let ran = repository.steadfast_with(&variables, &["test", "--exact", CASE]);
+        assert_eq!(ran.code, 6, "{}", ran.all());
+        ran.all()
+    };
+    let unknown = asked("");
+    assert!(
+        unknown.contains("the file that SSL_CERT_FILE names"),
+        "{unknown}"
+    );
+    let known = asked(&file("certificate.pem").display().to_string());
+    assert!(known.contains("answered 501"), "{known}");
+    let none = asked(&file("key.pem").display().to_string());
+    assert!(none.contains("it holds no certificate"), "{none}");
+    let nowhere = asked("nowhere.pem");
+    assert!(
+        nowhere.contains("SSL_CERT_FILE=nowhere.pem: No such file"),
+        "{nowhere}"
+    );
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
 #[test]
 fn mlserver_serves_the_digits() {
     let server = match MlServer::start(&source("models/digits.onnx")) {

@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Read};
 use std::time::{Duration, Instant};
 
 use ureq::http::{Request, Response, StatusCode};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Proxy, Timeout};
 
 use super::EndpointError;
@@ -59,9 +60,14 @@ pub struct Client {
 
 impl Client {
     /// A way to the server of `address`.
-    pub fn new(wanted: &super::Request, token: Option<Token>, address: &Address) -> Self {
-        let agent = Agent::config_builder().proxy(proxy(address));
-        let agent = agent
+    pub fn new(
+        wanted: &super::Request,
+        token: Option<Token>,
+        address: &Address,
+    ) -> Result<Self, EndpointError> {
+        let agent = Agent::config_builder()
+            .proxy(proxy(address))
+            .tls_config(TlsConfig::builder().root_certs(roots()?).build())
             .http_status_as_error(false)
             // A token is for the server that the spec names, and for no other.
             .max_redirects(0)
@@ -70,12 +76,12 @@ impl Client {
             .user_agent(concat!("steadfast/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
-        Self {
+        Ok(Self {
             agent,
             token,
             patience: wanted.answer,
             retries: wanted.retries,
-        }
+        })
     }
 
     /// Asks until there is an answer, a refusal, or no time left.
@@ -250,6 +256,29 @@ impl Client {
     }
 }
 
+/// Whom a server's certificate must lead to: the authorities of the file that the
+/// environment names, as OpenSSL, curl and Python have it, or Mozilla's.
+fn roots() -> Result<RootCerts, EndpointError> {
+    let Some(path) = std::env::var_os(AUTHORITIES).filter(|path| !path.is_empty()) else {
+        return Ok(RootCerts::WebPki);
+    };
+    let wrong = |reason: String| EndpointError::Authorities {
+        path: path.display().to_string(),
+        reason,
+    };
+    let text = std::fs::read(&path).map_err(|error| wrong(error.to_string()))?;
+    let items = parse_pem(&text).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
+        Ok(_) => None,
+        Err(error) => Some(Err(wrong(crate::error::chain(&error)))),
+    });
+    let found: Vec<_> = items.collect::<Result<_, _>>()?;
+    if found.is_empty() {
+        return Err(wrong("it holds no certificate".to_owned()));
+    }
+    Ok(RootCerts::new_with_certs(&found))
+}
+
 /// The proxy on the way, as the environment has it. There is none to a server on this
 /// machine: a proxy would be asked for its own machine, and shown the token. `HTTPS_PROXY`
 /// is not for http, as other tools have it.
@@ -288,7 +317,10 @@ fn passes(kind: ErrorKind) -> bool {
 }
 
 /// What to do where a server is not trusted, or speaks no TLS.
-const TLS: &str = "Look at scheme and port in model.endpoint, and at the server's certificate: it must lead to one of Mozilla's roots";
+const TLS: &str = "Look at scheme and port in model.endpoint, and at the server's certificate: it must lead to one of Mozilla's authorities, or to one of the file that SSL_CERT_FILE names";
+
+/// The environment variable with a file of authorities, in PEM.
+const AUTHORITIES: &str = "SSL_CERT_FILE";
 
 /// What to do about a refusal.
 fn cure(status: StatusCode) -> &'static str {

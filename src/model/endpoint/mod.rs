@@ -53,6 +53,16 @@ pub enum EndpointError {
     /// A token that is not there, or would be read on the way.
     #[error("model.token_variable: {0}")]
     Token(String),
+    /// Authorities that cannot be read.
+    #[error(
+        "SSL_CERT_FILE={path}: {reason}. Name a file of certificates in PEM, or unset the variable: a server must then lead to one of Mozilla's authorities"
+    )]
+    Authorities {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Nothing came back in time, or nothing at all.
     #[error(
         "{url} did not answer {limit}: {last}. Look whether the server runs and is ready; [model] answer_seconds and retries say how long to wait"

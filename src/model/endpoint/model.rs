@@ -42,7 +42,7 @@ impl EndpointModel {
             Some(name) => Some(Token::from_variable(name)?),
             None => None,
         };
-        let client = Client::new(request, token, &address);
+        let client = Client::new(request, token, &address)?;
         let model = address.model();
         let wrong = |reason: String| EndpointError::Answer {
             url: model.clone(),
