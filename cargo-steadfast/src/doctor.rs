@@ -94,13 +94,14 @@ fn find(repository: &Repository, wanted: &str) -> Result<Arc<Spec>, Error> {
 /// An ONNX file of which no spec says anything.
 fn file(arguments: &Arguments) -> Result<ExitCode, Error> {
     let here = std::env::current_dir().map_err(|error| usage(error.to_string()))?;
-    let request = onnx::Request {
+    let mut request = onnx::Request {
         path: here.join(&arguments.model),
         shown: arguments.model.clone(),
         input: arguments.input.clone(),
         output: arguments.output.clone(),
         engine: OnnxEngine::Rten,
         gradient: Some(onnx::Rounding::Refused),
+        example: None,
     };
     describe(&request)?;
     let data = match &arguments.data {
@@ -110,6 +111,8 @@ fn file(arguments: &Arguments) -> Result<ExitCode, Error> {
         )?),
         None => None,
     };
+    let shape = data.as_ref().map(|sample| sample.inputs.shape());
+    request.example = shape.map(|shape| shape[1..].to_vec());
     examine(&on_engines(&request, None), data, None, unspecified::BATCH)
 }
 

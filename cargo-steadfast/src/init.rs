@@ -123,13 +123,14 @@ struct Opened {
 }
 
 impl ModelArguments {
-    fn open(&self, root: &Path) -> Result<Opened, Error> {
+    /// Opens it for examples of a shape.
+    fn open(&self, root: &Path, example: &[usize]) -> Result<Opened, Error> {
         let other = |model| Opened {
             model,
             engine: None,
         };
         if let Some(file) = &self.origin.model {
-            return self.onnx(root, file);
+            return self.onnx(root, file, example);
         }
         if let Some(url) = &self.origin.endpoint {
             return Ok(other(Box::new(endpoint::open(&endpoint::Request {
@@ -154,7 +155,7 @@ impl ModelArguments {
 
     /// The file on the embedded engine; on ONNX Runtime, if it is here, where the other
     /// does not take it.
-    fn onnx(&self, root: &Path, file: &str) -> Result<Opened, Error> {
+    fn onnx(&self, root: &Path, file: &str, example: &[usize]) -> Result<Opened, Error> {
         let load = |engine| {
             onnx::load(&onnx::Request {
                 path: root.join(file),
@@ -163,6 +164,7 @@ impl ModelArguments {
                 output: self.output.clone(),
                 engine,
                 gradient: None,
+                example: Some(example.to_vec()),
             })
         };
         match load(OnnxEngine::Rten) {
@@ -351,7 +353,7 @@ struct Found {
 impl Found {
     fn look(root: &Path, arguments: &Arguments) -> Result<Self, Error> {
         let (data, range) = arguments.columns.open(root, &arguments.data)?;
-        let Opened { model, engine } = arguments.model.open(root)?;
+        let Opened { model, engine } = arguments.model.open(root, data.shape())?;
         let (gives, accuracy) = ask(model.as_ref(), &data, arguments)?;
         Ok(Self {
             image: (2..=3).contains(&data.shape().len()),

@@ -269,7 +269,8 @@ impl Context {
         Ok((Arc::new(model), missing.into_inner()))
     }
 
-    /// The ONNX file of a spec, as it is asked for with gradients.
+    /// The ONNX file of a spec, as it is asked for with gradients, about examples of the
+    /// spec's data, if they can be opened.
     pub fn onnx_request(&self, spec: &Spec, onnx: &OnnxSpec) -> Result<onnx::Request, RunError> {
         self.require(spec, &onnx.path, "[model] onnx")?;
         Ok(onnx::Request {
@@ -282,6 +283,7 @@ impl Context {
                 true => Rounding::StraightThrough,
                 false => Rounding::Refused,
             }),
+            example: self.dataset(spec).ok().map(|data| data.shape().to_vec()),
         })
     }
 

@@ -2,8 +2,9 @@
 //!
 //! A file is opened in steps, each of which can refuse it with a reason: its
 //! bytes are whole (`wire`), it has the tensors that a spec means (`interface`),
-//! its operators are computed rightly (`trust`), the engine takes it (`engine`).
-//! What the answers mean is the spec's to say.
+//! its operators are computed rightly (`trust`), the engine takes it (`engine`), and
+//! answers about examples one by one (`probe`). What the answers mean is the spec's to
+//! say.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,11 +21,13 @@ use crate::digest::Digest;
 use engine::{Engine, Graph, Input, Value};
 use gradient::{Pass, Refusal};
 use interface::{Interface, show};
+use probe::Finding;
 
 mod engine;
 mod gradient;
 mod inspect;
 mod interface;
+mod probe;
 #[cfg(test)]
 mod test_graph;
 mod trust;
@@ -50,6 +53,10 @@ pub struct Request {
     pub engine: OnnxEngine,
     /// Whether gradients will be asked for, and how they pass rounding.
     pub gradient: Option<Rounding>,
+    /// The shape of an example, where it is known: whether the engine can compute the
+    /// answers, and the gradients, is then found out here. Else it is the shape that the
+    /// graph declares.
+    pub example: Option<Vec<usize>>,
 }
 
 /// An ONNX model that is ready to answer.
@@ -89,15 +96,23 @@ impl OnnxModel {
     }
 
     /// Adds what gradients are made from. The pass is made here where the shape of
-    /// an example is declared, so that what it lacks is said before it is needed.
-    fn add(&mut self, gradient: Gradient) -> Result<(), ModelError> {
-        let example = self.interface.example.iter().copied();
-        let declared: Option<Vec<usize>> = example.collect();
-        if let Some(example) = declared.filter(|example| !example.is_empty()) {
+    /// an example is known, so that what it lacks is said before it is needed.
+    fn add(&mut self, gradient: Gradient, request: &Request) -> Result<(), ModelError> {
+        if let Some(example) = self.example(request) {
             gradient.pass(&self.interface, &example)?;
         }
         self.gradient = Some(gradient);
         Ok(())
+    }
+
+    /// The shape of an example, where it is known.
+    fn example(&self, request: &Request) -> Option<Vec<usize>> {
+        let declared = &self.interface.example;
+        let known = request.example.clone();
+        known
+            .filter(|example| super::takes(declared, example))
+            .or_else(|| declared.iter().copied().collect())
+            .filter(|example| !example.is_empty())
     }
 }
 
@@ -109,7 +124,7 @@ impl OnnxModel {
 pub fn load(request: &Request) -> Result<OnnxModel, ModelError> {
     let (mut opened, gradient) = open(request)?;
     if let Some(gradient) = gradient {
-        opened.add(gradient)?;
+        opened.add(gradient, request)?;
     }
     Ok(opened)
 }
@@ -124,7 +139,7 @@ pub fn load_with_gradient(
 ) -> Result<(OnnxModel, Option<ModelError>), ModelError> {
     let (mut opened, gradient) = open(request)?;
     let missing = match gradient {
-        Some(gradient) => opened.add(gradient).err(),
+        Some(gradient) => opened.add(gradient, request).err(),
         None => Some(ModelError::NoGradient),
     };
     Ok((opened, missing))
@@ -151,7 +166,7 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
         source,
     })?;
     let digest = Digest::of(&bytes);
-    let (model, functions) = parse(&bytes).map_err(not_onnx)?;
+    let (mut model, functions) = parse(&bytes).map_err(not_onnx)?;
     let graph = model
         .graph
         .as_ref()
@@ -173,8 +188,8 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
         });
     }
     let (input, output) = (interface.input.as_str(), interface.output.as_str());
-    let graph = guarded(|| Graph::load(engine, bytes.clone(), &[input], &[output]));
-    let graph = graph.map_err(|reason| {
+    let load = |bytes| guarded(|| Graph::load(engine, bytes, &[input], &[output]));
+    let lacking = |reason| {
         let or = match engine.is_embedded() {
             true => ", or use ONNX Runtime (`engine = \"ort\"`)",
             false => "",
@@ -182,7 +197,37 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
         unsupported(format!(
             "{reason}. Export the model with operators that it has{or}"
         ))
-    })?;
+    };
+    let graph = load(bytes.clone()).map_err(lacking)?;
+    let mut opened = OnnxModel {
+        digest,
+        engine,
+        graph,
+        gradient: None,
+        interface: interface.clone(),
+    };
+    if let Some(example) = opened.example(request) {
+        let mut found = opened.probe(&example);
+        if let (Err(Finding::Fault(Fault::Engine(_))), true, Some(graph)) =
+            (&found, engine.is_embedded(), &mut model.graph)
+        {
+            // Once more, for the operator's name.
+            probe::name_by_operator(graph);
+            let named = model.write_buf().map_err(|error| error.to_string());
+            if let Ok(graph) = named.and_then(load) {
+                opened.graph = graph;
+                found = opened.probe(&example);
+            }
+        }
+        found.map_err(|finding| match finding {
+            Finding::Fault(Fault::Engine(reason)) => lacking(reason),
+            Finding::Fault(Fault::Output(reason)) => ModelError::Tensor {
+                path: path(),
+                reason,
+            },
+            Finding::Mixes => ModelError::Mixes { path: path() },
+        })?;
+    }
     let gradient = request.gradient.map(|rounding| Gradient {
         bytes,
         opset,
@@ -191,14 +236,23 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
         path: path(),
         passes: Mutex::default(),
     });
-    let opened = OnnxModel {
-        digest,
-        interface,
-        engine,
-        graph,
-        gradient: None,
-    };
     Ok((opened, gradient))
+}
+
+/// Why there is no answer.
+enum Fault {
+    /// In the engine's words.
+    Engine(String),
+    /// The output is no table of scores.
+    Output(String),
+}
+
+impl From<Fault> for ModelError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Engine(reason) | Fault::Output(reason) => Self::Failed(reason),
+        }
+    }
 }
 
 impl Gradient {
@@ -256,19 +310,7 @@ impl Model for OnnxModel {
 
     fn predict(&self, inputs: ArrayViewD<'_, f32>) -> Result<Array2<f32>, ModelError> {
         self.check_shape(&inputs)?;
-        let answers = self.batches(&inputs).map(|(count, batch)| {
-            let answers = self.graph.run(vec![input(&batch)]);
-            let (shape, numbers) = answers
-                .map_err(ModelError::Failed)?
-                .into_iter()
-                .next()
-                .ok_or_else(|| "the engine gave no output".to_owned())
-                .and_then(Value::into_floats)
-                .map_err(ModelError::Failed)?;
-            let rows = self.rows(batch.len_of(Axis(0)), &shape, numbers)?;
-            Ok(first(rows, count))
-        });
-        self.join(answers.collect::<Result<_, ModelError>>()?)
+        Ok(self.answers(&inputs)?)
     }
 
     fn gradient(
@@ -345,6 +387,23 @@ fn first<D: RemoveAxis>(mut rows: Array<f32, D>, count: usize) -> Array<f32, D> 
 }
 
 impl OnnxModel {
+    /// The answers to examples of the shape that the graph takes.
+    fn answers(&self, inputs: &ArrayViewD<'_, f32>) -> Result<Array2<f32>, Fault> {
+        let answers = self.batches(inputs).map(|(count, batch)| {
+            let answers = self.graph.run(vec![input(&batch)]);
+            let (shape, numbers) = answers
+                .map_err(Fault::Engine)?
+                .into_iter()
+                .next()
+                .ok_or_else(|| "the engine gave no output".to_owned())
+                .and_then(Value::into_floats)
+                .map_err(Fault::Output)?;
+            let rows = self.rows(batch.len_of(Axis(0)), &shape, numbers)?;
+            Ok(first(rows, count))
+        });
+        self.join(answers.collect::<Result<_, Fault>>()?)
+    }
+
     /// Holds the shape of a batch against what the graph declares.
     fn check_shape(&self, inputs: &ArrayViewD<'_, f32>) -> Result<(), ModelError> {
         let declared = &self.interface.example;
@@ -390,16 +449,13 @@ impl OnnxModel {
     }
 
     /// Puts the results of several batches together again.
-    fn join<D: RemoveAxis>(
-        &self,
-        mut parts: Vec<Array<f32, D>>,
-    ) -> Result<Array<f32, D>, ModelError> {
+    fn join<D: RemoveAxis>(&self, mut parts: Vec<Array<f32, D>>) -> Result<Array<f32, D>, Fault> {
         if parts.len() == 1 {
             return Ok(parts.remove(0));
         }
         let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
         concatenate(Axis(0), &views).map_err(|error| {
-            ModelError::Failed(format!(
+            Fault::Output(format!(
                 "its answers to batches of {} do not fit: {error}",
                 self.interface.batch.unwrap_or_default()
             ))
@@ -407,12 +463,7 @@ impl OnnxModel {
     }
 
     /// The answers to one batch of `count`, as the engine gave them, as a table.
-    fn rows(
-        &self,
-        count: usize,
-        shape: &[usize],
-        numbers: Vec<f32>,
-    ) -> Result<Array2<f32>, ModelError> {
+    fn rows(&self, count: usize, shape: &[usize], numbers: Vec<f32>) -> Result<Array2<f32>, Fault> {
         let columns = match shape {
             [rows] if *rows == count => Some(1),
             [rows, columns, ones @ ..] if *rows == count && ones.iter().all(|&size| size == 1) => {
@@ -423,7 +474,7 @@ impl OnnxModel {
         columns
             .and_then(|columns| Array2::from_shape_vec((count, columns), numbers).ok())
             .ok_or_else(|| {
-                ModelError::Failed(format!(
+                Fault::Output(format!(
                     "the output `{}` has the shape {shape:?} for {count} examples, where one row of scores an example is expected: [{count}, classes]. Set `model.output` to the scores",
                     self.interface.output
                 ))

@@ -27,6 +27,7 @@ fn open_bytes(
         output: output.map(str::to_owned),
         engine: OnnxEngine::Rten,
         gradient: None,
+        example: None,
     })
 }
 
@@ -71,6 +72,7 @@ fn open_asset(path: &Path) -> Result<OnnxModel, ModelError> {
         output: None,
         engine: OnnxEngine::Rten,
         gradient: None,
+        example: None,
     })
 }
 
@@ -169,16 +171,125 @@ fn an_answer_that_is_no_table_names_its_shape() {
         vec![node("Relu", &["x"], &["y"])],
         vec![],
     );
-    let error = open(&graph)
-        .unwrap()
-        .predict(noise(&[3, 2, 2]).view())
-        .unwrap_err();
-    let text = error.to_string();
-    assert!(
-        text.contains("[3, 2, 2]") && text.contains("[3, classes]"),
-        "{text}"
+    let opened = open(&graph);
+    assert!(matches!(opened, Err(ModelError::Tensor { .. })));
+    let mut free = graph;
+    graph_of(&mut free).input[0] = value("x", DataType::FLOAT, &[-1, -1, -1]);
+    let asked = open(&free).unwrap().predict(noise(&[3, 2, 2]).view());
+    for text in [message(opened), asked.unwrap_err().to_string()] {
+        assert!(
+            text.contains("[3, 2, 2]") && text.contains("[3, classes]"),
+            "{text}"
+        );
+        assert!(text.contains("model.output"), "{text}");
+    }
+}
+
+/// Opens a graph for examples of a shape.
+fn open_for(example: &[usize], model: &ModelProto) -> Result<OnnxModel, ModelError> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), model.write_buf().unwrap()).unwrap();
+    load(&Request {
+        path: file.path().to_owned(),
+        shown: "models/m.onnx".to_owned(),
+        input: None,
+        output: None,
+        engine: OnnxEngine::Rten,
+        gradient: None,
+        example: Some(example.to_vec()),
+    })
+}
+
+/// A gated recurrent unit over the steps of an example, of which rten has the variant
+/// `linear_before_reset` only, and finds that out when it is run.
+fn gated(steps: i64) -> ModelProto {
+    let unit = NodeProto {
+        name: None,
+        ..node("GRU", &["steps", "w", "r"], &["", "state"])
+    };
+    let nodes = vec![
+        node("Transpose", &["x"], &["steps"]).with("perm", list(&[1, 0, 2])),
+        unit.with("hidden_size", int(1)),
+        node("Squeeze", &["state", "first"], &["y"]),
+    ];
+    let weights = vec![
+        floats("w", &[1, 3, 2], &[0.5; 6]),
+        floats("r", &[1, 3, 1], &[0.5; 3]),
+        ints("first", &[0]),
+    ];
+    model(&[-1, steps, 2], &[-1, 1], nodes, weights)
+}
+
+#[test]
+fn what_the_engine_fails_at_when_it_runs_is_named_at_opening() {
+    let exponent = node("Pow", &["x", "three"], &["y"]);
+    let power = model(
+        &[-1, 2],
+        &[-1, 2],
+        vec![exponent],
+        vec![ints("three", &[3])],
     );
-    assert!(text.contains("model.output"), "{text}");
+    for (opened, named) in [
+        (open(&gated(4)), "GRU (state)"),
+        (open_for(&[4, 2], &gated(-1)), "GRU (state)"),
+        (open(&power), "Pow (the_pow)"),
+    ] {
+        assert!(matches!(opened, Err(ModelError::Unsupported { .. })));
+        let text = message(opened);
+        eprintln!("{text}");
+        assert!(text.contains(named), "{text}");
+        assert!(text.contains("engine = \"ort\""), "{text}");
+    }
+    // Of whose examples nothing is known.
+    assert!(open(&gated(-1)).is_ok());
+}
+
+#[test]
+fn an_answer_that_depends_on_its_neighbours_is_refused() {
+    let centred = vec![
+        node("ReduceMean", &["x"], &["mean"]).with("axes", list(&[0])),
+        node("Sub", &["x", "mean"], &["y"]),
+    ];
+    // Over the batch in place of the steps, backwards: on what comes later only.
+    let recurrent = vec![
+        node("Unsqueeze", &["x", "first"], &["steps"]),
+        node("LSTM", &["steps", "w", "r"], &["states"])
+            .with("hidden_size", int(2))
+            .with("direction", text("reverse")),
+        node("Squeeze", &["states", "middle"], &["y"]),
+    ];
+    let recurrent = model(
+        &[-1, 2],
+        &[-1, 2],
+        recurrent,
+        vec![
+            floats("w", &[1, 8, 2], noise(&[16]).as_slice().unwrap()),
+            floats("r", &[1, 8, 2], noise(&[16]).as_slice().unwrap()),
+            ints("first", &[1]),
+            ints("middle", &[1, 2]),
+        ],
+    );
+    let whole = |nodes| model(&[-1, 2], &[-1, 2], nodes, vec![]);
+    let softmax = vec![node("Softmax", &["x"], &["y"]).with("axis", int(0))];
+    for mut mixes in [whole(centred), whole(softmax), recurrent] {
+        let opened = open(&mixes);
+        assert!(matches!(opened, Err(ModelError::Mixes { .. })));
+        let text = message(opened);
+        assert!(
+            text.contains("models/m.onnx") && text.contains("model.eval()"),
+            "{text}"
+        );
+        // In batches of one there are no neighbours.
+        graph_of(&mut mixes).input[0] = value("x", DataType::FLOAT, &[1, 2]);
+        graph_of(&mut mixes).output[0] = value("y", DataType::FLOAT, &[1, 2]);
+        assert!(open(&mixes).is_ok());
+    }
+    // 0 / 0: of what is no number nothing can be said.
+    let none = vec![
+        node("Sub", &["x", "x"], &["zero"]),
+        node("Div", &["zero", "zero"], &["y"]),
+    ];
+    assert!(open(&whole(none)).is_ok());
 }
 
 #[test]
@@ -246,6 +357,7 @@ fn a_missing_file_and_what_is_no_onnx_are_told_apart() {
         output: None,
         engine: OnnxEngine::Rten,
         gradient: None,
+        example: None,
     });
     assert!(matches!(missing, Err(ModelError::Unreadable { .. })));
     let whole = dense().write_buf().unwrap();
@@ -539,6 +651,7 @@ fn a_model_with_a_state_is_refused_by_naming_what_it_needs() {
             output: None,
             engine: OnnxEngine::Rten,
             gradient: None,
+            example: None,
         }
     });
     let text = message(opened);

@@ -221,11 +221,10 @@ fn refuse_within(scopes: &[&GraphProto], opset: i64, engine: Engine) -> Option<R
 
 /// What to call a node in a message: its name, else the tensor that it makes.
 pub(super) fn name(node: &NodeProto) -> &str {
-    node.name
-        .as_deref()
-        .filter(|name| !name.is_empty())
-        .or(node.output.first().map(String::as_str))
-        .unwrap_or("unnamed")
+    let mut names = node.name.iter().chain(&node.output);
+    names
+        .find(|name| !name.is_empty())
+        .map_or("unnamed", String::as_str)
 }
 
 /// A node and where it stands.

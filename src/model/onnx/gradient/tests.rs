@@ -70,6 +70,7 @@ fn open_on(engine: OnnxEngine, bytes: &[u8], rounding: Rounding) -> Result<OnnxM
         output: None,
         engine,
         gradient: Some(rounding),
+        example: None,
     })
 }
 
@@ -399,9 +400,12 @@ fn what_takes_sums_over_the_batch_is_refused() {
     ] {
         let operator = refused.op_type.clone().unwrap();
         let scale = floats("s", &[2], &[1.0, 1.0]);
-        let graph = model(&[-1, 2], &[-1, 2], vec![refused], vec![scale]);
-        let Err(error) = open(&graph.write_buf().unwrap()) else {
-            panic!("{operator} was opened");
+        // Of no shape that is known: asked about one, it would not be opened at all.
+        let graph = model(&[-1, -1], &[-1, -1], vec![refused], vec![scale]);
+        let opened = open(&graph.write_buf().unwrap()).unwrap();
+        let asked = ArrayD::zeros(IxDyn(&[2, 2]));
+        let Err(error) = opened.gradient(asked.view(), &|answers| answers.to_owned()) else {
+            panic!("{operator} has a gradient");
         };
         let text = error.to_string();
         assert!(matches!(error, ModelError::NoRule { .. }), "{text}");
