@@ -273,7 +273,14 @@ impl Case {
         let graph = self.model.graph.as_ref()?;
         let opset = standard_opset(&self.model).unwrap_or(trust::OLDEST_OPSET);
         let refused = whole(graph, opset, &[]).err();
-        refused.or_else(|| Some(trust::refuse(graph, opset, engine)?.reason.to_owned()))
+        let outputs = graph.output.iter();
+        let outputs: Vec<&str> = outputs
+            .filter_map(|output| output.name.as_deref())
+            .collect();
+        refused.or_else(|| {
+            let untrusted = trust::refuse(graph, &outputs, opset, engine)?;
+            Some(untrusted.reason.to_owned())
+        })
     }
 
     fn run(&self, engine: Engine) -> Outcome {

@@ -31,7 +31,7 @@ impl Interface {
 
         let input = choose("input", &inputs, input)?;
         let output = choose("output", &outputs, output)?;
-        let needed = dependencies(graph, name(output));
+        let needed = dependencies(graph, &[name(output)]);
         if !needed.contains(name(input)) {
             return Err(format!(
                 "the output `{}` does not depend on the input `{}`; set `model.input` or `model.output` to another",
@@ -137,15 +137,16 @@ fn choose<'a>(
     }
 }
 
-/// The names of all tensors that `output` is computed from.
-fn dependencies<'a>(graph: &'a GraphProto, output: &'a str) -> HashSet<&'a str> {
-    let mut found = HashSet::from([output]);
-    let mut open = vec![output];
+/// The names of all tensors that `outputs` are computed from, and their own.
+pub(super) fn dependencies<'a>(graph: &'a GraphProto, outputs: &[&'a str]) -> HashSet<&'a str> {
+    let mut found: HashSet<&str> = outputs.iter().copied().collect();
+    let mut open = outputs.to_vec();
     while let Some(tensor) = open.pop() {
         let makes = |node: &&NodeProto| node.output.iter().any(|output| output == tensor);
         for node in graph.node.iter().filter(makes) {
             read_by(node, &mut |name| {
-                if found.insert(name) {
+                // An empty name stands for no tensor.
+                if !name.is_empty() && found.insert(name) {
                     open.push(name);
                 }
             });

@@ -179,7 +179,7 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
         path: path(),
         reason,
     })?;
-    if let Some(refusal) = trust::refuse(graph, opset, engine) {
+    if let Some(refusal) = trust::refuse(graph, &[&interface.output], opset, engine) {
         return Err(ModelError::Untrusted {
             path: path(),
             operator: refusal.operator,

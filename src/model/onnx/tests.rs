@@ -708,6 +708,8 @@ fn ungated(model: &ModelProto, inputs: &ArrayD<f32>) -> Vec<f32> {
 
 /// A graph that must be refused, an input, and the answer by the specification.
 pub(super) struct Wrong {
+    /// What is refused of it.
+    pub(super) operator: String,
     pub(super) model: ModelProto,
     pub(super) inputs: ArrayD<f32>,
     pub(super) specified: Vec<f32>,
@@ -719,6 +721,7 @@ pub(super) fn wrong_answers() -> Vec<Wrong> {
             let mut free: Vec<i64> = shape.iter().map(|&size| size as i64).collect();
             free[0] = -1;
             Wrong {
+                operator: node.op_type.clone().unwrap(),
                 model: model(&free, &[], vec![node], initializers),
                 inputs: batch(shape, numbers),
                 specified: specified.to_vec(),
@@ -819,6 +822,50 @@ pub(super) fn wrong_answers() -> Vec<Wrong> {
         &[1.0, 2.0, 3.0, 4.0],
     );
     mean.model.opset_import[0].version = Some(18);
+    // Of two equal numbers the first, unless the last is asked for.
+    let [most, least] = ["ArgMax", "ArgMin"].map(|operator| {
+        let mut chosen = one(
+            node(operator, &["x"], &["place"]).with("axis", int(1)),
+            vec![],
+            &[1, 2],
+            &[1.0, 1.0],
+            &[0.0],
+        );
+        graph_of(&mut chosen.model)
+            .node
+            .push(node("Cast", &["place"], &["y"]).with("to", int(1)));
+        chosen
+    });
+    // Halfway between two numbers of float16 and less is rounded down.
+    let mut half = one(
+        node("Cast", &["x"], &["half"]).with("to", int(10)),
+        vec![],
+        &[1, 1],
+        &[1.0 + 1.0 / 4096.0],
+        &[1.0],
+    );
+    graph_of(&mut half.model)
+        .node
+        .push(node("Cast", &["half"], &["y"]).with("to", int(1)));
+    // An image of zeros, whose level is 1, within padding; a channel alone comes out right.
+    let mut integers = one(
+        node("ConvInteger", &["levels", "w", "z"], &["sums"])
+            .with("kernel_shape", list(&[1, 3]))
+            .with("strides", list(&[1, 1]))
+            .with("dilations", list(&[1, 1]))
+            .with("pads", list(&[0, 1, 0, 1])),
+        vec![
+            floats("s", &[], &[1.0]),
+            uint8s("z", &[], &[1]),
+            uint8s("w", &[1, 2, 1, 3], &[1; 6]),
+        ],
+        &[1, 2, 1, 2],
+        &[0.0; 4],
+        &[0.0; 2],
+    );
+    let nodes = &mut graph_of(&mut integers.model).node;
+    nodes.insert(0, node("QuantizeLinear", &["x", "s", "z"], &["levels"]));
+    nodes.push(node("Cast", &["sums"], &["y"]).with("to", int(1)));
     vec![
         one(
             node("Sign", &["x"], &["y"]),
@@ -867,14 +914,17 @@ pub(super) fn wrong_answers() -> Vec<Wrong> {
         memory,
         quantise,
         mean,
+        most,
+        least,
+        half,
+        integers,
     ]
 }
 
 #[test]
 fn what_is_refused_is_answered_wrongly() {
     for case in wrong_answers() {
-        let node = &case.model.graph.as_ref().unwrap().node[0];
-        let operator = node.op_type.clone().unwrap();
+        let operator = case.operator;
         let answers = ungated(&case.model, &case.inputs);
         let right = answers.len() == case.specified.len()
             && answers
@@ -944,6 +994,22 @@ fn what_draws_or_looks_at_neighbours_is_refused_wherever_it_stands() {
 }
 
 #[test]
+fn what_the_output_does_not_need_is_not_refused() {
+    let nodes = vec![
+        node("Relu", &["x"], &["scores"]),
+        node("ArgMax", &["scores"], &["label"]).with("axis", int(1)),
+    ];
+    let mut whole = model(&[-1, 2], &[-1, 2], nodes, vec![]);
+    graph_of(&mut whole).output = vec![
+        value("scores", DataType::FLOAT, &[-1, 2]),
+        value("label", DataType::INT64, &[-1, 1]),
+    ];
+    let bytes = whole.write_buf().unwrap();
+    assert!(open_bytes(&bytes, None, Some("scores")).is_ok());
+    assert!(message(open_bytes(&bytes, None, Some("label"))).contains("ArgMax"));
+}
+
+#[test]
 fn what_is_answered_rightly_is_not_refused() {
     let pool = node("MaxPool", &["x"], &["y"])
         .with("kernel_shape", list(&[1, 3]))
@@ -975,8 +1041,19 @@ fn what_is_answered_rightly_is_not_refused() {
         vec![floats("s", &[], &[2.0]), uint8s("z", &[], &[0])],
         vec![0.0, 4.0, 2.0, 4.0],
     );
+    // A scale of no axes that is computed, the root of 4.
+    let computed = (
+        vec![
+            node("Sqrt", &["four"], &["s"]),
+            node("QuantizeLinear", &["x", "s", "z"], &["levels"]),
+            node("DequantizeLinear", &["levels", "s", "z"], &["y"]),
+        ],
+        vec![floats("four", &[], &[4.0]), uint8s("z", &[], &[0])],
+        vec![0.0, 4.0, 2.0, 4.0],
+    );
     let cases = [
         quantised,
+        computed,
         (vec![pool], vec![], vec![4.0, 4.0, 4.0, 3.0]),
         aligned(2, &[1.0, 3.0]),
         aligned(3, &[1.0, 3.0, 3.0]),
@@ -999,6 +1076,7 @@ fn what_is_answered_rightly_is_not_refused() {
         let graph = graph_of(&mut whole);
         graph.node.push(flatten);
         graph.output = vec![value("flat", DataType::FLOAT, &[-1, expected.len() as i64])];
+        graph.value_info = vec![value("s", DataType::FLOAT, &[])];
         let inputs = batch(&[2, 1, 1, 4], &[row, row].concat());
         let answers = open(&whole).unwrap().predict(inputs.view()).unwrap();
         for answer in answers.rows() {

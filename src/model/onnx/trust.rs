@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use rten_onnx::onnx::{AttributeProto, DataType, GraphProto, NodeProto, TensorProto};
 
 use super::engine::Engine;
-use super::interface::attribute;
+use super::interface::{attribute, dependencies};
 
 /// Operators had other meanings (of axes, of broadcasting, of training) before
 /// this version of the operator set; only the later ones were held against rten,
@@ -35,7 +35,7 @@ struct Rule {
     whose: Whose,
     /// With their domain, where it is not the standard one.
     operators: &'static [&'static str],
-    applies: fn(&Site<'_>) -> bool,
+    applies: fn(&Place<'_>) -> bool,
     reason: &'static str,
 }
 
@@ -50,7 +50,7 @@ macro_rules! wrong {
     };
 }
 
-const ALWAYS: fn(&Site<'_>) -> bool = |_| true;
+const ALWAYS: fn(&Place<'_>) -> bool = |_| true;
 
 const RULES: &[Rule] = &[
     Rule {
@@ -68,6 +68,18 @@ const RULES: &[Rule] = &[
         ),
     },
     Rule {
+        whose: Whose::Embedded,
+        operators: &["ArgMax", "ArgMin"],
+        applies: |place| place.int("select_last_index").unwrap_or(0) == 0,
+        reason: wrong!("of equal numbers it takes the last, not the first"),
+    },
+    Rule {
+        whose: Whose::Embedded,
+        operators: &["ConvInteger"],
+        applies: ALWAYS,
+        reason: wrong!("padding, zero points and weights of int8 are counted wrongly"),
+    },
+    Rule {
         whose: Whose::Any,
         operators: &[
             "DynamicQuantizeLinear",
@@ -80,7 +92,7 @@ const RULES: &[Rule] = &[
     Rule {
         whose: Whose::Any,
         operators: &["MaxUnpool"],
-        applies: |site| site.input(2).is_some(),
+        applies: |place| place.input(2).is_some(),
         reason: "with an output_shape ONNX Runtime counts the places within that shape, and the specification within the one that the pooling had; the embedded engine has no such operator. Export the model without output_shape, with a Pad behind it",
     },
     Rule {
@@ -105,34 +117,28 @@ const RULES: &[Rule] = &[
     Rule {
         whose: Whose::Any,
         operators: &["BatchNormalization"],
-        applies: |site| site.int("training_mode").unwrap_or(0) != 0 || site.outputs() > 1,
+        applies: |place| place.int("training_mode").unwrap_or(0) != 0 || place.outputs() > 1,
         reason: "in training mode it normalises over the batch, so that an example's answer depends on its neighbours. Export the model in evaluation mode",
     },
     Rule {
         whose: Whose::Embedded,
         operators: &["Resize"],
-        applies: |site| site.text("mode") == Some("cubic"),
+        applies: |place| place.text("mode") == Some("cubic"),
         reason: wrong!("cubic interpolation is computed as linear"),
     },
     Rule {
         whose: Whose::Any,
         operators: &["Resize"],
-        applies: |site| {
-            site.text("coordinate_transformation_mode") == Some("align_corners")
-                && !aligns_whole_pixels(site)
+        applies: |place| {
+            place.text("coordinate_transformation_mode") == Some("align_corners")
+                && !aligns_whole_pixels(place)
         },
         reason: "with align_corners and scales that may be fractional, the engines take positions from the rounded size of the output, and the specification from the exact one. Export the model with sizes in place of scales",
     },
     Rule {
         whose: Whose::Embedded,
-        operators: &[
-            "AveragePool",
-            "Conv",
-            "ConvInteger",
-            "ConvTranspose",
-            "MaxPool",
-        ],
-        applies: |site| site.text("auto_pad") == Some("SAME_LOWER") && !pads_evenly(site),
+        operators: &["AveragePool", "Conv", "ConvTranspose", "MaxPool"],
+        applies: |place| place.text("auto_pad") == Some("SAME_LOWER") && !pads_evenly(place),
         reason: wrong!(
             "auto_pad = SAME_LOWER is computed as SAME_UPPER: an odd pixel of padding goes to the wrong side"
         ),
@@ -140,7 +146,7 @@ const RULES: &[Rule] = &[
     Rule {
         whose: Whose::Embedded,
         operators: &["LSTM", "GRU"],
-        applies: |site| site.input(4).is_some(),
+        applies: |place| place.input(4).is_some(),
         reason: wrong!(
             "the input sequence_lens is ignored: padding at the end of a sequence changes the answer"
         ),
@@ -148,50 +154,73 @@ const RULES: &[Rule] = &[
     Rule {
         whose: Whose::Embedded,
         operators: &["QuantizeLinear"],
-        applies: |site| site.int("axis").is_none() && !has_one_scale(site),
+        applies: |place| place.int("axis").is_none() && !has_one_scale(place),
         reason: wrong!("without `axis`, scales are taken along the last axis, not the second"),
     },
     Rule {
         whose: Whose::Embedded,
         operators: &["ReduceMean"],
-        applies: |site| site.int("noop_with_empty_axes").unwrap_or(0) != 0 && !names_axes(site),
+        applies: |place| place.int("noop_with_empty_axes").unwrap_or(0) != 0 && !names_axes(place),
         reason: wrong!("noop_with_empty_axes is ignored: the mean is taken over all axes"),
     },
     Rule {
         whose: Whose::Embedded,
         operators: &["Softmax", "LogSoftmax"],
-        applies: |site| site.opset < 13 && !is_over_last_axis(site),
+        applies: |place| place.opset < 13 && !is_over_last_axis(place),
         reason: "before operator set 13 all axes from `axis` on are normalised together, and the embedded engine rten takes only that one. Export the model with operator set 13 or newer, or use ONNX Runtime (`engine = \"ort\"`)",
     },
     Rule {
         whose: Whose::Embedded,
         operators: &["Cast"],
-        applies: |site| {
-            site.int("to") == Some(i64::from(DataType::BOOL.0)) && !is_truth_value(site)
+        applies: |place| {
+            place.int("to") == Some(i64::from(DataType::BOOL.0)) && !is_truth_value(place)
         },
         reason: wrong!("a cast to bool keeps the integer part: 0.5 becomes false and 2 stays 2"),
+    },
+    Rule {
+        whose: Whose::Embedded,
+        operators: &["Cast"],
+        applies: |place| place.int("to") == Some(i64::from(DataType::FLOAT16.0)),
+        reason: wrong!("float16 is computed in float32, so that nothing is rounded to it"),
     },
 ];
 
 /// A node that is refused.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct Untrusted {
     pub(super) operator: String,
     pub(super) node: String,
     pub(super) reason: &'static str,
 }
 
 /// The first node of `graph`, its subgraphs included, that `engine` may not be
-/// trusted with. `opset` is the version of the standard operators.
-pub(super) fn refuse(graph: &GraphProto, opset: i64, engine: Engine) -> Option<Refusal> {
-    refuse_within(&[graph], opset, engine)
+/// trusted with, of those that `outputs` are computed from. `opset` is the version of
+/// the standard operators.
+pub(super) fn refuse(
+    graph: &GraphProto,
+    outputs: &[&str],
+    opset: i64,
+    engine: Engine,
+) -> Option<Untrusted> {
+    let needed = dependencies(graph, outputs);
+    refuse_within(&[graph], opset, engine, &|node| {
+        let mut made = node.output.iter();
+        made.any(|name| needed.contains(name.as_str()))
+    })
 }
 
-/// As [`refuse`], for the last of `scopes`; names may come from those before it.
-fn refuse_within(scopes: &[&GraphProto], opset: i64, engine: Engine) -> Option<Refusal> {
+/// As [`refuse`], for the nodes of the last of `scopes` that are `needed`; names may come
+/// from those before it.
+fn refuse_within(
+    scopes: &[&GraphProto],
+    opset: i64,
+    engine: Engine,
+    needed: &dyn Fn(&NodeProto) -> bool,
+) -> Option<Untrusted> {
     let graph = scopes.last()?;
-    graph.node.iter().find_map(|node| {
-        let site = Site {
+    let mut nodes = graph.node.iter().filter(|node| needed(node));
+    nodes.find_map(|node| {
+        let place = Place {
             node,
             opset,
             scopes,
@@ -204,9 +233,9 @@ fn refuse_within(scopes: &[&GraphProto], opset: i64, engine: Engine) -> Option<R
         let rule = RULES
             .iter()
             .filter(|rule| rule.whose == Whose::Any || engine.is_embedded())
-            .find(|rule| rule.operators.contains(&full.as_ref()) && (rule.applies)(&site));
+            .find(|rule| rule.operators.contains(&full.as_ref()) && (rule.applies)(&place));
         if let Some(rule) = rule {
-            return Some(Refusal {
+            return Some(Untrusted {
                 operator: operator.to_owned(),
                 node: name(node).to_owned(),
                 reason: rule.reason,
@@ -215,7 +244,9 @@ fn refuse_within(scopes: &[&GraphProto], opset: i64, engine: Engine) -> Option<R
         node.attribute
             .iter()
             .filter_map(|attribute| attribute.g.as_ref())
-            .find_map(|subgraph| refuse_within(&[scopes, &[subgraph]].concat(), opset, engine))
+            .find_map(|subgraph| {
+                refuse_within(&[scopes, &[subgraph]].concat(), opset, engine, &|_| true)
+            })
     })
 }
 
@@ -228,13 +259,13 @@ pub(super) fn name(node: &NodeProto) -> &str {
 }
 
 /// A node and where it stands.
-struct Site<'a> {
+struct Place<'a> {
     node: &'a NodeProto,
     opset: i64,
     scopes: &'a [&'a GraphProto],
 }
 
-impl<'a> Site<'a> {
+impl<'a> Place<'a> {
     fn attribute(&self, name: &str) -> Option<&'a AttributeProto> {
         attribute(self.node, name)
     }
@@ -310,11 +341,11 @@ impl<'a> Site<'a> {
 }
 
 /// Whether a Dropout may draw: `training_mode` is given and not written as false.
-fn trains(site: &Site<'_>) -> bool {
-    let Some(mode) = site.input(2) else {
+fn trains(place: &Place<'_>) -> bool {
+    let Some(mode) = place.input(2) else {
         return false;
     };
-    !site.constant(mode).is_some_and(|value| {
+    !place.constant(mode).is_some_and(|value| {
         let raw = value.raw_data.as_ref();
         raw.is_none_or(|raw| raw.borrow().iter().all(|&byte| byte == 0))
             && value.int32_data.iter().all(|&number| number == 0)
@@ -323,11 +354,11 @@ fn trains(site: &Site<'_>) -> bool {
 
 /// Whether the output of a Resize has the size that its scales say exactly: it
 /// is given by sizes, or the scales are whole numbers.
-fn aligns_whole_pixels(site: &Site<'_>) -> bool {
-    let Some(scales) = site.input(2) else {
-        return site.input(3).is_some();
+fn aligns_whole_pixels(place: &Place<'_>) -> bool {
+    let Some(scales) = place.input(2) else {
+        return place.input(3).is_some();
     };
-    site.constant(scales).is_some_and(|value| {
+    place.constant(scales).is_some_and(|value| {
         let mut numbers = value.float_data.clone();
         if let Some(raw) = &value.raw_data {
             let raw = raw.borrow();
@@ -341,7 +372,7 @@ fn aligns_whole_pixels(site: &Site<'_>) -> bool {
         }
         if numbers.is_empty() {
             // What PyTorch writes where sizes are given.
-            return site.input(3).is_some();
+            return place.input(3).is_some();
         }
         value.data_type == Some(DataType::FLOAT)
             && numbers
@@ -351,25 +382,30 @@ fn aligns_whole_pixels(site: &Site<'_>) -> bool {
 }
 
 /// Whether a tensor is quantised by one scale for all its numbers.
-fn has_one_scale(site: &Site<'_>) -> bool {
-    let scale = site.input(1).and_then(|scale| site.constant(scale));
-    scale.is_some_and(|scale| scale.dims.iter().product::<i64>() == 1)
+fn has_one_scale(place: &Place<'_>) -> bool {
+    let Some(scale) = place.input(1) else {
+        return false;
+    };
+    match place.constant(scale) {
+        Some(scale) => scale.dims.iter().product::<i64>() == 1,
+        None => place.rank(scale) == Some(0),
+    }
 }
 
 /// Whether a reduction is over axes that the file names.
-fn names_axes(site: &Site<'_>) -> bool {
-    let axes = site.input(1).and_then(|axes| site.constant(axes));
+fn names_axes(place: &Place<'_>) -> bool {
+    let axes = place.input(1).and_then(|axes| place.constant(axes));
     axes.is_some_and(|axes| axes.dims.iter().product::<i64>() > 0)
 }
 
 /// Whether the padding that keeps an axis' size is even, so that both sides get
 /// the same: with a stride of one it is the kernel's extent less one.
-fn pads_evenly(site: &Site<'_>) -> bool {
-    let kernel = site.ints("kernel_shape");
-    let dilations = site.ints("dilations");
-    site.node.op_type.as_deref() != Some("ConvTranspose")
+fn pads_evenly(place: &Place<'_>) -> bool {
+    let kernel = place.ints("kernel_shape");
+    let dilations = place.ints("dilations");
+    place.node.op_type.as_deref() != Some("ConvTranspose")
         && !kernel.is_empty()
-        && site.ints("strides").iter().all(|&stride| stride == 1)
+        && place.ints("strides").iter().all(|&stride| stride == 1)
         && kernel.iter().enumerate().all(|(axis, size)| {
             let dilation = dilations.get(axis).copied().unwrap_or(1);
             size % 2 == 1 || dilation % 2 == 0
@@ -379,13 +415,16 @@ fn pads_evenly(site: &Site<'_>) -> bool {
 /// Whether a Softmax of an operator set before 13 is over the last axis, where
 /// the old meaning and the new one are the same. Without `axis` the old one
 /// starts at 1, and rten takes the last.
-fn is_over_last_axis(site: &Site<'_>) -> bool {
-    let axis = site.int("axis").unwrap_or(1);
-    let tensors = [site.input(0), site.node.output.first().map(String::as_str)];
+fn is_over_last_axis(place: &Place<'_>) -> bool {
+    let axis = place.int("axis").unwrap_or(1);
+    let tensors = [
+        place.input(0),
+        place.node.output.first().map(String::as_str),
+    ];
     let mut ranks = tensors
         .into_iter()
         .flatten()
-        .filter_map(|tensor| site.rank(tensor));
+        .filter_map(|tensor| place.rank(tensor));
     axis == -1
         || ranks
             .next()
@@ -393,9 +432,10 @@ fn is_over_last_axis(site: &Site<'_>) -> bool {
 }
 
 /// Whether what is cast is 0 or 1 already: the answer to a comparison.
-fn is_truth_value(site: &Site<'_>) -> bool {
-    site.input(0)
-        .and_then(|tensor| site.producer(tensor))
+fn is_truth_value(place: &Place<'_>) -> bool {
+    place
+        .input(0)
+        .and_then(|tensor| place.producer(tensor))
         .and_then(|node| node.op_type.as_deref())
         .is_some_and(answers_truth)
 }

@@ -7,27 +7,11 @@ use rten_onnx::onnx::{
 
 use super::super::interface::attribute;
 
-const DROPOUT: &str = "Dropout";
-
 /// Operators over a window whose defaults rten does not know.
-const WINDOWS: [&str; 5] = [
-    "AveragePool",
-    "Conv",
-    "ConvInteger",
-    "ConvTranspose",
-    "MaxPool",
-];
+const WINDOWS: [&str; 4] = ["AveragePool", "Conv", "ConvTranspose", "MaxPool"];
 
 /// The bytes of the graph in that form; `None` where it has it already.
 pub(super) fn plain(bytes: &[u8]) -> Result<Option<Vec<u8>>, String> {
-    // A file that does not hold the names need not be parsed for them.
-    let held = |name: &str| {
-        let mut parts = bytes.windows(name.len());
-        parts.any(|part| part == name.as_bytes())
-    };
-    if !held(DROPOUT) && !WINDOWS.into_iter().any(held) {
-        return Ok(None);
-    }
     let mut parsed = ModelProto::parse_buf(bytes).map_err(|error| error.to_string())?;
     if !parsed.graph.as_mut().is_some_and(rewrite) {
         return Ok(None);
@@ -44,7 +28,7 @@ fn rewrite(graph: &mut GraphProto) -> bool {
     for at in 0..graph.node.len() {
         let node = &graph.node[at];
         let operator = node.op_type.as_deref().unwrap_or_default();
-        if operator == DROPOUT {
+        if operator == "Dropout" {
             without_dropout(&mut graph.node[at]);
             changed = true;
         } else if WINDOWS.contains(&operator)
