@@ -615,7 +615,10 @@ const WORKFLOW: &str = include_str!("workflow.yml");
 fn workflow(package: bool, engine: Option<OnnxEngine>) -> String {
     let test = "      - run: cargo test --test robustness\n";
     let (library, feature) = match engine {
-        Some(OnnxEngine::Ort) => ("      - run: pip install onnxruntime\n", " --features ort"),
+        Some(OnnxEngine::Ort) => (
+            "      - run: pip install \"onnxruntime>=1.20\"\n",
+            " --features ort",
+        ),
         _ => ("", ""),
     };
     if package {

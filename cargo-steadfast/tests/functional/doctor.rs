@@ -175,7 +175,7 @@ fn two_engines_are_compared() {
 
     let nowhere = [("PATH", "/nowhere"), ("ORT_DYLIB_PATH", "")];
     let ran = repository.steadfast_with(&nowhere, &["doctor", "models/signs.onnx"]);
-    assert_says(&ran, 6, &["not here:", "pip install onnxruntime"]);
+    assert_says(&ran, 6, &["not here:", "onnxruntime>=1.20"]);
 }
 
 #[test]

@@ -238,7 +238,7 @@ fn a_file_that_only_onnx_runtime_takes_gets_a_spec_that_says_so() {
     assert!(manifest.contains("features = [\"ort\"]"), "{manifest}");
     let workflow = repository.read(".github/workflows/robustness.yml");
     assert!(
-        workflow.contains("- run: pip install onnxruntime\n"),
+        workflow.contains("- run: pip install \"onnxruntime>=1.20\"\n"),
         "{workflow}"
     );
     let ran = repository.steadfast(&["list", "--check"]);

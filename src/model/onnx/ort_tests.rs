@@ -299,59 +299,6 @@ fn an_operator_that_there_is_nowhere_is_named() {
 }
 
 #[test]
-fn models_that_nobody_here_made_load_or_are_refused_by_the_operators_name() {
-    let with_library = library();
-    let mut seen = 0;
-    for folder in ["registry", "reference"] {
-        let folder = source("../shared/assets").join(folder);
-        if !folder.is_dir() {
-            eprintln!("skipped: {} is absent", folder.display());
-            continue;
-        }
-        for path in onnx_files(&folder) {
-            for engine in [OnnxEngine::Rten, OnnxEngine::Ort] {
-                if engine == OnnxEngine::Ort && !with_library {
-                    continue;
-                }
-                seen += 1;
-                let opened = open_file(&path, engine);
-                let name = path.file_name().unwrap_or_default().to_string_lossy();
-                eprintln!(
-                    "{name}: {}: {:?}",
-                    engine.text(),
-                    opened.as_ref().map(|_| ())
-                );
-                match opened {
-                    Ok(_) => {}
-                    Err(ModelError::Untrusted { operator, .. }) => assert!(!operator.is_empty()),
-                    // A model with a state: which tensor, and what to set.
-                    Err(ModelError::Tensor { reason, .. }) => assert!(reason.contains("input")),
-                    Err(error) => panic!("{name}: {error}"),
-                }
-            }
-        }
-    }
-    eprintln!("{seen} models and engines");
-}
-
-fn onnx_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap().flatten();
-    let mut found = Vec::new();
-    for entry in entries {
-        let path = entry.path();
-        if path.is_dir() {
-            found.extend(onnx_files(&path));
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "onnx")
-        {
-            found.push(path);
-        }
-    }
-    found
-}
-
-#[test]
 fn an_input_that_the_output_does_not_need_is_not_given() {
     if !library() {
         return;

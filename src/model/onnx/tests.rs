@@ -660,6 +660,62 @@ fn a_model_with_a_state_is_refused_by_naming_what_it_needs() {
 }
 
 #[test]
+fn models_that_nobody_here_made_load_or_are_refused_by_the_operators_name() {
+    let engines = [OnnxEngine::Rten, OnnxEngine::Ort];
+    let engines = engines.iter().filter(|engine| available(**engine).is_ok());
+    for folder in ["registry", "reference"] {
+        let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/assets");
+        let folder = assets.join(folder);
+        if !folder.is_dir() {
+            eprintln!("skipped: {} is absent", folder.display());
+            continue;
+        }
+        let files = onnx_files(&folder);
+        assert!(files.len() > 2, "{files:?}");
+        for (path, engine) in files.iter().flat_map(|path| {
+            let engines = engines.clone();
+            engines.map(move |engine| (path, *engine))
+        }) {
+            let opened = load(&Request {
+                path: path.clone(),
+                shown: path.display().to_string(),
+                input: None,
+                output: None,
+                engine,
+                gradient: None,
+                example: None,
+            });
+            eprintln!(
+                "{}: {}: {:?}",
+                path.display(),
+                engine.text(),
+                opened.as_ref().map(|_| ())
+            );
+            match opened {
+                Ok(_) => {}
+                Err(ModelError::Untrusted { operator, .. }) => assert!(!operator.is_empty()),
+                // A model with a state: which tensor, and what to set.
+                Err(ModelError::Tensor { reason, .. }) => assert!(reason.contains("input")),
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+}
+
+fn onnx_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().flatten();
+    let mut found = Vec::new();
+    for path in entries.map(|entry| entry.path()) {
+        if path.is_dir() {
+            found.extend(onnx_files(&path));
+        } else if path.extension().is_some_and(|kind| kind == "onnx") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
 fn damaged_files_are_refused_and_never_panic() {
     let Some(path) = asset("digits_cnn.onnx") else {
         return;

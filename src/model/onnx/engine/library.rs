@@ -7,13 +7,20 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
+use ort::LoadDynamicError;
 use ort::environment::Environment;
+
+use crate::error::chain;
 
 /// The variable that names the library's file.
 const VARIABLE: &str = "ORT_DYLIB_PATH";
 
-/// What to do where there is none.
-const CURE: &str = "Install it with `pip install onnxruntime`, so that `python3` finds it, or set ORT_DYLIB_PATH to the file of its shared library";
+/// What to do where there is none. Python packages before 1.20 hold no library that can
+/// be loaded by itself.
+const CURE: &str = "Install it with `pip install \"onnxruntime>=1.20\"`, so that `python3` finds it, or set ORT_DYLIB_PATH to the file of its shared library";
+
+/// What to do where that variable names what is none.
+const CURE_OF_VARIABLE: &str = "Set ORT_DYLIB_PATH to the file of ONNX Runtime's shared library, or unset it: then the one in the Python package is taken";
 
 /// Prints the folder of the installed Python package `onnxruntime` without
 /// importing it, and without taking a folder of that name here for it.
@@ -34,11 +41,18 @@ pub(in crate::model::onnx) struct Library {
 
 impl Library {
     /// The library, looked for and loaded by the first who asks; its path and
-    /// version are then said on stderr. The error says what to do.
+    /// version are then said on stderr. The error says why there is none, and what to do.
     pub(super) fn get() -> Result<&'static Self, String> {
         static LIBRARY: LazyLock<Result<Library, String>> = LazyLock::new(|| {
-            let path = find(std::env::var_os(VARIABLE).map(PathBuf::from), in_python)?;
-            let library = Library::load(&path)?;
+            let named = std::env::var_os(VARIABLE).map(PathBuf::from);
+            let named = named.filter(|path| !path.as_os_str().is_empty());
+            let cure = match named {
+                Some(_) => CURE_OF_VARIABLE,
+                None => CURE,
+            };
+            let library = find(named, in_python)
+                .and_then(|path| Library::load(&path))
+                .map_err(|reason| format!("{reason}. {cure}"))?;
             eprintln!("steadfast: {}", library.words());
             Ok(library)
         });
@@ -51,10 +65,15 @@ impl Library {
     }
 
     fn load(path: &Path) -> Result<Self, String> {
-        let builder = ort::init_from(path).map_err(|error| format!("{error}. {CURE}"))?;
+        let builder = ort::init_from(path).map_err(|error| match &error {
+            LoadDynamicError::Dlopen { error, path } => {
+                format!("{} was not loaded: {}", path.display(), chain(error))
+            }
+            error => error.to_string(),
+        })?;
         let environment = builder.with_name("steadfast").with_telemetry(false).build();
         Ok(Self {
-            environment: environment.map_err(|error| format!("{error}. {CURE}"))?,
+            environment: environment.map_err(|error| error.to_string())?,
             version: version(path, ort::util::probe(path)),
             path: path.to_owned(),
         })
@@ -62,24 +81,24 @@ impl Library {
 }
 
 /// The library's file: the one that is `named`, else the one in the folder of the
-/// Python `package`.
+/// Python `package`. The error says what is not there.
 fn find(
     named: Option<PathBuf>,
     package: impl FnOnce() -> Option<PathBuf>,
 ) -> Result<PathBuf, String> {
-    if let Some(named) = named.filter(|named| !named.as_os_str().is_empty()) {
+    if let Some(named) = named {
         let path = std::path::absolute(&named).unwrap_or(named);
         return match path.is_file() {
             true => Ok(path),
             false => Err(format!(
-                "{VARIABLE} names {}, which is no file. Set it to the file of the shared library, or unset it",
+                "{VARIABLE} names {}, which is no file",
                 path.display()
             )),
         };
     }
     package()
         .and_then(|folder| library_in(&folder.join("capi")))
-        .ok_or_else(|| format!("its library was not found. {CURE}"))
+        .ok_or_else(|| "its library was not found".to_owned())
 }
 
 /// The folder of the package that Python would import.
@@ -135,7 +154,7 @@ mod tests {
         std::fs::create_dir(&capi).unwrap();
         let package = || Some(folder.path().to_owned());
         let error = find(None, package).unwrap_err();
-        assert!(error.contains("pip install onnxruntime"), "{error}");
+        assert!(error.contains("was not found"), "{error}");
         for other in [
             "libonnxruntime_providers_shared.so",
             "onnxruntime_pybind11_state.so",
@@ -145,8 +164,7 @@ mod tests {
         assert!(find(None, package).is_err());
         let library = capi.join("libonnxruntime.so.1.20.1");
         std::fs::write(&library, "").unwrap();
-        assert_eq!(find(None, package), Ok(library.clone()));
-        assert_eq!(find(Some(PathBuf::new()), package), Ok(library.clone()));
+        assert_eq!(find(None, package), Ok(library));
         let named = folder.path().join("named.so");
         let error = find(Some(named.clone()), package).unwrap_err();
         assert!(error.contains("ORT_DYLIB_PATH names"), "{error}");
