@@ -134,6 +134,40 @@ fn a_check_opens_every_model_and_asks_none() {
 }
 
 #[test]
+fn what_an_engine_fails_at_is_said_before_any_prediction() {
+    let repository = Repository::digits();
+    let path = repository.root().join("models/digits.onnx");
+    let mut model = std::fs::read(&path).unwrap();
+    // Numbers of elements go into pools, and the graph leaves the shape of an example
+    // to the data: a size of 8 (field 1 of a dimension) becomes an empty name (field 2).
+    for (from, to) in [
+        (&b"\x22\x04Relu"[..], &b"\x22\x04Size"[..]),
+        (b"\x0a\x02\x08\x08", b"\x0a\x02\x12\x00"),
+    ] {
+        for at in 0..model.len() - from.len() {
+            if model[at..].starts_with(from) {
+                model[at..at + from.len()].copy_from_slice(to);
+            }
+        }
+    }
+    std::fs::write(&path, model).unwrap();
+    let check = repository.steadfast(&["list", "--check"]);
+    let case = repository.steadfast(&["test", "--exact", CASES]);
+    let data = ["--data", "data/digits-test.npz"];
+    let doctor = [&["doctor", "models/digits.onnx"], &data[..]].concat();
+    for ran in [check, case, repository.steadfast(&doctor)] {
+        assert_eq!(ran.code, 6, "{}", ran.all());
+        for words in [
+            "the embedded engine rten cannot run models/digits.onnx",
+            "operator \"MaxPool (/MaxPool)\" failed",
+            "use ONNX Runtime (`engine = \"ort\"`)",
+        ] {
+            assert!(ran.all().contains(words), "{words}: {}", ran.all());
+        }
+    }
+}
+
+#[test]
 fn a_model_that_rounds_has_gradients_where_its_spec_says_how() {
     const RELU: &[u8] = b"\x22\x04Relu"; // The operator of a node, as the file has it.
     let repository = Repository::digits();
