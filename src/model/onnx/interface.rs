@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use rten_onnx::onnx::{AttributeProto, DataType, GraphProto, NodeProto, ValueInfoProto};
 
 /// The tensor that examples go into, and the one that answers come out of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Interface {
     pub(super) input: String,
     pub(super) output: String,

@@ -166,7 +166,7 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
         source,
     })?;
     let digest = Digest::of(&bytes);
-    let (mut model, functions) = parse(&bytes).map_err(not_onnx)?;
+    let (model, functions) = parse(&bytes).map_err(not_onnx)?;
     let graph = model
         .graph
         .as_ref()
@@ -188,7 +188,7 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
         });
     }
     let (input, output) = (interface.input.as_str(), interface.output.as_str());
-    let load = |bytes| guarded(|| Graph::load(engine, bytes, &[input], &[output]));
+    let graph = guarded(|| Graph::load(engine, bytes.clone(), &[input], &[output]));
     let lacking = |reason| {
         let or = match engine.is_embedded() {
             true => ", or use ONNX Runtime (`engine = \"ort\"`)",
@@ -198,35 +198,27 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
             "{reason}. Export the model with operators that it has{or}"
         ))
     };
-    let graph = load(bytes.clone()).map_err(lacking)?;
     let mut opened = OnnxModel {
         digest,
         engine,
-        graph,
+        graph: graph.map_err(lacking)?,
+        interface,
         gradient: None,
-        interface: interface.clone(),
     };
-    if let Some(example) = opened.example(request) {
-        let mut found = opened.probe(&example);
-        if let (Err(Finding::Fault(Fault::Engine(_))), true, Some(graph)) =
-            (&found, engine.is_embedded(), &mut model.graph)
-        {
-            // Once more, for the operator's name.
-            probe::name_by_operator(graph);
-            let named = model.write_buf().map_err(|error| error.to_string());
-            if let Ok(graph) = named.and_then(load) {
-                opened.graph = graph;
-                found = opened.probe(&example);
+    if let Some(example) = opened.example(request)
+        && let Err(finding) = opened.probe(&example)
+    {
+        return Err(match finding {
+            Finding::Fault(Fault::Engine(reason)) => {
+                let reason = opened.reason_by_operator(model, &example).unwrap_or(reason);
+                lacking(format!("with examples of the shape {example:?}, {reason}"))
             }
-        }
-        found.map_err(|finding| match finding {
-            Finding::Fault(Fault::Engine(reason)) => lacking(reason),
             Finding::Fault(Fault::Output(reason)) => ModelError::Tensor {
                 path: path(),
                 reason,
             },
             Finding::Mixes => ModelError::Mixes { path: path() },
-        })?;
+        });
     }
     let gradient = request.gradient.map(|rounding| Gradient {
         bytes,

@@ -2,8 +2,10 @@
 //! at all, and whether its answer about an example is the same beside other examples.
 
 use ndarray::{Array1, ArrayD, Axis, IxDyn};
-use rten_onnx::onnx::GraphProto;
+use rten_onnx::onnx::{GraphProto, ModelProto};
 
+use super::engine::Graph;
+use super::interface::Interface;
 use super::{Fault, OnnxModel, guarded, trust};
 use crate::seed::{Stream, uniform};
 
@@ -47,6 +49,28 @@ impl OnnxModel {
         Err(Finding::Mixes)
     }
 
+    /// Why the engine fails at examples of a shape, in its words with each node called
+    /// by its operator and its name; `None` where it tells the operator anyway. The
+    /// model is of no use afterwards.
+    pub(super) fn reason_by_operator(
+        &mut self,
+        mut model: ModelProto,
+        example: &[usize],
+    ) -> Option<String> {
+        if !self.engine.is_embedded() {
+            return None;
+        }
+        name_by_operator(model.graph.as_mut()?);
+        let bytes = model.write_buf().ok()?;
+        let Interface { input, output, .. } = &self.interface;
+        let graph = guarded(|| Graph::load(self.engine, bytes, &[input], &[output]));
+        self.graph = graph.ok()?;
+        match self.probe(example) {
+            Err(Finding::Fault(Fault::Engine(reason))) => Some(reason),
+            _ => None,
+        }
+    }
+
     /// Whether an example has the same answer to rounding between others as between
     /// yet others.
     fn answers_alike(&self, example: &[usize], time: u64) -> Result<bool, Fault> {
@@ -81,9 +105,8 @@ fn noise(shape: &[usize], draw: u64) -> ArrayD<f32> {
     ArrayD::from_shape_simple_fn(IxDyn(shape), || numbers.next().unwrap_or_default())
 }
 
-/// Calls each node by its operator and its name, for engines that tell the name only,
-/// of which there may be none.
-pub(super) fn name_by_operator(graph: &mut GraphProto) {
+/// Calls each node by its operator and its name.
+fn name_by_operator(graph: &mut GraphProto) {
     for node in &mut graph.node {
         let operator = node.op_type.as_deref().unwrap_or_default();
         node.name = Some(format!("{operator} ({})", trust::name(node)));

@@ -229,10 +229,11 @@ fn what_the_engine_fails_at_when_it_runs_is_named_at_opening() {
         vec![exponent],
         vec![ints("three", &[3])],
     );
+    let unit = "with examples of the shape [4, 2], operator \"GRU (state)\" failed";
     for (opened, named) in [
-        (open(&gated(4)), "GRU (state)"),
-        (open_for(&[4, 2], &gated(-1)), "GRU (state)"),
-        (open(&power), "Pow (the_pow)"),
+        (open(&gated(4)), unit),
+        (open_for(&[4, 2], &gated(-1)), unit),
+        (open(&power), "operator \"Pow (the_pow)\" failed"),
     ] {
         assert!(matches!(opened, Err(ModelError::Unsupported { .. })));
         let text = message(opened);
