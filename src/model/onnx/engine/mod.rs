@@ -134,13 +134,31 @@ impl Graph {
     ) -> Result<Self, String> {
         match engine {
             Engine::Rten => {
-                let graph = rten::Graph::load(bytes, inputs, outputs)?;
+                let graph = rten::Graph::load(bytes, inputs, outputs, true)?;
                 Ok(Self::Rten(Box::new(graph)))
             }
             #[cfg(feature = "ort")]
             Engine::Ort(library) => {
                 ort::Graph::load(library, bytes, inputs, outputs).map(Self::Ort)
             }
+        }
+    }
+
+    /// The same for a graph that is looked into: every tensor is computed as it is
+    /// written, where [`Graph::load`] may take two that are the same for one.
+    pub(super) fn load_as_written(
+        engine: Engine,
+        bytes: Vec<u8>,
+        inputs: &[&str],
+        outputs: &[&str],
+    ) -> Result<Self, String> {
+        match engine {
+            Engine::Rten => {
+                let graph = rten::Graph::load(bytes, inputs, outputs, false)?;
+                Ok(Self::Rten(Box::new(graph)))
+            }
+            #[cfg(feature = "ort")]
+            Engine::Ort(_) => Self::load(engine, bytes, inputs, outputs),
         }
     }
 

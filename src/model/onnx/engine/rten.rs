@@ -47,9 +47,15 @@ pub(in crate::model::onnx) struct Graph {
 }
 
 impl Graph {
-    pub(super) fn load(bytes: Vec<u8>, inputs: &[&str], outputs: &[&str]) -> Result<Self, String> {
+    pub(super) fn load(
+        bytes: Vec<u8>,
+        inputs: &[&str],
+        outputs: &[&str],
+        optimised: bool,
+    ) -> Result<Self, String> {
         let bytes = plain(&bytes)?.unwrap_or(bytes);
         let model = rten::ModelOptions::with_all_ops()
+            .enable_optimization(optimised)
             .load(bytes)
             .map_err(|error| crate::error::chain(&error))?;
         let nodes = |names: &[&str]| {

@@ -23,6 +23,7 @@ mod broadcast;
 mod linear_map;
 mod pass;
 mod path;
+mod ramp;
 mod rules;
 mod site;
 mod sum;

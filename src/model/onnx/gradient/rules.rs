@@ -87,7 +87,7 @@ const RULES: &[(&str, Rule)] = &[
     ("Tanh", activation::tanh),
     ("Transpose", shape::transpose),
     ("Unsqueeze", shape::reshaped),
-    ("Upsample", index::upsample),
+    ("Upsample", index::resize),
     ("Where", arithmetic::choose),
 ];
 

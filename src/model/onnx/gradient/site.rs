@@ -132,10 +132,6 @@ impl Site<'_> {
         Some(&self.attribute(name)?.ints)
     }
 
-    pub(super) fn floats(&self, name: &str) -> Option<&[f32]> {
-        Some(&self.attribute(name)?.floats)
-    }
-
     fn attribute(&self, name: &str) -> Option<&AttributeProto> {
         attribute(self.node, name)
     }
@@ -171,6 +167,16 @@ impl Site<'_> {
         let ints = constant.as_ref().and_then(Constant::ints);
         ints.map(<[i64]>::to_vec)
             .ok_or_else(|| format!("its input {input} is no constant list of integers"))
+    }
+
+    /// The shape and the numbers of the first output where the node alone is run on a
+    /// first input of these.
+    pub(super) fn run_alone(
+        &self,
+        shape: &[usize],
+        numbers: &[f32],
+    ) -> Result<(Vec<usize>, Vec<f32>), String> {
+        self.tensors.run_alone(self.node, shape, numbers)
     }
 
     /// Whether an input holds integers or truth values.

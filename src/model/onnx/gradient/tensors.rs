@@ -6,10 +6,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rten_onnx::onnx::{DataType, GraphProto, ModelProto, TensorProto};
+use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto, TensorProto};
 
 use super::super::engine::{Engine, Graph, Input, Numbers, Value};
 use super::super::interface::read_by;
+use super::writer;
 
 /// The size of an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,19 @@ pub(super) enum Size {
     /// This many for each example of the batch.
     Batch(usize),
 }
+
+impl Size {
+    /// In a batch of [`PROBED`] examples, or of as many as the graph takes.
+    pub(super) fn in_probe(self) -> usize {
+        match self {
+            Self::Fixed(size) => size,
+            Self::Batch(each) => each * PROBED,
+        }
+    }
+}
+
+/// The examples in the first batch that is looked at.
+const PROBED: usize = 2;
 
 /// The sizes of axes, where none grows with the batch.
 pub(super) fn fixed(axes: &[Size]) -> Option<Vec<usize>> {
@@ -75,7 +89,10 @@ struct Made {
     holds: Holds,
     /// `None` where an axis neither keeps its size nor grows with the batch.
     shape: Option<Vec<Size>>,
-    constant: Option<Constant>,
+    /// The numbers in the first batch, where those of the input do not matter.
+    numbers: Option<Constant>,
+    /// Whether they are the same in a batch of another size.
+    is_constant: bool,
 }
 
 impl<'a> Tensors<'a> {
@@ -120,8 +137,8 @@ impl<'a> Tensors<'a> {
             .filter(|name| !name.is_empty())
             .collect();
         let bytes = super::with_outputs(model, &names, &[])?;
-        let runner = Graph::load(engine, bytes, &[input], &names)?;
-        let sizes = batch.map_or([2, 3], |size| [size, size]);
+        let runner = Graph::load_as_written(engine, bytes, &[input], &names)?;
+        let sizes = batch.map_or([PROBED, PROBED + 1], |size| [size, size]);
         let [two, three] = sizes.map(|size| {
             let shape: Vec<usize> = [&[size], example].concat();
             let numbers: Vec<f32> = noise().take(shape.iter().product()).collect();
@@ -139,7 +156,8 @@ impl<'a> Tensors<'a> {
             Made {
                 holds: Holds::Float32,
                 shape: Some([first].into_iter().chain(fixed).collect()),
-                constant: None,
+                numbers: None,
+                is_constant: false,
             },
         )]);
         for ((name, two), three) in names.into_iter().zip(two?).zip(three?) {
@@ -198,7 +216,42 @@ impl<'a> Tensors<'a> {
     /// The numbers of a tensor that does not depend on the input.
     pub(super) fn constant(&self, name: &str) -> Option<Constant> {
         let weight = self.weights.get(name).and_then(|weight| read(weight));
-        weight.or_else(|| self.made.get(name)?.constant.clone())
+        weight.or_else(|| {
+            let made = self.made.get(name).filter(|made| made.is_constant);
+            made?.numbers.clone()
+        })
+    }
+
+    /// Runs a node alone, on a first input of its own, its others as they are in the
+    /// first batch. Gives the shape and the numbers of its first output.
+    pub(super) fn run_alone(
+        &self,
+        node: &NodeProto,
+        shape: &[usize],
+        numbers: &[f32],
+    ) -> Result<(Vec<usize>, Vec<f32>), String> {
+        let mut node = node.clone();
+        let (input, output) = ("alone/input", "alone/output");
+        let mut others = Vec::new();
+        for name in node.input.iter().skip(1).filter(|name| !name.is_empty()) {
+            let weight = self.weights.get(name.as_str()).copied().cloned();
+            let made = || {
+                let numbers = self.made.get(name.as_str())?.numbers.as_ref()?;
+                Some(writer::constant(name, numbers))
+            };
+            let other = weight.or_else(made);
+            let mut other = other.ok_or_else(|| format!("its input `{name}` is no constant"))?;
+            other.name = Some(name.clone());
+            others.push(other);
+        }
+        node.input[0] = input.to_owned();
+        node.output = vec![output.to_owned()];
+        let bytes = writer::model_of(node, others, self.opset, input, output).write_buf();
+        let bytes = bytes.map_err(|error| error.to_string())?;
+        let graph = Graph::load(self.engine, bytes, &[input], &[output])?;
+        let outputs = graph.run(vec![Input::Floats { shape, numbers }])?;
+        let output = outputs.into_iter().next();
+        output.ok_or("the engine gave no output")?.into_floats()
     }
 }
 
@@ -212,13 +265,11 @@ impl Made {
             None => Holds::Other,
         };
         let (two, three) = (two.shape(), three.shape());
-        let constant = two_numbers
-            .filter(|_| !varies && two == three)
-            .filter(|numbers| three_numbers.as_ref() == Some(numbers))
-            .map(|numbers| Constant {
-                shape: two.clone(),
-                numbers,
-            });
+        let is_constant = !varies && two == three && two_numbers == three_numbers;
+        let numbers = two_numbers.filter(|_| !varies).map(|numbers| Constant {
+            shape: two.clone(),
+            numbers,
+        });
         let size = |(two, three): (&usize, &usize)| match (two, three) {
             (two, three) if two == three => Some(Size::Fixed(*two)),
             (two, three) if two % 2 == 0 && two / 2 * 3 == *three => Some(Size::Batch(two / 2)),
@@ -228,7 +279,8 @@ impl Made {
         Self {
             holds,
             shape: shape.filter(|_| two.len() == three.len()),
-            constant,
+            numbers,
+            is_constant,
         }
     }
 }

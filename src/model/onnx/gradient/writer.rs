@@ -8,6 +8,8 @@ use rten_onnx::onnx::{
     TensorProto, TypeProto, TypeProtoTensor, ValueInfoProto,
 };
 
+use super::super::engine::Numbers;
+use super::tensors::Constant;
 use super::{Backward, OPSET, Sign};
 
 /// A tensor of the graph that is being written.
@@ -106,14 +108,12 @@ impl Writer {
 
     /// A constant of float32 numbers.
     pub(super) fn floats(&mut self, shape: &[usize], numbers: &[f32]) -> Var {
-        let bytes = numbers.iter().flat_map(|number| number.to_le_bytes());
-        self.constant(DataType::FLOAT, shape, bytes.collect())
+        self.constant(DataType::FLOAT, shape, bytes(numbers, f32::to_le_bytes))
     }
 
     /// A constant of int64 numbers.
     pub(super) fn ints(&mut self, shape: &[usize], numbers: &[i64]) -> Var {
-        let bytes = numbers.iter().flat_map(|number| number.to_le_bytes());
-        self.constant(DataType::INT64, shape, bytes.collect())
+        self.constant(DataType::INT64, shape, bytes(numbers, i64::to_le_bytes))
     }
 
     /// A constant of truth values.
@@ -141,17 +141,8 @@ impl Writer {
         self.graph
             .output
             .push(declaration(&gradient, DataType::FLOAT));
-        let model = ModelProto {
-            ir_version: Some(8),
-            opset_import: vec![OperatorSetIdProto {
-                domain: None,
-                version: Some(OPSET),
-            }],
-            graph: Some(self.graph),
-            ..ModelProto::default()
-        };
         Backward {
-            model,
+            model: model(self.graph, OPSET),
             saved: self.order,
             signs: self.signs,
             cotangent,
@@ -203,6 +194,50 @@ fn tensor(name: &str, kind: DataType, shape: &[usize], bytes: Vec<u8>) -> Tensor
         raw_data: Some(RefCell::new(bytes)),
         ..TensorProto::default()
     }
+}
+
+/// A tensor of these numbers.
+pub(super) fn constant(name: &str, Constant { shape, numbers }: &Constant) -> TensorProto {
+    let (kind, bytes) = match numbers {
+        Numbers::Floats(numbers) => (DataType::FLOAT, bytes(numbers, f32::to_le_bytes)),
+        Numbers::Ints(numbers) => (DataType::INT64, bytes(numbers, i64::to_le_bytes)),
+    };
+    tensor(name, kind, shape, bytes)
+}
+
+/// A model of one node with one input that is not among `weights`, and one output.
+pub(super) fn model_of(
+    node: NodeProto,
+    weights: Vec<TensorProto>,
+    opset: i64,
+    input: &str,
+    output: &str,
+) -> ModelProto {
+    let graph = GraphProto {
+        node: vec![node],
+        initializer: weights,
+        input: vec![declaration(input, DataType::FLOAT)],
+        output: vec![declaration(output, DataType::FLOAT)],
+        ..GraphProto::default()
+    };
+    model(graph, opset)
+}
+
+fn model(graph: GraphProto, opset: i64) -> ModelProto {
+    ModelProto {
+        ir_version: Some(8),
+        opset_import: vec![OperatorSetIdProto {
+            domain: None,
+            version: Some(opset),
+        }],
+        graph: Some(graph),
+        ..ModelProto::default()
+    }
+}
+
+fn bytes<T: Copy, const N: usize>(numbers: &[T], bytes: fn(T) -> [u8; N]) -> Vec<u8> {
+    let bytes = numbers.iter().flat_map(|&number| bytes(number));
+    bytes.collect()
 }
 
 /// A tensor of any shape.

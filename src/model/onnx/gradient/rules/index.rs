@@ -1,7 +1,8 @@
 //! Operators that pick numbers along axes: what was not picked has the cotangent
 //! zero, and what was picked several times the sum of its cotangents.
 
-use super::super::linear_map::{Sources, along, resized};
+use super::super::linear_map::{Sources, along};
+use super::super::ramp;
 use super::super::site::{Site, axis};
 use super::super::tensors::Size;
 use super::super::writer::{Attribute, Var};
@@ -56,40 +57,12 @@ pub(super) fn split(site: &mut Site<'_>) -> Done {
 
 /// y = x[start:end:step]: the cotangent where it was taken from, else zero.
 pub(super) fn slice(site: &mut Site<'_>) -> Done {
-    let shape = site.shape(0)?;
-    let listed = |site: &Site<'_>, name: &str, input: usize| match site.ints(name) {
-        Some(list) => Ok(Some(list.to_vec())),
-        None if site.has(input) => site.constant_ints(input).map(Some),
-        None => Ok(None),
-    };
-    let starts = listed(site, "starts", 1)?.unwrap_or_default();
-    let ends = listed(site, "ends", 2)?.unwrap_or_default();
-    let axes = listed(site, "axes", 3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
-    let steps = listed(site, "steps", 4)?.unwrap_or_else(|| vec![1; starts.len()]);
-    let mut back = site.cotangent()?;
-    for (((&start, &end), &one), &step) in starts.iter().zip(&ends).zip(&axes).zip(&steps) {
-        let axis = axis(one, shape.len());
-        if start == 0 && step == 1 && end >= i64::from(i32::MAX) {
-            continue;
+    for input in 1..site.inputs() {
+        if site.has(input) {
+            site.constant_ints(input)?;
         }
-        let size = fixed(&shape, axis)? as i64;
-        let (lowest, highest) = if step > 0 { (0, size) } else { (-1, size - 1) };
-        let bound = |at: i64| {
-            let from_start = if at < 0 { at.saturating_add(size) } else { at };
-            from_start.clamp(lowest, highest)
-        };
-        let (mut at, end) = (bound(start), bound(end));
-        let mut sources: Sources = vec![Vec::new(); size as usize];
-        let mut taken = 0;
-        while step != 0 && if step > 0 { at < end } else { at > end } {
-            sources[at as usize].push((taken, 1.0));
-            taken += 1;
-            at = at.saturating_add(step);
-        }
-        back = along(site, back, axis, shape.len(), &sources, taken);
     }
-    site.flow(0, back);
-    Ok(())
+    by_axis(site)
 }
 
 /// y = x[indices]: every number has the sum of the cotangents of its copies.
@@ -181,55 +154,33 @@ pub(super) fn pad(site: &mut Site<'_>) -> Done {
 /// y = the image on a grid of another size; each axis is a matrix M, y = M x, and the
 /// cotangent is Mᵀ g.
 pub(super) fn resize(site: &mut Site<'_>) -> Done {
-    if site.opset() < 11 {
-        return upsample(site);
-    }
-    if !matches!(
-        site.text("keep_aspect_ratio_policy"),
-        None | Some("" | "stretch")
-    ) {
-        return Err("there is no rule for its keep_aspect_ratio_policy".to_owned());
-    }
-    let scales = scales(site, 2)?;
-    let axes = match site.ints("axes") {
-        Some(axes) => axes.to_vec(),
-        None => (0..site.shape(0)?.len() as i64).collect(),
-    };
-    onto_grid(site, &axes, &scales)
-}
-
-/// What Resize was before the operator set 11.
-pub(super) fn upsample(site: &mut Site<'_>) -> Done {
-    let scales = match site.floats("scales") {
-        Some(scales) => scales.to_vec(),
-        None => scales(site, 1)?,
-    };
-    let axes: Vec<i64> = (0..scales.len() as i64).collect();
-    onto_grid(site, &axes, &scales)
-}
-
-/// Scales in an input; none where it is left out.
-fn scales(site: &Site<'_>, input: usize) -> Result<Vec<f32>, String> {
-    match site.constant(input) {
-        Some(scales) => Ok(scales.floats().unwrap_or_default().to_vec()),
-        None if site.has(input) => Err("its scales are no constant".to_owned()),
-        None => Ok(Vec::new()),
-    }
-}
-
-fn onto_grid(site: &mut Site<'_>, axes: &[i64], scales: &[f32]) -> Done {
-    let (from, to) = (site.shape(0)?, site.output_shape(0)?);
-    let mut back = site.cotangent()?;
-    for (at, &one) in axes.iter().enumerate() {
-        let axis = axis(one, from.len());
-        if from[axis] == to[axis] && scales.get(at).is_none_or(|&scale| scale == 1.0) {
-            continue;
+    match site.text("mode") {
+        None | Some("nearest" | "linear") => {}
+        Some(other) => {
+            return Err(format!(
+                "there is no rule for the mode {other}, only for nearest and linear"
+            ));
         }
-        let (size, length) = (fixed(&from, axis)?, fixed(&to, axis)?);
-        let scale = scales.get(at).copied();
-        let step = scale.map_or(size as f32 / length as f32, |scale| 1.0 / scale);
-        let sources = resized(site, size, length, step)?;
-        back = along(site, back, axis, from.len(), &sources, length);
+    }
+    if site.int("antialias").unwrap_or(0) != 0 {
+        return Err("there is no rule for antialias = 1".to_owned());
+    }
+    if site.text("coordinate_transformation_mode") == Some("tf_crop_and_resize") {
+        return Err("there is no rule for tf_crop_and_resize coordinates".to_owned());
+    }
+    by_axis(site)
+}
+
+/// Along one axis after the other.
+fn by_axis(site: &mut Site<'_>) -> Done {
+    let rank = site.shape(0)?.len();
+    let lengths = site.output_shape(0)?;
+    let mut back = site.cotangent()?;
+    for axis in 0..rank {
+        if let Some(sources) = ramp::sources(site, axis)? {
+            let length = fixed(&lengths, axis)?;
+            back = along(site, back, axis, rank, &sources, length);
+        }
     }
     site.flow(0, back);
     Ok(())
