@@ -20,6 +20,7 @@ use tensors::Tensors;
 use writer::{Var, Writer};
 
 mod broadcast;
+mod check;
 mod linear_map;
 mod pass;
 mod path;
@@ -60,6 +61,17 @@ struct Backward {
     signs: Vec<Sign>,
     cotangent: String,
     gradient: String,
+    arrivals: Vec<Arrival>,
+}
+
+/// What a rule sends to an input of its node.
+struct Arrival {
+    /// In the backward graph.
+    cotangent: String,
+    /// In the forward graph, of the same shape.
+    tensor: String,
+    operator: String,
+    node: String,
 }
 
 /// What the forward pass is asked of a tensor of its own: where it is above 0.
@@ -87,6 +99,7 @@ fn backward(
     let mut writer = Writer::default();
     let (seed, cotangent) = writer.input("cotangent", DataType::FLOAT);
     let mut arrived: HashMap<&str, Vec<Flow>> = HashMap::from([(output, vec![seed.into()])]);
+    let mut arrivals = Vec::new();
     let mut last = None;
     for node in path.nodes.iter().rev() {
         let cotangents: Vec<Option<Flow>> = node
@@ -127,11 +140,15 @@ fn backward(
                 "there is no rule for the gradient of its input {input}"
             )));
         }
-        for (index, cotangent) in site.into_flows() {
-            arrived
-                .entry(&node.input[index])
-                .or_default()
-                .push(cotangent);
+        for (index, flow) in site.into_flows() {
+            let tensor = &node.input[index];
+            arrivals.push(Arrival {
+                cotangent: writer.name_of(flow.cotangent).to_owned(),
+                tensor: tensor.clone(),
+                operator: operator.to_owned(),
+                node: trust::name(node).to_owned(),
+            });
+            arrived.entry(tensor).or_default().push(flow);
         }
     }
     let Some(arriving) = arrived.remove(input) else {
@@ -146,7 +163,7 @@ fn backward(
         });
     };
     let gradient = all_of(&mut writer, &arriving).cotangent;
-    Ok(writer.finish(gradient, cotangent))
+    Ok(writer.finish(gradient, cotangent, arrivals))
 }
 
 /// All that arrives at one tensor.

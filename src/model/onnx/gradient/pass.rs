@@ -4,8 +4,8 @@ use rten_onnx::onnx::ModelProto;
 
 use super::super::engine::{Engine, Graph, Input, Numbers, Value};
 use super::super::interface::Interface;
-use super::tensors::Tensors;
-use super::{NoRule, Rounding, backward, with_outputs};
+use super::tensors::{PROBED, Tensors};
+use super::{NoRule, Rounding, backward, check, with_outputs};
 
 /// A gradient that is ready to run, for examples of one shape.
 pub(in crate::model::onnx) struct Pass {
@@ -85,12 +85,19 @@ impl Pass {
             .collect();
         let bytes = backward.model.write_buf();
         let bytes = bytes.map_err(|error| error.to_string())?;
-        let backward = Graph::load(engine, bytes, &inputs, &[&backward.gradient])?;
-        Ok(Self {
+        let pass = Self {
             forward,
-            backward,
+            backward: Graph::load(engine, bytes, &inputs, &[&backward.gradient])?,
             takes,
-        })
+        };
+        let batch = |size| [&[interface.batch.unwrap_or(size)], example].concat();
+        let probed = batch(PROBED);
+        check::shapes(engine, &pass, &backward, &inputs, &tensors, &probed)?;
+        // Of what passes rounding straight through there are no differences.
+        if rounding == Rounding::Refused {
+            check::differences(&pass, &batch(check::EXAMPLES))?;
+        }
+        Ok(pass)
     }
 
     /// What the way back needs of a batch; the shape and the numbers of the
@@ -118,8 +125,22 @@ impl Pass {
         cotangent: &[f32],
     ) -> Result<Vec<f32>, String> {
         let shape = forward.output.shape();
+        let inputs = self.arguments(forward, batch, &shape, cotangent)?;
+        let gradient = self.backward.run(inputs)?.into_iter().next();
+        let (_, gradient) = gradient.ok_or("the engine gave no output")?.into_floats()?;
+        Ok(gradient)
+    }
+
+    /// What the backward graph takes; the cotangent has the shape `shape`.
+    pub(super) fn arguments<'a>(
+        &self,
+        forward: Forward,
+        batch: Input<'a>,
+        shape: &'a [usize],
+        cotangent: &'a [f32],
+    ) -> Result<Vec<Input<'a>>, String> {
         let mut inputs = vec![Input::Floats {
-            shape: &shape,
+            shape,
             numbers: cotangent,
         }];
         let mut batch = Some(batch);
@@ -133,14 +154,20 @@ impl Pass {
             };
             inputs.push(input.ok_or("a tensor is missing")?);
         }
-        let gradient = self.backward.run(inputs)?.into_iter().next();
-        let (_, gradient) = gradient.ok_or("the engine gave no output")?.into_floats()?;
-        Ok(gradient)
+        Ok(inputs)
     }
 }
 
 #[cfg(test)]
 impl Pass {
+    /// The forward graph of one and the backward graph of another.
+    pub(super) fn with_backward_of(self, other: Self) -> Self {
+        Self {
+            backward: other.backward,
+            ..self
+        }
+    }
+
     /// Has the embedded engine compute on so many threads.
     pub(super) fn on_threads(&mut self, threads: usize) {
         let pool = std::sync::Arc::new(rten::ThreadPool::with_num_threads(threads));

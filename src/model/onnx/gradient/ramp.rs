@@ -76,6 +76,9 @@ fn line((shape, numbers): (Vec<usize>, Vec<f32>), axis: usize) -> Result<Vec<f32
     let (Some(&length), Some(inner)) = (shape.get(axis), shape.get(axis + 1..)) else {
         return Err(format!("its output has no axis {axis}"));
     };
+    if numbers.is_empty() {
+        return Err("it makes a tensor without numbers".to_owned());
+    }
     let inner: usize = inner.iter().product();
     let numbers = numbers.iter().step_by(inner.max(1)).take(length);
     Ok(numbers.copied().collect())

@@ -31,7 +31,7 @@ impl Size {
 }
 
 /// The examples in the first batch that is looked at.
-const PROBED: usize = 2;
+pub(super) const PROBED: usize = 2;
 
 /// The sizes of axes, where none grows with the batch.
 pub(super) fn fixed(axes: &[Size]) -> Option<Vec<usize>> {
@@ -350,7 +350,7 @@ fn read(weight: &TensorProto) -> Option<Constant> {
 }
 
 /// Numbers in [0, 1) that follow no pattern.
-fn noise() -> impl Iterator<Item = f32> {
+pub(super) fn noise() -> impl Iterator<Item = f32> {
     let mut state = 1_u64;
     std::iter::repeat_with(move || {
         // The multiplier of Knuth's MMIX.

@@ -10,7 +10,7 @@ use rten_onnx::onnx::{
 
 use super::super::engine::Numbers;
 use super::tensors::Constant;
-use super::{Backward, OPSET, Sign};
+use super::{Arrival, Backward, OPSET, Sign};
 
 /// A tensor of the graph that is being written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,8 +134,17 @@ impl Writer {
         terms[1..].iter().fold(terms[0], sum)
     }
 
+    pub(super) fn name_of(&self, var: Var) -> &str {
+        &self.names[var.0]
+    }
+
     /// The graph that computes `gradient`.
-    pub(super) fn finish(mut self, gradient: Var, cotangent: String) -> Backward {
+    pub(super) fn finish(
+        mut self,
+        gradient: Var,
+        cotangent: String,
+        arrivals: Vec<Arrival>,
+    ) -> Backward {
         let gradient = self.node("Identity", &[gradient], &[]);
         let gradient = self.names[gradient.0].clone();
         self.graph
@@ -147,6 +156,7 @@ impl Writer {
             signs: self.signs,
             cotangent,
             gradient,
+            arrivals,
         }
     }
 

@@ -131,14 +131,15 @@ fn by_vector(site: &mut Site<'_>, left: &[Size], right: &[Size]) -> Done {
         return Err("there is no rule for the gradient of a vector".to_owned());
     }
     let cotangent = site.cotangent()?;
-    let mut shape = site.output_shape(0)?;
     let factor = site.read(vector)?;
-    let factor = if matrix == 0 {
-        shape.push(Size::Fixed(1));
-        factor
+    // The matrices, with the axis that the product takes away as one number.
+    let (shape, factor) = if matrix == 0 {
+        let kept = &left[..left.len() - 1];
+        ([kept, &[Size::Fixed(1)]].concat(), factor)
     } else {
-        shape.insert(shape.len().saturating_sub(1), Size::Fixed(1));
-        site.reshape(factor, &[left[0], Size::Fixed(1)])?
+        let mut shape = right.to_vec();
+        shape[right.len() - 2] = Size::Fixed(1);
+        (shape, site.reshape(factor, &[left[0], Size::Fixed(1)])?)
     };
     let cotangent = site.reshape(cotangent, &shape)?;
     let product = site.op("Mul", &[cotangent, factor]);

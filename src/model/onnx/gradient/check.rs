@@ -1,0 +1,303 @@
+//! Whether a gradient that was written is one: what each rule sends to a tensor must
+//! have that tensor's shape, and along random directions the answers must grow as the
+//! gradient says.
+//!
+//! Differences of float32 answers are coarse, and mean nothing where the answers bend
+//! within the step. So a gradient is wrong only where the answers to several examples
+//! grow by far more than rounding, as fast at each step and to either side, and not one
+//! grows as the gradient says.
+//! What is found so is a rule that sends cotangents to other places.
+
+use std::collections::{HashMap, HashSet};
+
+use super::super::engine::{Engine, Graph, Input, Value};
+use super::pass::{Pass, Refusal};
+use super::tensors::{Size, Tensors, noise};
+use super::{Backward, NoRule, with_outputs};
+
+/// Examples that are tried, at least.
+pub(super) const EXAMPLES: usize = 4;
+
+/// Examples that must speak against a gradient.
+const AGAINST: usize = 3;
+
+/// How far the inputs, which are in [0, 1), are moved to either side: powers of two.
+const STEPS: [f32; 2] = [1.0 / 128.0, 1.0 / 1024.0];
+
+/// What an example says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    For,
+    Against,
+    Neither,
+}
+
+/// Runs the backward graph, which takes `inputs`, on a batch of the shape `shape`, and
+/// looks at all that its rules make.
+pub(super) fn shapes(
+    engine: Engine,
+    pass: &Pass,
+    backward: &Backward,
+    inputs: &[&str],
+    tensors: &Tensors<'_>,
+    shape: &[usize],
+) -> Result<(), Refusal> {
+    let graph = backward.model.graph.as_ref();
+    let nodes = graph.into_iter().flat_map(|graph| &graph.node);
+    let made = nodes.flat_map(|node| &node.output).map(String::as_str);
+    let made: HashSet<&str> = made.collect();
+    let arrivals = backward.arrivals.iter();
+    let names = arrivals.map(|arrival| arrival.cotangent.as_str());
+    // One tensor may arrive at several.
+    let names: HashSet<&str> = names.filter(|name| made.contains(name)).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let bytes = with_outputs(&backward.model, &names, &[])?;
+    let graph = Graph::load_as_written(engine, bytes, inputs, &names)?;
+
+    let numbers: Vec<f32> = noise().take(shape.iter().product()).collect();
+    let numbers = numbers.as_slice();
+    let (forward, answers, cotangent) = pass.forward(Input::Floats { shape, numbers })?;
+    let batch = Input::Floats { shape, numbers };
+    let values = graph.run(pass.arguments(forward, batch, &answers, &cotangent)?)?;
+    let shapes = values.iter().map(Value::shape);
+    let shapes: HashMap<&str, Vec<usize>> = names.into_iter().zip(shapes).collect();
+    for arrival in &backward.arrivals {
+        let expected = tensors.shape(&arrival.tensor);
+        let shape = shapes.get(arrival.cotangent.as_str());
+        let (Some(shape), Ok(expected)) = (shape, expected) else {
+            continue;
+        };
+        let expected: Vec<usize> = expected.into_iter().map(Size::in_probe).collect();
+        if *shape != expected {
+            return Err(Refusal::NoRule(NoRule {
+                operator: arrival.operator.clone(),
+                node: arrival.node.clone(),
+                reason: format!(
+                    "what its rule makes for `{}` has the shape {shape:?}, not {expected:?}",
+                    arrival.tensor
+                ),
+            }));
+        }
+    }
+    Ok(())
+}
+
+/// Runs a gradient and holds it against the answers, on batches of the shape `shape`.
+/// The error is a reason for having none.
+pub(super) fn differences(pass: &Pass, shape: &[usize]) -> Result<(), String> {
+    let mut noise = noise();
+    let mut verdicts = Vec::new();
+    while verdicts.len() < EXAMPLES {
+        verdicts.extend(verdicts_on(pass, shape, &mut noise)?);
+    }
+    let count = |wanted| verdicts.iter().filter(|&&one| one == wanted).count();
+    if count(Verdict::For) == 0 && count(Verdict::Against) >= AGAINST {
+        return Err(
+            "it is not how fast the answers grow (finite differences along random directions), so that a rule for one of its operators is wrong. Report it, and use perturbations that need no gradient"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// What each example of a batch says.
+fn verdicts_on(
+    pass: &Pass,
+    shape: &[usize],
+    noise: &mut impl Iterator<Item = f32>,
+) -> Result<Vec<Verdict>, String> {
+    let (examples, size) = (shape[0], shape[1..].iter().product());
+    let mut draw = |count: usize| -> Vec<f32> { noise.take(count).collect() };
+    let around = |numbers: Vec<f32>| -> Vec<f32> {
+        let numbers = numbers.into_iter();
+        numbers.map(|number| 2.0 * number - 1.0).collect()
+    };
+    let inputs = draw(examples * size);
+    let direction = around(draw(examples * size));
+    let batch = |numbers: &[f32]| pass.forward(Input::Floats { shape, numbers });
+    let (forward, _, here) = batch(&inputs)?;
+    let cotangent = around(draw(here.len()));
+    let numbers = inputs.as_slice();
+    let gradient = pass.backward(forward, Input::Floats { shape, numbers }, &cotangent)?;
+
+    let losses = |answers: &[f32]| rows(answers, &cotangent, here.len() / examples);
+    let (losses_here, slopes) = (losses(&here), rows(&gradient, &direction, size));
+    let mut differences: Vec<Vec<Difference>> = (0..examples).map(|_| Vec::new()).collect();
+    for step in STEPS {
+        let moved = |step: f32| -> Vec<f32> {
+            let pairs = inputs.iter().zip(&direction);
+            pairs.map(|(input, along)| input + step * along).collect()
+        };
+        let (Ok((_, _, ahead)), Ok((_, _, behind))) = (batch(&moved(step)), batch(&moved(-step)))
+        else {
+            // Not every number need be an input.
+            return Ok(vec![Verdict::Neither; examples]);
+        };
+        let step = f64::from(step);
+        let sides = losses(&ahead).into_iter().zip(losses(&behind));
+        let sides = sides.zip(&losses_here).zip(&mut differences);
+        for (((ahead, behind), here), differences) in sides {
+            differences.push(Difference {
+                ahead: (ahead.sum - here.sum) / step,
+                behind: (here.sum - behind.sum) / step,
+                noise: 4.0 * f64::from(f32::EPSILON) * here.size / step,
+            });
+        }
+    }
+    let slopes = slopes.iter().zip(&differences);
+    Ok(slopes
+        .map(|(slope, differences)| judge(slope.sum, differences))
+        .collect())
+}
+
+/// A sum, and that of the sizes of what it is of.
+struct Sum {
+    sum: f64,
+    size: f64,
+}
+
+/// The sums of products, row by row.
+fn rows(left: &[f32], right: &[f32], length: usize) -> Vec<Sum> {
+    let length = length.max(1);
+    let rows = left.chunks(length).zip(right.chunks(length));
+    rows.map(|(left, right)| {
+        let products = left.iter().zip(right);
+        let products = products.map(|(&left, &right)| f64::from(left) * f64::from(right));
+        Sum {
+            sum: products.clone().sum(),
+            size: products.map(f64::abs).sum(),
+        }
+    })
+    .collect()
+}
+
+/// How fast a loss grows on either side of an example, and by how much rounding may
+/// move that.
+struct Difference {
+    ahead: f64,
+    behind: f64,
+    noise: f64,
+}
+
+impl Difference {
+    fn slope(&self) -> f64 {
+        (self.ahead + self.behind) / 2.0
+    }
+}
+
+/// What the differences of an example say of the slope that its gradient has.
+fn judge(slope: f64, differences: &[Difference]) -> Verdict {
+    let off = |one: &Difference| (one.slope() - slope).abs();
+    let size = |one: &Difference| one.slope().abs().max(slope.abs());
+    let sides = differences.iter().flat_map(|one| [one.ahead, one.behind]);
+    if !slope.is_finite() || !sides.clone().all(f64::is_finite) {
+        return Verdict::Neither;
+    }
+    if differences
+        .iter()
+        .any(|one| off(one) <= 0.05 * size(one) + one.noise)
+    {
+        return Verdict::For;
+    }
+    let highest = sides.clone().fold(f64::NEG_INFINITY, f64::max);
+    let bend = highest - sides.fold(f64::INFINITY, f64::min);
+    let is_against = |one: &Difference| {
+        one.slope().abs() > 16.0 * one.noise
+            && off(one) > 0.1 * size(one)
+            && off(one) > 8.0 * bend + 16.0 * one.noise
+    };
+    if differences.iter().all(is_against) {
+        Verdict::Against
+    } else {
+        Verdict::Neither
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rten_onnx::onnx::ModelProto;
+
+    use super::super::super::interface::Interface;
+    use super::super::super::test_graph::*;
+    use super::super::{Rounding, backward};
+    use super::*;
+    use crate::spec::OnnxEngine;
+
+    /// Three layers with a kink between them.
+    fn network(weights: &[f32; 9]) -> ModelProto {
+        let nodes = vec![
+            node("MatMul", &["x", "w"], &["a"]),
+            node("LeakyRelu", &["a"], &["b"]),
+            node("MatMul", &["b", "w"], &["c"]),
+            node("Tanh", &["c"], &["y"]),
+        ];
+        let weights = vec![floats("w", &[3, 3], weights)];
+        model(&[-1, 3], &[-1, 3], nodes, weights)
+    }
+
+    /// The pass of a model, and what it was written as.
+    fn pass(model: &ModelProto) -> (Pass, Backward, Tensors<'_>) {
+        let engine = Engine::of(OnnxEngine::Rten).unwrap();
+        let interface = Interface::of(model.graph.as_ref().unwrap(), None, None).unwrap();
+        let tensors = Tensors::of(engine, model, 17, "x", &[3], None).unwrap();
+        let backward = backward(&tensors, "x", "y", Rounding::Refused).unwrap();
+        let pass = Pass::new(engine, model, 17, &interface, &[3], Rounding::Refused);
+        (pass.ok().unwrap(), backward, tensors)
+    }
+
+    #[test]
+    fn a_gradient_of_other_weights_is_found() {
+        let right = [1.0, -0.5, 0.25, 0.5, 1.0, -1.5, -0.75, 0.5, 1.0];
+        let turned = [1.0, 0.5, -0.75, -0.5, 1.0, 0.5, 0.25, -1.5, 1.0];
+        let ([right, turned], shape) = ([right, turned].map(|it| network(&it)), [4, 3]);
+        let ((right, ..), (turned, ..)) = (pass(&right), pass(&turned));
+        assert_eq!(differences(&right, &shape), Ok(()));
+        let error = differences(&right.with_backward_of(turned), &shape).unwrap_err();
+        assert!(error.contains("finite differences"), "{error}");
+    }
+
+    #[test]
+    fn a_cotangent_of_another_shape_is_found_by_its_node() {
+        let network = network(&[0.5; 9]);
+        let (pass, mut backward, tensors) = pass(&network);
+        let engine = Engine::of(OnnxEngine::Rten).unwrap();
+        let inputs = [&[backward.cotangent.clone()], backward.saved.as_slice()].concat();
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        assert!(shapes(engine, &pass, &backward, &inputs, &tensors, &[2, 3]).is_ok());
+        let last = backward.arrivals.last_mut().unwrap();
+        last.tensor = "w".to_owned();
+        let refusal = shapes(engine, &pass, &backward, &inputs, &tensors, &[2, 3]);
+        let Err(Refusal::NoRule(NoRule { node, reason, .. })) = refusal else {
+            panic!("it was not found");
+        };
+        assert_eq!(node, "the_matmul");
+        assert!(reason.contains("[2, 3], not [3, 3]"), "{reason}");
+    }
+
+    /// The verdict on a slope of x ↦ `loss` at 0.
+    fn verdict(slope: f64, loss: impl Fn(f64) -> f64) -> Verdict {
+        let at = |step: f32| {
+            let step = f64::from(step);
+            Difference {
+                ahead: (loss(step) - loss(0.0)) / step,
+                behind: (loss(0.0) - loss(-step)) / step,
+                noise: 4.0 * f64::from(f32::EPSILON) / step,
+            }
+        };
+        judge(slope, &STEPS.map(at))
+    }
+
+    #[test]
+    fn only_straight_answers_that_clearly_grow_speak_against_a_slope() {
+        assert_eq!(verdict(1.0, |x| x), Verdict::For);
+        assert_eq!(verdict(1.0, |x| 2.0 * x), Verdict::Against);
+        assert_eq!(verdict(-1.0, |x| x + x * x), Verdict::Against);
+        // At a kink, over a step, within a wave, and where nothing moves.
+        let wave = |x: f64| (200.0 * x).sin();
+        for neither in [f64::abs, f64::signum, wave, |_| 0.0] {
+            assert_eq!(verdict(7.0, neither), Verdict::Neither);
+        }
+        assert_eq!(verdict(0.0, |x| 1e-5 * x), Verdict::For);
+        assert_eq!(verdict(f64::NAN, |x| x), Verdict::Neither);
+    }
+}
