@@ -2,7 +2,7 @@
 in float64, each held against central differences of the same float64 forward. What
 rounds has no such differences; there autograd passes it straight through.
 
-Run with torch 2.15 (which exports one network), onnx 1.23, onnxruntime 1.32 (which
+Run with torch 2.15 (which exports five networks), onnx 1.23, onnxruntime 1.32 (which
 quantises three) and numpy:
 python make_gradients.py > gradients.json
 """
@@ -704,5 +704,72 @@ while kept < 3:
         continue  # Two levels of a window are equal, and each subgradient is as good.
     kept += 1
     keep(f"a network quantised by onnxruntime, one scale a {'channel' if per_channel else 'tensor'}, {seed}", model, x, cotangent, gradient, True)
+
+
+def exported_by_torch(name, network, x):
+    network, file = network.float().eval(), io.BytesIO()
+    torch.onnx.export(network, (torch.tensor(x),), file, dynamo=False, input_names=["x"], dynamic_axes={"x": {0: "n"}}, opset_version=17)
+    t = torch.tensor(x.astype(np.float64), requires_grad=True)
+    y = network.double()(t)
+    cotangent = f32(*y.shape)
+    g = torch.tensor(cotangent.astype(np.float64))
+    along = torch.tensor(rng.normal(size=x.shape))
+    with torch.no_grad():
+        ahead, behind = (network(t + step * along) for step in (1e-6, -1e-6))
+    gradient = torch.autograd.grad((y * g).sum(), t)[0]
+    numeric, exact = float(((ahead - behind) * g).sum() / 2e-6), float((gradient * along).sum())
+    assert abs(numeric - exact) < 1e-6 * max(1, abs(exact)), (name, numeric, exact)
+    keep(name, onnx.load_from_string(file.getvalue()), x, cotangent, gradient.numpy(), False)
+
+
+class Transformer(torch.nn.Module):
+    """A vision transformer of one block: patches, a class token, attention."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches = torch.nn.Conv2d(1, 8, 4, 4)
+        self.token, self.places = (torch.nn.Parameter(torch.randn(1, n, 8)) for n in (1, 5))
+        self.attention = torch.nn.MultiheadAttention(8, 2, batch_first=True)
+        self.before, self.between, self.behind = (torch.nn.LayerNorm(8) for _ in range(3))
+        self.dense = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.GELU(), torch.nn.Linear(16, 8))
+        self.head = torch.nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(x.shape[0], -1, -1), x], 1) + self.places
+        y = self.before(x)
+        x = x + self.attention(y, y, y, need_weights=False)[0]
+        x = x + self.dense(self.between(x))
+        return self.head(self.behind(x)[:, 0])
+
+
+class Of(torch.nn.Module):
+    """A function between a convolution and a dense layer."""
+
+    def __init__(self, function, size):
+        super().__init__()
+        self.convolution, self.function, self.dense = torch.nn.Conv2d(1, 2, 3), function, torch.nn.Linear(size, 3)
+
+    def forward(self, x):
+        return self.dense(self.function(self.convolution(x)).flatten(1))
+
+
+for name, network, size in [
+    ("a vision transformer", lambda: Transformer(), 8),
+    ("F.pad", lambda: Of(lambda t: F.pad(t, (1, 2, 0, 1)).tanh(), 2 * 5 * 7), 6),
+    ("F.pad with copies", lambda: Of(lambda t: F.pad(t, (1, 1, 2, 0), mode="reflect").tanh(), 2 * 6 * 6), 6),
+    ("F.interpolate to a size", lambda: Of(lambda t: F.interpolate(t, size=(7, 5), mode="bilinear").tanh(), 2 * 7 * 5), 6),
+]:
+    exported_by_torch(f"{name}, exported by PyTorch", network(), f32(2, 1, size, size))
+
+# At the ends, where squares are infinite, and at 0.
+ends = np.array([[-1e20, -30, -1, 0], [1e20, 30, 2, 0.5]])
+for approximate in ["none", "tanh"]:
+    case(f"Gelu far out, {approximate}", one("Gelu", approximate=approximate), lambda t, v, a=approximate: F.gelu(t, approximate=a), (2, 4), opset=20, x=ends, kink=True)
+for kind in [np.int32, np.int64]:
+    case(f"Pow, integer exponent {kind.__name__} about 0", [("Pow", ["x", "p"], ["y"], {})], lambda t, v: t ** torch.tensor(v["p"]), (2, 4),
+         dict(p=np.array([0, 1, 2, 3], kind)), opset=15, x=np.array([[0, 0, 0, 0], [-1.5, 2, 0.5, -1]]), kink=True)
+case("Pow, an exponent that is computed, about 0", [("Relu", ["q"], ["p"], {}), ("Pow", ["x", "p"], ["y"], {})], lambda t, v: t ** v["q"].relu(), (2, 3),
+     dict(q=np.array([-1, 1, 2], np.float32)), x=np.array([[0, 0, 0], [-1.5, 2, 0.5]]), kink=True)
 
 print(json.dumps({"origin": f"torch {torch.__version__}, float64", "cases": cases}))

@@ -90,7 +90,12 @@ fn one_above_zero(site: &mut Site<'_>, below: Var, slope: f32) -> Done {
 /// x·Φ(x): Φ(x) + x·φ(x); or its approximation by tanh, as declared.
 pub(super) fn gelu(site: &mut Site<'_>) -> Done {
     let approximate = site.text("approximate") == Some("tanh");
-    let input = site.read(0)?;
+    let mut input = site.read(0)?;
+    if approximate {
+        // The derivative is 0 or 1 well before, and the powers of x are finite.
+        let (low, high) = (site.scalar(-16.0), site.scalar(16.0));
+        input = site.op("Clip", &[input, low, high]);
+    }
     let square = site.op("Mul", &[input, input]);
     let derivative = if approximate {
         // u = √(2/π)·(x + 0.044715·x³); y = x·(1 + tanh u) / 2.

@@ -3,6 +3,7 @@
 
 use rten_onnx::onnx::DataType;
 
+use super::super::super::engine::Numbers;
 use super::super::broadcast::unbroadcast;
 use super::super::site::Site;
 use super::super::writer::Var;
@@ -89,26 +90,29 @@ pub(super) fn pow(site: &mut Site<'_>) -> Done {
     let cotangent = site.cotangent()?;
     let base = site.read(0)?;
     if site.wants(0) {
-        let known = site.constant(1);
-        let known = known
-            .as_ref()
-            .and_then(|known| Some((known.floats()?, known.shape.as_slice())));
+        let known = site.constant(1).map(|known| match known.numbers {
+            Numbers::Floats(floats) => (known.shape, floats),
+            Numbers::Ints(ints) => (known.shape, ints.iter().map(|&one| one as f32).collect()),
+        });
         let derivative = match known {
-            Some((exponents, _)) if exponents.iter().all(|&one| one == 2.0) => {
+            Some((_, exponents)) if exponents.iter().all(|&one| one == 2.0) => {
                 site.scaled(base, 2.0)
             }
-            Some((exponents, shape)) => {
+            Some((shape, exponents)) => {
                 let less = |&one: &f32| if one == 0.0 { 1.0 } else { one - 1.0 };
                 let less: Vec<f32> = exponents.iter().map(less).collect();
-                let less = site.constant_floats(shape, &less);
+                let less = site.constant_floats(&shape, &less);
                 let power = site.op("Pow", &[base, less]);
-                let exponent = site.read(1)?;
-                site.op("Mul", &[power, exponent])
+                let exponents = site.constant_floats(&shape, &exponents);
+                site.op("Mul", &[power, exponents])
             }
             None => {
                 let exponent = site.read_as(1, site.kind(1)?)?;
                 let exponent = site.cast(exponent, DataType::FLOAT);
+                let (zero, one) = (site.scalar(0.0), site.scalar(1.0));
+                let none = site.op("Equal", &[exponent, zero]);
                 let less = site.shifted(exponent, -1.0);
+                let less = site.op("Where", &[none, one, less]);
                 let power = site.op("Pow", &[base, less]);
                 site.op("Mul", &[power, exponent])
             }
