@@ -772,4 +772,13 @@ for kind in [np.int32, np.int64]:
 case("Pow, an exponent that is computed, about 0", [("Relu", ["q"], ["p"], {}), ("Pow", ["x", "p"], ["y"], {})], lambda t, v: t ** v["q"].relu(), (2, 3),
      dict(q=np.array([-1, 1, 2], np.float32)), x=np.array([[0, 0, 0], [-1.5, 2, 0.5]]), kink=True)
 
+# An If beside the way, as exporters write it.
+branches = {
+    way: helper.make_graph([helper.make_node("Identity", [w], [f"{w} chosen"])], way, [], [helper.make_tensor_value_info(f"{w} chosen", TensorProto.FLOAT, None)])
+    for way, w in [("then_branch", "v"), ("else_branch", "w")]
+}
+case("a factor that an If chooses", [
+    ("Shape", ["x"], ["s"], {}), ("Gather", ["s", "i"], ["k"], {}), ("Equal", ["k", "three"], ["c"], {}), ("If", ["c"], ["h"], branches), ("Mul", ["x", "h"], ["m"], {}), ("Tanh", ["m"], ["y"], {}),
+], lambda t, v: (t * v["v"]).tanh(), (2, 3), dict(i=np.array(1), three=np.array(3), v=np.float32(0.5), w=np.float32(2)))
+
 print(json.dumps({"origin": f"torch {torch.__version__}, float64", "cases": cases}))

@@ -19,7 +19,7 @@ use rten_onnx::onnx::{DataLocation, GraphProto, ModelProto, NodeProto};
 use super::{Description, Gradients, Model, ModelError};
 use crate::digest::Digest;
 use engine::{Engine, Graph, Input, Value};
-use gradient::{Pass, Refusal};
+use gradient::{Pass, Refusal, Written};
 use interface::{Interface, show};
 use probe::Finding;
 
@@ -259,9 +259,13 @@ impl Gradient {
             guarded(|| ModelProto::parse_buf(&self.bytes).map_err(|error| error.to_string()))
                 .map_err(Refusal::from)
                 .and_then(|model| {
+                    let written = Written {
+                        model: &model,
+                        bytes: &self.bytes,
+                    };
                     Pass::new(
                         self.engine,
-                        &model,
+                        written,
                         self.opset,
                         interface,
                         example,

@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use super::super::engine::{Engine, Graph, Input, Value};
 use super::pass::{Pass, Refusal};
 use super::tensors::{Size, Tensors, noise};
-use super::{Backward, NoRule, with_outputs};
+use super::{Backward, NoRule, Written, with_outputs};
 
 /// Examples that are tried, at least.
 pub(super) const EXAMPLES: usize = 4;
@@ -51,7 +51,12 @@ pub(super) fn shapes(
     // One tensor may arrive at several.
     let names: HashSet<&str> = names.filter(|name| made.contains(name)).collect();
     let names: Vec<&str> = names.into_iter().collect();
-    let bytes = with_outputs(&backward.model, &names, &[])?;
+    let bytes = backward.model.write_buf();
+    let written = Written {
+        model: &backward.model,
+        bytes: &bytes.map_err(|error| error.to_string())?,
+    };
+    let bytes = with_outputs(engine, written, &names, &[])?;
     let graph = Graph::load_as_written(engine, bytes, inputs, &names)?;
 
     let numbers: Vec<f32> = noise().take(shape.iter().product()).collect();
@@ -224,7 +229,7 @@ mod tests {
     use crate::spec::OnnxEngine;
 
     /// Three layers with a kink between them.
-    fn network(weights: &[f32; 9]) -> ModelProto {
+    fn network(weights: &[f32; 9]) -> (ModelProto, Vec<u8>) {
         let nodes = vec![
             node("MatMul", &["x", "w"], &["a"]),
             node("LeakyRelu", &["a"], &["b"]),
@@ -232,16 +237,19 @@ mod tests {
             node("Tanh", &["c"], &["y"]),
         ];
         let weights = vec![floats("w", &[3, 3], weights)];
-        model(&[-1, 3], &[-1, 3], nodes, weights)
+        let model = model(&[-1, 3], &[-1, 3], nodes, weights);
+        let bytes = model.write_buf().unwrap();
+        (model, bytes)
     }
 
     /// The pass of a model, and what it was written as.
-    fn pass(model: &ModelProto) -> (Pass, Backward, Tensors<'_>) {
+    fn pass((model, bytes): &(ModelProto, Vec<u8>)) -> (Pass, Backward, Tensors<'_>) {
         let engine = Engine::of(OnnxEngine::Rten).unwrap();
         let interface = Interface::of(model.graph.as_ref().unwrap(), None, None).unwrap();
-        let tensors = Tensors::of(engine, model, 17, "x", &[3], None).unwrap();
+        let written = Written { model, bytes };
+        let tensors = Tensors::of(engine, written, 17, "x", &[3], None).unwrap();
         let backward = backward(&tensors, "x", "y", Rounding::Refused).unwrap();
-        let pass = Pass::new(engine, model, 17, &interface, &[3], Rounding::Refused);
+        let pass = Pass::new(engine, written, 17, &interface, &[3], Rounding::Refused);
         (pass.ok().unwrap(), backward, tensors)
     }
 

@@ -11,8 +11,9 @@
 
 use std::collections::HashMap;
 
-use rten_onnx::onnx::{DataType, ModelProto, ValueInfoProto};
+use rten_onnx::onnx::{DataType, GraphProto, ModelProto, ValueInfoProto};
 
+use super::engine::Engine;
 use super::trust;
 use path::Path;
 use site::{Flow, Site};
@@ -175,26 +176,60 @@ fn all_of(writer: &mut Writer, terms: &[Flow]) -> Flow {
     }
 }
 
-/// The bytes of `model` with the tensors `outputs` for its outputs; `signs` may be among
-/// them.
-fn with_outputs(model: &ModelProto, outputs: &[&str], signs: &[Sign]) -> Result<Vec<u8>, String> {
-    let mut graph = model.graph.clone().unwrap_or_default();
-    let declared = std::mem::take(&mut graph.output);
+/// A model, parsed and as the bytes of its file.
+#[derive(Clone, Copy)]
+pub(super) struct Written<'a> {
+    pub(super) model: &'a ModelProto,
+    pub(super) bytes: &'a [u8],
+}
+
+/// The bytes of a model with the tensors `outputs` among its outputs; `signs` may be
+/// among them.
+fn with_outputs(
+    engine: Engine,
+    written: Written<'_>,
+    outputs: &[&str],
+    signs: &[Sign],
+) -> Result<Vec<u8>, String> {
+    let Written { model, bytes } = written;
+    let declared = model.graph.as_ref().map(|graph| graph.output.as_slice());
+    let declared = declared.unwrap_or_default();
     let declaration = |name: &&str| {
         let mut declared = declared.iter();
         let found = declared.find(|value| value.name.as_deref() == Some(*name));
-        found.cloned().unwrap_or_else(|| ValueInfoProto {
-            name: Some((*name).to_owned()),
-            r#type: None,
-        })
+        found.cloned()
     };
-    graph.output = outputs.iter().map(declaration).collect();
-    writer::write_signs(&mut graph, signs);
-    let model = ModelProto {
-        ir_version: model.ir_version,
-        graph: Some(graph),
-        opset_import: model.opset_import.clone(),
+    let undeclared = |name: &&str| ValueInfoProto {
+        name: Some((*name).to_owned()),
+        r#type: None,
+    };
+    let write = |model: ModelProto| model.write_buf().map_err(|error| error.to_string());
+    if engine.is_embedded() {
+        let mut graph = model.graph.clone().unwrap_or_default();
+        let outputs = outputs.iter();
+        graph.output = outputs
+            .map(|name| declaration(name).unwrap_or_else(|| undeclared(name)))
+            .collect();
+        writer::write_signs(&mut graph, signs);
+        return write(ModelProto {
+            ir_version: model.ir_version,
+            graph: Some(graph),
+            opset_import: model.opset_import.clone(),
+            ..ModelProto::default()
+        });
+    }
+    // What follows a message in Protocol Buffers is a part of it. So the file is kept
+    // whole, with the names of subgraphs, which ONNX Runtime asks for and the parser
+    // leaves out.
+    let new = outputs.iter().filter(|name| declaration(name).is_none());
+    let mut more = GraphProto {
+        output: new.map(undeclared).collect(),
+        ..GraphProto::default()
+    };
+    writer::write_signs(&mut more, signs);
+    let more = write(ModelProto {
+        graph: Some(more),
         ..ModelProto::default()
-    };
-    model.write_buf().map_err(|error| error.to_string())
+    })?;
+    Ok([bytes, &more].concat())
 }

@@ -1,11 +1,9 @@
 //! Runs a forward and a backward graph, one on the other's tensors.
 
-use rten_onnx::onnx::ModelProto;
-
 use super::super::engine::{Engine, Graph, Input, Numbers, Value};
 use super::super::interface::Interface;
 use super::tensors::{PROBED, Tensors};
-use super::{NoRule, Rounding, backward, check, with_outputs};
+use super::{NoRule, Rounding, Written, backward, check, with_outputs};
 
 /// A gradient that is ready to run, for examples of one shape.
 pub(in crate::model::onnx) struct Pass {
@@ -52,14 +50,14 @@ impl Pass {
     /// both.
     pub(in crate::model::onnx) fn new(
         engine: Engine,
-        model: &ModelProto,
+        written: Written<'_>,
         opset: i64,
         interface: &Interface,
         example: &[usize],
         rounding: Rounding,
     ) -> Result<Self, Refusal> {
         let (input, output) = (interface.input.as_str(), interface.output.as_str());
-        let tensors = Tensors::of(engine, model, opset, input, example, interface.batch)?;
+        let tensors = Tensors::of(engine, written, opset, input, example, interface.batch)?;
         let backward = backward(&tensors, input, output, rounding)?;
 
         let mut outputs = vec![output];
@@ -75,7 +73,7 @@ impl Pass {
                 .filter(|(_, source)| matches!(source, Source::Saved))
                 .map(|(name, _)| name.as_str()),
         );
-        let bytes = with_outputs(model, &outputs, &backward.signs)?;
+        let bytes = with_outputs(engine, written, &outputs, &backward.signs)?;
         let forward = Graph::load(engine, bytes, &[input], &outputs)?;
 
         let inputs: Vec<&str> = [&backward.cotangent]

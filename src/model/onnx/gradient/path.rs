@@ -62,7 +62,10 @@ impl<'a> Path<'a> {
 fn read_as_numbers<'a>(node: &'a NodeProto, tensors: &Tensors<'a>) -> Vec<&'a str> {
     let mut read = Vec::new();
     read_by(node, &mut |name| read.push(name));
-    let numbers = |&(index, name): &(usize, &str)| is_number(node, index, tensors.is_float(name));
+    // Behind the inputs come those that subgraphs read, in whatever way.
+    let numbers = |&(index, name): &(usize, &str)| {
+        index >= node.input.len() || is_number(node, index, tensors.is_float(name))
+    };
     let numbers = read.into_iter().enumerate().filter(numbers);
     numbers.map(|(_, name)| name).collect()
 }

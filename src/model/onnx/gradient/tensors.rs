@@ -6,11 +6,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto, TensorProto};
+use rten_onnx::onnx::{DataType, GraphProto, NodeProto, TensorProto};
 
 use super::super::engine::{Engine, Graph, Input, Numbers, Value};
 use super::super::interface::read_by;
-use super::writer;
+use super::{Written, with_outputs, writer};
 
 /// The size of an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,18 +96,18 @@ struct Made {
 }
 
 impl<'a> Tensors<'a> {
-    /// Runs `model` on examples of the shape `example`, and looks at what comes
+    /// Runs a model on examples of the shape `example`, and looks at what comes
     /// of it. `batch` is the number of examples where the graph takes only one.
     /// The error is the engine's own words.
     pub(in crate::model::onnx) fn of(
         engine: Engine,
-        model: &'a ModelProto,
+        written: Written<'a>,
         opset: i64,
         input: &'a str,
         example: &[usize],
         batch: Option<usize>,
     ) -> Result<Self, String> {
-        let graph = model.graph.as_ref().ok_or("it holds no graph")?;
+        let graph = written.model.graph.as_ref().ok_or("it holds no graph")?;
         let mut weights: HashMap<&str, &TensorProto> = graph
             .initializer
             .iter()
@@ -136,7 +136,7 @@ impl<'a> Tensors<'a> {
             .map(String::as_str)
             .filter(|name| !name.is_empty())
             .collect();
-        let bytes = super::with_outputs(model, &names, &[])?;
+        let bytes = with_outputs(engine, written, &names, &[])?;
         let runner = Graph::load_as_written(engine, bytes, &[input], &names)?;
         let sizes = batch.map_or([PROBED, PROBED + 1], |size| [size, size]);
         let [two, three] = sizes.map(|size| {

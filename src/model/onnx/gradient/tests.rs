@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use base64::Engine as _;
 use ndarray::{Array2, ArrayD, IxDyn};
-use rten_onnx::onnx::{AttributeProto, AttributeType, DataType, ModelProto};
+use rten_onnx::onnx::{AttributeProto, AttributeType, DataType, GraphProto, ModelProto};
 
 use super::super::test_graph::*;
 use super::super::{ModelError, OnnxEngine, OnnxModel, Request, load};
@@ -411,4 +411,25 @@ fn what_takes_sums_over_the_batch_is_refused() {
         assert!(matches!(error, ModelError::NoRule { .. }), "{text}");
         assert!(text.contains(&operator) && text.contains("batch"), "{text}");
     }
+}
+
+#[test]
+fn an_if_on_the_way_has_no_rule() {
+    let branch = |operator: &str| {
+        subgraph(GraphProto {
+            node: vec![node(operator, &["x"], &["h"])],
+            output: vec![value("h", DataType::FLOAT, &[-1, 2])],
+            ..GraphProto::default()
+        })
+    };
+    let chosen = node("If", &["t"], &["y"])
+        .with("then_branch", branch("Relu"))
+        .with("else_branch", branch("Tanh"));
+    let graph = model(&[-1, 2], &[-1, 2], vec![chosen], vec![bools("t", &[true])]);
+    let Err(error) = open(&graph.write_buf().unwrap()) else {
+        panic!("the model was opened");
+    };
+    let text = error.to_string();
+    assert!(matches!(error, ModelError::NoRule { .. }), "{text}");
+    assert!(text.contains("operator If (node \"the_if\")"), "{text}");
 }
