@@ -212,11 +212,13 @@ impl Handle {
     }
 }
 
-/// Each engine, and the file on it; `named` is the one of the spec.
+/// Both engines, and the file on each; `named` is the one of the spec, and says with
+/// which execution provider ONNX Runtime is asked.
 fn on_engines(request: &onnx::Request, named: Option<OnnxEngine>) -> Vec<Way> {
+    let other = named.filter(|&engine| engine != OnnxEngine::Rten);
     let engines = [
         (OnnxEngine::Rten, "rten"),
-        (OnnxEngine::Ort, "ONNX Runtime"),
+        (other.unwrap_or(OnnxEngine::Ort), "ONNX Runtime"),
     ];
     let ways = engines.map(|(engine, name)| {
         let own = match named == Some(engine) {

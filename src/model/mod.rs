@@ -146,10 +146,12 @@ pub enum ModelError {
         reason: String,
     },
     /// The engine that the spec names is not here.
-    #[error("{path} needs ONNX Runtime (engine = \"ort\"): {reason}")]
+    #[error("{path} needs ONNX Runtime (engine = \"{engine}\"): {reason}")]
     NoEngine {
         /// As the spec writes it.
         path: String,
+        /// As the spec names it.
+        engine: &'static str,
         /// What is missing, and the cure.
         reason: String,
     },

@@ -218,9 +218,9 @@ pub const MODEL: &[Key] = &[
     ),
     key(
         "engine",
-        Form::Choice(&["rten", "ort"]),
+        Form::Choice(&["rten", "ort", "ort-cuda", "ort-openvino"]),
         Is("\"rten\""),
-        "What runs an ONNX file: the embedded engine, or ONNX Runtime, found at run time (feature `ort`).",
+        "What runs an ONNX file: the embedded engine, or ONNX Runtime, found at run time (feature `ort`), on the CPU or with one of its execution providers.",
     ),
     key(
         "straight_through",

@@ -200,6 +200,10 @@ choice! {
         Rten = "rten",
         /// ONNX Runtime, found at run time (feature `ort`).
         Ort = "ort",
+        /// ONNX Runtime with its execution provider of NVIDIA's CUDA.
+        OrtCuda = "ort-cuda",
+        /// ONNX Runtime with its execution provider of Intel's OpenVINO.
+        OrtOpenVino = "ort-openvino",
     }
 }
 

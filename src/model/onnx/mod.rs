@@ -154,6 +154,7 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
     };
     let engine = Engine::of(request.engine).map_err(|reason| ModelError::NoEngine {
         path: path(),
+        engine: request.engine.text(),
         reason,
     })?;
     let unsupported = |reason| ModelError::Unsupported {

@@ -324,3 +324,42 @@ fn an_input_that_the_output_does_not_need_is_not_given() {
         expected.predict(inputs.view()).unwrap()
     );
 }
+
+/// With the provider's package the answers are those of the CPU to rounding; with another
+/// the error says which package has it.
+#[test]
+fn an_execution_provider_answers_or_says_what_is_missing() {
+    if !library() {
+        return;
+    }
+    let digits_model = source("models/digits.onnx");
+    let examples = digits();
+    let own = open_file(&digits_model, OnnxEngine::Ort).unwrap();
+    let own = own.predict(examples.view()).unwrap();
+    for (engine, name, package) in [
+        (OnnxEngine::OrtOpenVino, "OpenVINO", "onnxruntime-openvino"),
+        (OnnxEngine::OrtCuda, "CUDA", "onnxruntime-gpu"),
+    ] {
+        match open_file(&digits_model, engine) {
+            Ok(model) => {
+                let described = model.describe().engine;
+                assert!(described.ends_with(&format!(" with {name}")), "{described}");
+                let answers = model.predict(examples.view()).unwrap();
+                for (answer, own) in answers.iter().zip(&own) {
+                    assert!((answer - own).abs() < 1e-4, "{name}: {answer} and {own}");
+                }
+            }
+            Err(error) => {
+                let message = error.to_string();
+                let absent = message.contains("was built without it") && message.contains(package);
+                let lacks = message.contains("it does not start: ");
+                assert!(absent || lacks, "{message}");
+                assert!(message.contains(engine.text()), "{message}");
+                assert!(
+                    message.ends_with("set engine = \"ort\" for the CPU"),
+                    "{message}"
+                );
+            }
+        }
+    }
+}

@@ -10,6 +10,8 @@ mod library;
 #[cfg(feature = "ort")]
 mod ort;
 mod plain;
+#[cfg(feature = "ort")]
+mod provider;
 mod rten;
 
 pub use rten::on_threads;
@@ -25,7 +27,7 @@ pub fn available(engine: OnnxEngine) -> Result<String, String> {
     Ok(match Engine::of(engine)? {
         Engine::Rten => format!("{EMBEDDED}, built in"),
         #[cfg(feature = "ort")]
-        Engine::Ort(library) => library.words(),
+        Engine::Ort(runtime) => runtime.words(),
     })
 }
 
@@ -34,7 +36,7 @@ pub fn available(engine: OnnxEngine) -> Result<String, String> {
 pub(super) enum Engine {
     Rten,
     #[cfg(feature = "ort")]
-    Ort(&'static library::Library),
+    Ort(ort::Runtime),
 }
 
 /// A graph that is ready to run.
@@ -77,9 +79,9 @@ impl Engine {
         match wanted {
             OnnxEngine::Rten => Ok(Self::Rten),
             #[cfg(feature = "ort")]
-            OnnxEngine::Ort => library::Library::get().map(Self::Ort),
+            wanted => ort::Runtime::of(wanted).map(Self::Ort),
             #[cfg(not(feature = "ort"))]
-            OnnxEngine::Ort => Err(
+            _ => Err(
                 "this program was built without the feature `ort`. Turn it on (`features = [\"ort\"]` of the dependency steadfast, `cargo install cargo-steadfast --features ort`), or remove `engine`".to_owned(),
             ),
         }
@@ -90,7 +92,7 @@ impl Engine {
         match self {
             Self::Rten => EMBEDDED.to_owned(),
             #[cfg(feature = "ort")]
-            Self::Ort(library) => format!("ort {}", library.version),
+            Self::Ort(runtime) => format!("ort {runtime}"),
         }
     }
 
@@ -99,7 +101,7 @@ impl Engine {
         match self {
             Self::Rten => "the embedded engine rten".to_owned(),
             #[cfg(feature = "ort")]
-            Self::Ort(library) => format!("ONNX Runtime {}", library.version),
+            Self::Ort(runtime) => format!("ONNX Runtime {runtime}"),
         }
     }
 
@@ -138,8 +140,8 @@ impl Graph {
                 Ok(Self::Rten(Box::new(graph)))
             }
             #[cfg(feature = "ort")]
-            Engine::Ort(library) => {
-                ort::Graph::load(library, bytes, inputs, outputs).map(Self::Ort)
+            Engine::Ort(runtime) => {
+                ort::Graph::load(runtime, bytes, inputs, outputs).map(Self::Ort)
             }
         }
     }
@@ -158,7 +160,9 @@ impl Graph {
                 Ok(Self::Rten(Box::new(graph)))
             }
             #[cfg(feature = "ort")]
-            Engine::Ort(_) => Self::load(engine, bytes, inputs, outputs),
+            Engine::Ort(runtime) => {
+                ort::Graph::load(runtime.on_cpu(), bytes, inputs, outputs).map(Self::Ort)
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 //! so that there are as many as threads that ask at once. Each computes on the
 //! thread that asks, so that no sum depends on the number of threads.
 
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use ort::logging::LogLevel;
@@ -14,11 +15,69 @@ use ort::value::{
 };
 
 use super::library::Library;
+use super::provider::Provider;
 use super::{Input, Numbers, Value};
+use crate::spec::OnnxEngine;
+
+/// ONNX Runtime, and what it computes on. Displayed, it is version and provider.
+#[derive(Clone, Copy)]
+pub(in crate::model::onnx) struct Runtime {
+    library: &'static Library,
+    provider: Provider,
+}
+
+impl Runtime {
+    /// The one that a spec names. The error says why it is not here, and the cure.
+    pub(super) fn of(engine: OnnxEngine) -> Result<Self, String> {
+        let runtime = Self {
+            library: Library::get()?,
+            provider: Provider::of(engine).unwrap_or(Provider::Cpu),
+        };
+        let provider = runtime.provider;
+        let checked = provider.check().and_then(|()| match provider {
+            Provider::Cpu => Ok(()),
+            // It may lack what it loads in its turn.
+            _ => runtime.builder().map(drop).map_err(|error| {
+                let words = crate::error::words(&error.to_string());
+                format!("it does not start: {words}. See what it needs beside it, or set engine = \"ort\" for the CPU")
+            }),
+        });
+        checked.map_err(|reason| format!("ONNX Runtime {runtime}: {reason}"))?;
+        Ok(runtime)
+    }
+
+    /// Of sessions that compute on it.
+    fn builder(self) -> ort::Result<SessionBuilder> {
+        let builder = Session::builder(&self.library.environment)?
+            .with_intra_threads(1)?
+            .with_log_level(LogLevel::Fatal)?;
+        self.provider.add(builder)
+    }
+
+    /// The same library on the CPU: other providers do not show every tensor.
+    pub(super) fn on_cpu(self) -> Self {
+        Self {
+            provider: Provider::Cpu,
+            ..self
+        }
+    }
+
+    /// Which it is, and where it was found.
+    pub(super) fn words(self) -> String {
+        format!("{}{}", self.library.words(), self.provider.suffix())
+    }
+}
+
+impl fmt::Display for Runtime {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.library.version)?;
+        formatter.write_str(self.provider.suffix())
+    }
+}
 
 /// A graph that is ready to run.
 pub(in crate::model::onnx) struct Graph {
-    library: &'static Library,
+    runtime: Runtime,
     bytes: Vec<u8>,
     inputs: Vec<String>,
     outputs: Vec<String>,
@@ -33,14 +92,14 @@ struct Runner {
 
 impl Graph {
     pub(super) fn load(
-        library: &'static Library,
+        runtime: Runtime,
         bytes: Vec<u8>,
         inputs: &[&str],
         outputs: &[&str],
     ) -> Result<Self, String> {
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         let graph = Self {
-            library,
+            runtime,
             bytes,
             inputs: names(inputs),
             outputs: names(outputs),
@@ -101,18 +160,12 @@ impl Graph {
     }
 
     fn runner(&self) -> Result<Runner, String> {
-        let mut builder = self.builder().map_err(text)?;
+        let mut builder = self.runtime.builder().map_err(text)?;
         let session = builder.commit_from_memory(&self.bytes).map_err(text)?;
         let outputs = self.outputs.iter();
         let selected = outputs.fold(OutputSelector::no_default(), OutputSelector::with);
         let options = RunOptions::new().map_err(text)?.with_outputs(selected);
         Ok(Runner { session, options })
-    }
-
-    fn builder(&self) -> ort::Result<SessionBuilder> {
-        Ok(Session::builder(&self.library.environment)?
-            .with_intra_threads(1)?
-            .with_log_level(LogLevel::Fatal)?)
     }
 }
 
