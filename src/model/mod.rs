@@ -170,11 +170,14 @@ pub enum ModelError {
     },
     /// An answer depends on the other examples of its batch.
     #[error(
-        "{path} is refused: its answer about an example is another beside other examples, so that no verdict would be about the example alone. Export the model in evaluation mode (`model.eval()`), and without a mean, a softmax or a normalisation over the first axis, which is the batch's"
+        "{path} is refused{place}: an example has another answer beside other examples, so that no verdict would be about the example alone. Export the model in evaluation mode (`model.eval()`), and without a mean, a softmax or a normalisation over the first axis, which is the batch's"
     )]
     Mixes {
         /// As the spec writes it.
         path: String,
+        /// Where it is seen first, as far as that can be told: ` for its operator
+        /// Softmax (node "softmax")`, or nothing.
+        place: String,
     },
     /// The engine has no such operator, or cannot take the graph as it is.
     #[error("{engine} cannot run {path}: {reason}")]

@@ -218,7 +218,19 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
                 path: path(),
                 reason,
             },
-            Finding::Mixes => ModelError::Mixes { path: path() },
+            Finding::Mixes => {
+                let (model, bytes) = (&model, bytes.as_slice());
+                let node = opened.mixing_node(Written { model, bytes }, &example);
+                let place = node.map_or(String::new(), |node| {
+                    let operator = node.op_type.as_deref().unwrap_or_default();
+                    format!(
+                        " for its operator {operator} (node {:?})",
+                        trust::name(node)
+                    )
+                });
+                let path = path();
+                ModelError::Mixes { path, place }
+            }
         });
     }
     let gradient = request.gradient.map(|rounding| Gradient {

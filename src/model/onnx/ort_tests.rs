@@ -235,6 +235,22 @@ fn what_draws_or_looks_at_neighbours_is_refused_by_any_engine() {
 }
 
 #[test]
+fn an_answer_that_depends_on_its_neighbours_is_refused() {
+    if !library() {
+        return;
+    }
+    let nodes = vec![
+        node("Relu", &["x"], &["h"]),
+        node("Softmax", &["h"], &["y"]).with("axis", int(0)),
+    ];
+    let whole = model(&[-1, 2], &[-1, 2], nodes, vec![]);
+    let opened = open(&whole, OnnxEngine::Ort);
+    assert!(matches!(opened, Err(ModelError::Mixes { .. })));
+    let text = message(opened);
+    assert!(text.contains("Softmax (node \"the_softmax\")"), "{text}");
+}
+
+#[test]
 fn a_tree_of_scikit_learn_runs_there_only() {
     // y = 1 where the first number is at most 0.5, else 2.
     if !library() {

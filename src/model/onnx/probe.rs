@@ -1,11 +1,12 @@
 //! What a graph is asked before anything that counts: whether the engine computes it
 //! at all, and whether its answer about an example is the same beside other examples.
 
-use ndarray::{Array1, ArrayD, Axis, IxDyn};
-use rten_onnx::onnx::{GraphProto, ModelProto};
+use ndarray::{Array1, Array2, ArrayD, ArrayView1, Axis, IxDyn};
+use rten_onnx::onnx::{GraphProto, ModelProto, NodeProto};
 
-use super::engine::Graph;
-use super::interface::Interface;
+use super::engine::{Graph, Input, Numbers, Value};
+use super::gradient::{Written, with_outputs};
+use super::interface::{Interface, dependencies};
 use super::{Fault, OnnxModel, guarded, trust};
 use crate::seed::{Stream, uniform};
 
@@ -74,20 +75,76 @@ impl OnnxModel {
     /// Whether an example has the same answer to rounding between others as between
     /// yet others.
     fn answers_alike(&self, example: &[usize], time: u64) -> Result<bool, Fault> {
-        let shape = [&[EXAMPLES], example].concat();
-        let [first, mut second] = [2 * time, 2 * time + 1].map(|draw| noise(&shape, draw));
-        let own = first.index_axis(Axis(0), MIDDLE);
-        second.index_axis_mut(Axis(0), MIDDLE).assign(&own);
-        let answer = |inputs: &ArrayD<f32>| -> Result<Array1<f32>, Fault> {
-            let answers = guarded(|| Ok(self.answers(&inputs.view())));
-            Ok(answers.map_err(Fault::Engine)??.row(MIDDLE).to_owned())
+        let answers = |inputs: &ArrayD<f32>| -> Result<Array2<f32>, Fault> {
+            guarded(|| Ok(self.answers(&inputs.view()))).map_err(Fault::Engine)?
         };
-        Ok(are_alike(&answer(&first)?, &answer(&second)?))
+        let [first, second] = questions(example, time);
+        let (first, second) = (answers(&first)?, answers(&second)?);
+        Ok(are_alike(first.row(MIDDLE), second.row(MIDDLE)))
+    }
+
+    /// The first node whose numbers about an example depend on the others, of those that
+    /// the output needs and that keep the examples on the first axis; `None` where it
+    /// cannot be told.
+    pub(super) fn mixing_node<'a>(
+        &self,
+        written: Written<'a>,
+        example: &[usize],
+    ) -> Option<&'a NodeProto> {
+        if self.interface.batch.is_some() {
+            return None;
+        }
+        let Interface { input, output, .. } = &self.interface;
+        let graph = written.model.graph.as_ref()?;
+        let needed = dependencies(graph, &[output]);
+        let made = graph.node.iter().flat_map(|node| {
+            let names = node.output.iter().map(String::as_str);
+            names.map(move |name| (node, name))
+        });
+        let (nodes, names): (Vec<&NodeProto>, Vec<&str>) =
+            made.filter(|(_, name)| needed.contains(name)).unzip();
+        let all = guarded(|| {
+            let bytes = with_outputs(self.engine, written, &names, &[])?;
+            let graph = Graph::load_as_written(self.engine, bytes, &[input], &names)?;
+            let [first, second] = questions(example, 0).map(|inputs| {
+                graph.run(vec![Input::Floats {
+                    shape: inputs.shape(),
+                    numbers: inputs.as_slice().unwrap_or_default(),
+                }])
+            });
+            Ok((first?, second?))
+        });
+        let (first, second) = all.ok()?;
+        let mut pairs = nodes.into_iter().zip(first.iter().zip(&second));
+        let found = pairs.find(|(_, (first, second))| {
+            let rows = middle(first).zip(middle(second));
+            rows.is_some_and(|(first, second)| !are_alike(first.view(), second.view()))
+        });
+        found.map(|(node, _)| node)
     }
 }
 
+/// Two batches of random examples with the same one in the middle.
+fn questions(example: &[usize], time: u64) -> [ArrayD<f32>; 2] {
+    let shape = [&[EXAMPLES], example].concat();
+    let [first, mut second] = [2 * time, 2 * time + 1].map(|draw| noise(&shape, draw));
+    let own = first.index_axis(Axis(0), MIDDLE);
+    second.index_axis_mut(Axis(0), MIDDLE).assign(&own);
+    [first, second]
+}
+
+/// The numbers about the example in the middle, where the first axis is the batch.
+fn middle(value: &Value) -> Option<Array1<f32>> {
+    let Some(Numbers::Floats(numbers)) = value.numbers() else {
+        return None;
+    };
+    let rows = ArrayD::from_shape_vec(value.shape(), numbers).ok()?;
+    let own = rows.axis_iter(Axis(0)).nth(MIDDLE)?;
+    (rows.len_of(Axis(0)) == EXAMPLES).then(|| own.iter().copied().collect())
+}
+
 /// Whether two answers are equal to rounding. Of what is no number nothing can be said.
-fn are_alike(first: &Array1<f32>, second: &Array1<f32>) -> bool {
+fn are_alike(first: ArrayView1<'_, f32>, second: ArrayView1<'_, f32>) -> bool {
     let numbers = first.iter().chain(second);
     let largest = numbers.fold(0.0_f32, |largest, number| largest.max(number.abs()));
     let mut pairs = first.iter().zip(second);

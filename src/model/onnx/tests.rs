@@ -272,14 +272,17 @@ fn an_answer_that_depends_on_its_neighbours_is_refused() {
     );
     let whole = |nodes| model(&[-1, 2], &[-1, 2], nodes, vec![]);
     let softmax = vec![node("Softmax", &["x"], &["y"]).with("axis", int(0))];
-    for mut mixes in [whole(centred), whole(softmax), recurrent] {
+    for (mut mixes, operator) in [
+        (whole(centred), "Sub (node \"the_sub\")"),
+        (whole(softmax), "Softmax (node \"the_softmax\")"),
+        (recurrent, "LSTM (node \"the_lstm\")"),
+    ] {
         let opened = open(&mixes);
         assert!(matches!(opened, Err(ModelError::Mixes { .. })));
         let text = message(opened);
-        assert!(
-            text.contains("models/m.onnx") && text.contains("model.eval()"),
-            "{text}"
-        );
+        for words in ["models/m.onnx", operator, "model.eval()"] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
         // In batches of one there are no neighbours.
         graph_of(&mut mixes).input[0] = value("x", DataType::FLOAT, &[1, 2]);
         graph_of(&mut mixes).output[0] = value("y", DataType::FLOAT, &[1, 2]);

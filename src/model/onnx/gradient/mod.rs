@@ -76,7 +76,7 @@ struct Arrival {
 }
 
 /// What the forward pass is asked of a tensor of its own: where it is above 0.
-struct Sign {
+pub(super) struct Sign {
     tensor: String,
     truth: String,
 }
@@ -185,7 +185,7 @@ pub(super) struct Written<'a> {
 
 /// The bytes of a model with the tensors `outputs` among its outputs; `signs` may be
 /// among them.
-fn with_outputs(
+pub(super) fn with_outputs(
     engine: Engine,
     written: Written<'_>,
     outputs: &[&str],
