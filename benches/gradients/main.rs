@@ -117,7 +117,7 @@ fn ours(path: &Path, engine: OnnxEngine, budget: f64) -> Result<[f64; 2], String
             let _ = std::hint::black_box(model.predict(x.view()));
         });
         let cotangents = |answers: ndarray::ArrayView2<'_, f32>| {
-            loss::cross_entropy(Gives::Logits, answers, &labels)
+            loss::cross_entropy(Gives::Logits, answers, &labels).unwrap()
         };
         model
             .gradient(x.view(), &cotangents)

@@ -39,7 +39,7 @@ fn answers_and_gradients_are_those_of_the_onnx_file() {
     let images = ArrayD::from_shape_vec(IxDyn(&[32, 1, 8, 8]), images.collect()).unwrap();
     let labels: Vec<usize> = (0..32).map(|row| row % 10).collect();
     let cotangents = |answers: ArrayView2<'_, f32>| -> Array2<f32> {
-        loss::cross_entropy(Gives::Logits, answers, &labels)
+        loss::cross_entropy(Gives::Logits, answers, &labels).unwrap()
     };
     let [ours, theirs] = [&ours as &dyn Model, &theirs]
         .map(|model| model.gradient(images.view(), &cotangents).unwrap());

@@ -45,7 +45,7 @@ fn errors(network: &Network, path: &Path, engine: OnnxEngine) -> Vec<f64> {
     let x = pixels.iter().map(|&level| f32::from(level) / 255.0);
     let x = ArrayD::from_shape_vec(IxDyn(&network.shape), x.collect()).unwrap();
     let gradients = model.gradient(x.view(), &|answers| {
-        cross_entropy(Gives::Logits, answers, &network.labels)
+        cross_entropy(Gives::Logits, answers, &network.labels).unwrap()
     });
     let gradients = gradients.unwrap().inputs;
     let exact = decoded(&network.gradient);
