@@ -11,7 +11,7 @@
 
 use std::collections::HashMap;
 
-use rten_onnx::onnx::{DataType, GraphProto, ModelProto, ValueInfoProto};
+use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto, ValueInfoProto};
 
 use super::engine::Engine;
 use super::trust;
@@ -112,7 +112,7 @@ fn backward(
             continue;
         }
         last = Some(*node);
-        let operator = node.op_type.as_deref().unwrap_or_default();
+        let operator = operator_of(node);
         let refuse = |reason| NoRule {
             operator: operator.to_owned(),
             node: trust::name(node).to_owned(),
@@ -153,18 +153,21 @@ fn backward(
         }
     }
     let Some(arriving) = arrived.remove(input) else {
+        let mut nodes = tensors.graph().node.iter();
+        let makes = |node: &&NodeProto| node.output.iter().any(|made| made == output);
+        let node = last.or_else(|| nodes.find(makes));
         return Err(NoRule {
-            operator: last
-                .and_then(|node| node.op_type.clone())
-                .unwrap_or_default(),
-            node: last
-                .map(|node| trust::name(node).to_owned())
-                .unwrap_or_default(),
-            reason: "nothing that it computes leads from the input to the output".to_owned(),
+            operator: node.map(operator_of).unwrap_or_default().to_owned(),
+            node: node.map(trust::name).unwrap_or_default().to_owned(),
+            reason: "none of its numbers is computed from those of the input, but from what they are compared to, where they are, or how many they are".to_owned(),
         });
     };
     let gradient = all_of(&mut writer, &arriving).cotangent;
     Ok(writer.finish(gradient, cotangent, arrivals))
+}
+
+fn operator_of(node: &NodeProto) -> &str {
+    node.op_type.as_deref().unwrap_or_default()
 }
 
 /// All that arrives at one tensor.

@@ -433,3 +433,18 @@ fn an_if_on_the_way_has_no_rule() {
     assert!(matches!(error, ModelError::NoRule { .. }), "{text}");
     assert!(text.contains("operator If (node \"the_if\")"), "{text}");
 }
+
+#[test]
+fn answers_that_only_count_and_compare_have_no_gradient() {
+    let nodes = vec![
+        node("Greater", &["x", "zero"], &["t"]),
+        node("Cast", &["t"], &["y"]).with("to", int(1)),
+    ];
+    let graph = model(&[-1, 2], &[-1, 2], nodes, vec![floats("zero", &[], &[0.0])]);
+    let Err(error) = open(&graph.write_buf().unwrap()) else {
+        panic!("the model was opened");
+    };
+    let text = error.to_string();
+    assert!(matches!(error, ModelError::NoRule { .. }), "{text}");
+    assert!(text.contains("operator Cast (node \"the_cast\")"), "{text}");
+}
