@@ -781,4 +781,7 @@ case("a factor that an If chooses", [
     ("Shape", ["x"], ["s"], {}), ("Gather", ["s", "i"], ["k"], {}), ("Equal", ["k", "three"], ["c"], {}), ("If", ["c"], ["h"], branches), ("Mul", ["x", "h"], ["m"], {}), ("Tanh", ["m"], ["y"], {}),
 ], lambda t, v: (t * v["v"]).tanh(), (2, 3), dict(i=np.array(1), three=np.array(3), v=np.float32(0.5), w=np.float32(2)))
 
+for k, shape in [((2, 2), (2, 2, 2, 66)), ((1, 3), (2, 1, 2, 105)), ((3, 7), (2, 1, 3, 238))]:
+    case(f"max pool of many windows {k}", one("MaxPool", kernel_shape=list(k), strides=list(k)), lambda t, v, k=k: F.max_pool2d(t, k), shape)
+
 print(json.dumps({"origin": f"torch {torch.__version__}, float64", "cases": cases}))

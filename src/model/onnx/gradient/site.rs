@@ -307,6 +307,11 @@ impl Site<'_> {
         self.writer.node(operator, inputs, attributes)
     }
 
+    /// An input that is left out.
+    pub(super) fn none(&mut self) -> Var {
+        self.writer.none()
+    }
+
     /// A constant of one float32 number, without axes.
     pub(super) fn scalar(&mut self, number: f32) -> Var {
         self.writer.floats(&[], &[number])

@@ -22,6 +22,7 @@ pub(super) enum Attribute<'a> {
     Int(i64),
     Float(f32),
     Ints(&'a [i64]),
+    Text(&'a str),
 }
 
 /// Sizes as attributes and lists take them.
@@ -104,6 +105,13 @@ impl Writer {
         };
         self.graph.node.push(node);
         made
+    }
+
+    /// What stands for an input that is left out.
+    pub(super) fn none(&mut self) -> Var {
+        let var = Var(self.names.len());
+        self.names.push(String::new());
+        var
     }
 
     /// A constant of float32 numbers.
@@ -278,6 +286,12 @@ fn attribute((name, value): &(&str, Attribute<'_>)) -> AttributeProto {
             name,
             r#type: Some(AttributeType::FLOAT),
             f: Some(number),
+            ..empty
+        },
+        Attribute::Text(text) => AttributeProto {
+            name,
+            r#type: Some(AttributeType::STRING),
+            s: Some(text.to_owned()),
             ..empty
         },
         Attribute::Ints(numbers) => AttributeProto {
