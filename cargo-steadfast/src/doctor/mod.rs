@@ -1,0 +1,259 @@
+//! `doctor`: whether a model runs here, on which engines, how far their answers are
+//! apart on some examples, and how fast each is.
+
+mod examine;
+mod sample;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use steadfast::engine::LoadedModel;
+use steadfast::error::{Error, ErrorKind};
+use steadfast::model::onnx::{self, OnnxEngine};
+use steadfast::model::{Model, ModelError};
+use steadfast::spec::{FOLDER, ModelOrigin, Spec};
+
+use self::examine::examine;
+use self::sample::Sample;
+use crate::exit_code::ExitCode;
+use crate::repository::Repository;
+use crate::unspecified::{self, Columns, flagged};
+
+/// The command's arguments.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// An ONNX file; or a spec, by its name or its file: its model, asked about its data
+    model: String,
+    /// The labelled data to ask an ONNX file about (.npz, or the .csv that labels a folder
+    /// of images); random numbers where not given
+    #[arg(long)]
+    data: Option<String>,
+    #[command(flatten)]
+    columns: Columns,
+    /// The input tensor of an ONNX file; the only one where not given
+    #[arg(long)]
+    input: Option<String>,
+    /// The output tensor of an ONNX file; the only one where not given
+    #[arg(long)]
+    output: Option<String>,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    let path = Path::new(&arguments.model);
+    let extension = path.extension().unwrap_or_default();
+    if extension == "onnx" || path.is_file() && extension != "toml" {
+        return file(arguments);
+    }
+    let only_for_files = arguments.data.is_some()
+        || arguments.columns.inputs.is_some()
+        || arguments.columns.labels.is_some()
+        || arguments.input.is_some()
+        || arguments.output.is_some();
+    if only_for_files {
+        return Err(usage(
+            "--data, --inputs, --labels, --input and --output go with an ONNX file; a spec names its own".to_owned(),
+        ));
+    }
+    let repository = Repository::open().map_err(|error| {
+        usage(format!(
+            "{} is no ONNX file, and no spec: {error}",
+            arguments.model
+        ))
+    })?;
+    of_spec(find(&repository, &arguments.model)?.as_ref(), &repository)
+}
+
+fn usage(message: String) -> Error {
+    Error::new(ErrorKind::Usage, message)
+}
+
+/// The spec of a name, or of a file in the folder of specs.
+fn find(repository: &Repository, wanted: &str) -> Result<Arc<Spec>, Error> {
+    let path = Path::new(wanted);
+    let name = match path
+        .extension()
+        .is_some_and(|extension| extension == "toml")
+    {
+        true => path.file_stem().unwrap_or_default().to_string_lossy(),
+        false => wanted.into(),
+    };
+    let specs = &repository.specs;
+    if let Some(spec) = specs.specs.iter().find(|spec| spec.name == name) {
+        return Ok(Arc::clone(spec));
+    }
+    if let Some((_, error)) = specs.errors.iter().find(|(stem, _)| *stem == name) {
+        return Err(Error::new(ErrorKind::Spec, error.to_string()));
+    }
+    let known: Vec<&str> = specs.specs.iter().map(|spec| spec.name.as_str()).collect();
+    Err(usage(format!(
+        "{wanted} is no ONNX file, and no spec in {FOLDER}/; there are {}",
+        known.join(", ")
+    )))
+}
+
+/// An ONNX file of which no spec says anything.
+fn file(arguments: &Arguments) -> Result<ExitCode, Error> {
+    let here = std::env::current_dir().map_err(|error| usage(error.to_string()))?;
+    let mut request = onnx::Request {
+        path: here.join(&arguments.model),
+        shown: arguments.model.clone(),
+        input: arguments.input.clone(),
+        output: arguments.output.clone(),
+        engine: OnnxEngine::Rten,
+        gradient: Some(onnx::Rounding::Refused),
+        example: None,
+    };
+    describe(&request)?;
+    let data = match &arguments.data {
+        Some(data) => Some(Sample::of(
+            &arguments.columns.open(&here, data)?.0,
+            data.clone(),
+        )?),
+        None => None,
+    };
+    let shape = data.as_ref().map(|sample| sample.inputs.shape());
+    request.example = shape.map(|shape| shape[1..].to_vec());
+    examine(&on_engines(&request, None), data, None, unspecified::BATCH)
+}
+
+/// The model of a spec, asked about the data of the spec.
+fn of_spec(spec: &Spec, repository: &Repository) -> Result<ExitCode, Error> {
+    let data = || {
+        let data = repository.context.dataset(spec).map_err(Error::from)?;
+        Sample::of(&data, spec.data.path.value.clone()).map(Some)
+    };
+    let batch = spec.model.batch.max(2);
+    match &spec.model.origin {
+        ModelOrigin::Onnx(onnx) => {
+            let request = repository.context.onnx_request(spec, onnx);
+            let request = request.map_err(Error::from)?;
+            describe(&request)?;
+            let ways = on_engines(&request, Some(request.engine));
+            examine(&ways, data()?, spec.model.gives, batch)
+        }
+        ModelOrigin::Registered(name) => Err(Error::new(
+            ErrorKind::Unavailable,
+            format!(
+                "the model \"{}\" is registered in the test binary, which alone can open it: cargo test --test robustness",
+                name.value
+            ),
+        )),
+        origin => {
+            say!("{}", origin.text());
+            let started = Instant::now();
+            let opened = repository.context.model(spec).map_err(Error::from)?;
+            let description = &opened.description;
+            let mut title = description.engine.clone();
+            title.extend(
+                description
+                    .version
+                    .iter()
+                    .map(|version| format!(" {version}")),
+            );
+            let missing = (!description.gradient).then(|| "the model declares none".to_owned());
+            let (time, gives) = (started.elapsed(), opened.gives);
+            let model = Handle::Other(opened);
+            let opened = Ok(Opened {
+                model,
+                missing,
+                time,
+            });
+            examine(&[Way { title, opened }], data()?, Some(gives), batch)
+        }
+    }
+}
+
+/// Says what a file says of itself.
+fn describe(request: &onnx::Request) -> Result<(), Error> {
+    let contents = onnx::inspect(&request.path, &request.shown)?;
+    say!("{}", request.shown);
+    line("digest", &contents.digest.to_string());
+    line("operators", &contents.operator_sets.join(", "));
+    contents
+        .inputs
+        .iter()
+        .for_each(|input| line("input", input));
+    contents
+        .outputs
+        .iter()
+        .for_each(|output| line("output", output));
+    Ok(())
+}
+
+fn line(what: &str, words: &str) {
+    say!("  {what:<11} {words}");
+}
+
+/// A way to run the model.
+struct Way {
+    title: String,
+    opened: Result<Opened, String>,
+}
+
+struct Opened {
+    model: Handle,
+    /// Why it has no gradients, where it has none.
+    missing: Option<String>,
+    /// What opening it took.
+    time: Duration,
+}
+
+enum Handle {
+    Onnx(Box<onnx::OnnxModel>),
+    Other(Arc<LoadedModel>),
+}
+
+impl Handle {
+    fn model(&self) -> &dyn Model {
+        match self {
+            Self::Onnx(model) => model.as_ref(),
+            Self::Other(loaded) => loaded.model(),
+        }
+    }
+}
+
+/// Both engines, and the file on each; `named` is the one of the spec, and says with
+/// which execution provider ONNX Runtime is asked.
+fn on_engines(request: &onnx::Request, named: Option<OnnxEngine>) -> Vec<Way> {
+    let other = named.filter(|&engine| engine != OnnxEngine::Rten);
+    let engines = [
+        (OnnxEngine::Rten, "rten"),
+        (other.unwrap_or(OnnxEngine::Ort), "ONNX Runtime"),
+    ];
+    let ways = engines.map(|(engine, name)| {
+        let own = match named == Some(engine) {
+            true => " (the spec's)",
+            false => "",
+        };
+        let (words, opened) = match onnx::available(engine) {
+            Err(reason) => (name.to_owned(), Err(format!("not here: {reason}"))),
+            Ok(words) => {
+                let opened = on(engine, request).map_err(|error| match named {
+                    Some(_) => Error::from(error),
+                    None => flagged(error),
+                });
+                (words, opened.map_err(|error| error.to_string()))
+            }
+        };
+        Way {
+            title: format!("{words}{own}"),
+            opened,
+        }
+    });
+    ways.into()
+}
+
+fn on(engine: OnnxEngine, request: &onnx::Request) -> Result<Opened, ModelError> {
+    let started = Instant::now();
+    let (model, missing) = onnx::load_with_gradient(&onnx::Request {
+        engine,
+        ..request.clone()
+    })?;
+    Ok(Opened {
+        model: Handle::Onnx(Box::new(model)),
+        missing: missing.map(|error| Error::from(error).to_string()),
+        time: started.elapsed(),
+    })
+}
