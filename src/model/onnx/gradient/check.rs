@@ -11,9 +11,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::engine::{Engine, Graph, Input, Value};
+use super::outputs::{Written, with_outputs};
 use super::pass::{Pass, Refusal};
 use super::tensors::{Size, Tensors, noise};
-use super::{Backward, NoRule, Written, with_outputs};
+use super::{Backward, NoRule};
 
 /// Examples that are tried, at least.
 pub(super) const EXAMPLES: usize = 4;

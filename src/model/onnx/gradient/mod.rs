@@ -6,14 +6,15 @@
 //! constants of the new graph; tensors that a rule reads from the forward pass
 //! become its inputs. So any engine that runs the model runs its gradient.
 //!
+//! What was written is run on a few examples and held against the answers (`check`).
+//!
 //! Only numbers between the input and the output carry cotangents. Whatever else a
 //! graph computes (shapes, indices, masks) is as the forward pass made it.
 
 use std::collections::HashMap;
 
-use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto, ValueInfoProto};
+use rten_onnx::onnx::{DataType, ModelProto, NodeProto};
 
-use super::engine::Engine;
 use super::trust;
 use path::Path;
 use site::{Flow, Site};
@@ -23,6 +24,7 @@ use writer::{Var, Writer};
 mod broadcast;
 mod check;
 mod linear_map;
+mod outputs;
 mod pass;
 mod path;
 mod ramp;
@@ -30,12 +32,14 @@ mod rules;
 mod site;
 mod sum;
 mod tensors;
+mod tiles;
 mod window;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
+pub(super) use outputs::{Written, with_outputs};
 pub(super) use pass::{Pass, Refusal};
 
 /// What a gradient makes of rounding and quantisation, whose derivative is zero
@@ -112,14 +116,14 @@ fn backward(
             continue;
         }
         last = Some(*node);
-        let operator = operator_of(node);
+        let operator = path::operator(node);
         let refuse = |reason| NoRule {
             operator: operator.to_owned(),
             node: trust::name(node).to_owned(),
             reason,
         };
         let standard = matches!(node.domain.as_deref(), None | Some("" | "ai.onnx"));
-        let rule = rules::of(operator)
+        let (of, rule) = rules::of(operator)
             .filter(|_| standard)
             .ok_or_else(|| refuse("there is no rule for its gradient".to_owned()))?;
         let mut site = Site::new(
@@ -130,7 +134,7 @@ fn backward(
             rounding,
             &mut writer,
         );
-        if !rules::moves(operator) && !site.is_float() {
+        if of == rules::Of::Float32 && !site.is_float() {
             return Err(refuse(
                 "it computes with numbers that are not float32".to_owned(),
             ));
@@ -157,17 +161,13 @@ fn backward(
         let makes = |node: &&NodeProto| node.output.iter().any(|made| made == output);
         let node = last.or_else(|| nodes.find(makes));
         return Err(NoRule {
-            operator: node.map(operator_of).unwrap_or_default().to_owned(),
+            operator: node.map(path::operator).unwrap_or_default().to_owned(),
             node: node.map(trust::name).unwrap_or_default().to_owned(),
             reason: "none of its numbers is computed from those of the input, but from what they are compared to, where they are, or how many they are".to_owned(),
         });
     };
     let gradient = all_of(&mut writer, &arriving).cotangent;
     Ok(writer.finish(gradient, cotangent, arrivals))
-}
-
-fn operator_of(node: &NodeProto) -> &str {
-    node.op_type.as_deref().unwrap_or_default()
 }
 
 /// All that arrives at one tensor.
@@ -177,62 +177,4 @@ fn all_of(writer: &mut Writer, terms: &[Flow]) -> Flow {
         cotangent: writer.sum(&cotangents),
         only_above_zero: terms.iter().all(|term| term.only_above_zero),
     }
-}
-
-/// A model, parsed and as the bytes of its file.
-#[derive(Clone, Copy)]
-pub(super) struct Written<'a> {
-    pub(super) model: &'a ModelProto,
-    pub(super) bytes: &'a [u8],
-}
-
-/// The bytes of a model with the tensors `outputs` among its outputs; `signs` may be
-/// among them.
-pub(super) fn with_outputs(
-    engine: Engine,
-    written: Written<'_>,
-    outputs: &[&str],
-    signs: &[Sign],
-) -> Result<Vec<u8>, String> {
-    let Written { model, bytes } = written;
-    let declared = model.graph.as_ref().map(|graph| graph.output.as_slice());
-    let declared = declared.unwrap_or_default();
-    let declaration = |name: &&str| {
-        let mut declared = declared.iter();
-        let found = declared.find(|value| value.name.as_deref() == Some(*name));
-        found.cloned()
-    };
-    let undeclared = |name: &&str| ValueInfoProto {
-        name: Some((*name).to_owned()),
-        r#type: None,
-    };
-    let write = |model: ModelProto| model.write_buf().map_err(|error| error.to_string());
-    if engine.is_embedded() {
-        let mut graph = model.graph.clone().unwrap_or_default();
-        let outputs = outputs.iter();
-        graph.output = outputs
-            .map(|name| declaration(name).unwrap_or_else(|| undeclared(name)))
-            .collect();
-        writer::write_signs(&mut graph, signs);
-        return write(ModelProto {
-            ir_version: model.ir_version,
-            graph: Some(graph),
-            opset_import: model.opset_import.clone(),
-            ..ModelProto::default()
-        });
-    }
-    // What follows a message in Protocol Buffers is a part of it. So the file is kept
-    // whole, with the names of subgraphs, which ONNX Runtime asks for and the parser
-    // leaves out.
-    let new = outputs.iter().filter(|name| declaration(name).is_none());
-    let mut more = GraphProto {
-        output: new.map(undeclared).collect(),
-        ..GraphProto::default()
-    };
-    writer::write_signs(&mut more, signs);
-    let more = write(ModelProto {
-        graph: Some(more),
-        ..ModelProto::default()
-    })?;
-    Ok([bytes, &more].concat())
 }

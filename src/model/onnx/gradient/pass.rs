@@ -2,8 +2,9 @@
 
 use super::super::engine::{Engine, Graph, Input, Numbers, Value};
 use super::super::interface::Interface;
+use super::outputs::{Written, with_outputs};
 use super::tensors::{PROBED, Tensors};
-use super::{NoRule, Rounding, Written, backward, check, with_outputs};
+use super::{NoRule, Rounding, backward, check};
 
 /// A gradient that is ready to run, for examples of one shape.
 pub(in crate::model::onnx) struct Pass {

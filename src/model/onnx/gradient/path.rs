@@ -103,6 +103,7 @@ fn is_rounding(node: &NodeProto) -> bool {
     }
 }
 
-fn operator(node: &NodeProto) -> &str {
+/// The name of a node's operator.
+pub(super) fn operator(node: &NodeProto) -> &str {
     node.op_type.as_deref().unwrap_or_default()
 }

@@ -18,113 +18,100 @@ mod softmax;
 /// error is the reason why it cannot.
 pub(super) type Rule = fn(&mut Site<'_>) -> Result<(), String>;
 
-const RULES: &[(&str, Rule)] = &[
-    ("Abs", arithmetic::abs),
-    ("Add", arithmetic::add),
-    ("AveragePool", pooling::average),
-    ("BatchNormalization", normalisation::batch),
-    ("Cast", shape::cast),
-    ("Ceil", rounding::round),
-    ("Celu", activation::celu),
-    ("Clip", activation::clip),
-    ("Concat", index::concat),
-    ("Conv", convolution::conv),
-    ("ConvTranspose", convolution::transposed),
-    ("DequantizeLinear", rounding::dequantise),
-    ("Div", arithmetic::div),
-    ("Dropout", shape::same),
-    ("Elu", activation::elu),
-    ("Erf", activation::erf),
-    ("Exp", arithmetic::exp),
-    ("Expand", shape::expand),
-    ("Flatten", shape::reshaped),
-    ("Floor", rounding::round),
-    ("Gather", index::gather),
-    ("Gelu", activation::gelu),
-    ("Gemm", linear::gemm),
-    ("GlobalAveragePool", pooling::global_average),
-    ("GlobalMaxPool", pooling::global_max),
-    ("GroupNormalization", normalisation::group),
-    ("HardSigmoid", activation::hard_sigmoid),
-    ("HardSwish", activation::hard_swish),
-    ("Identity", shape::same),
-    ("InstanceNormalization", normalisation::instance),
-    ("LayerNormalization", normalisation::layer),
-    ("LeakyRelu", activation::leaky_relu),
-    ("Log", arithmetic::log),
-    ("LogSoftmax", softmax::log_softmax),
-    ("MatMul", linear::mat_mul),
-    ("Max", arithmetic::max),
-    ("MaxPool", pooling::max),
-    ("Mean", arithmetic::mean),
-    ("Min", arithmetic::min),
-    ("Mish", activation::mish),
-    ("Mul", arithmetic::mul),
-    ("Neg", arithmetic::neg),
-    ("PRelu", activation::p_relu),
-    ("Pad", index::pad),
-    ("Pow", arithmetic::pow),
-    ("QuantizeLinear", rounding::quantise),
-    ("Reciprocal", arithmetic::reciprocal),
-    ("ReduceMax", reduction::extreme),
-    ("ReduceMean", reduction::mean),
-    ("ReduceMin", reduction::extreme),
-    ("ReduceSum", reduction::sum),
-    ("Relu", activation::relu),
-    ("Reshape", shape::reshaped),
-    ("Resize", index::resize),
-    ("Round", rounding::round),
-    ("Selu", activation::selu),
-    ("Sigmoid", activation::sigmoid),
-    ("Slice", index::slice),
-    ("Softmax", softmax::softmax),
-    ("Softplus", activation::softplus),
-    ("Split", index::split),
-    ("Sqrt", arithmetic::sqrt),
-    ("Squeeze", shape::reshaped),
-    ("Sub", arithmetic::sub),
-    ("Sum", arithmetic::add),
-    ("Tanh", activation::tanh),
-    ("Transpose", shape::transpose),
-    ("Unsqueeze", shape::reshaped),
-    ("Upsample", index::resize),
-    ("Where", arithmetic::choose),
-];
-
-/// The rule of a standard operator.
-pub(super) fn of(operator: &str) -> Option<Rule> {
-    let found = RULES.binary_search_by_key(&operator, |(name, _)| name);
-    found.ok().map(|index| RULES[index].1)
+/// The numbers that a rule holds for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    Float32,
+    /// Of any type: they are moved, or made numbers of another type.
+    AnyType,
 }
 
-/// Whether the rule of an operator holds for numbers of any type: it moves them, or
-/// makes numbers of one type of those of another.
-pub(super) fn moves(operator: &str) -> bool {
-    const MOVING: &[&str] = &[
-        "Cast",
-        "Concat",
-        "DequantizeLinear",
-        "Expand",
-        "Flatten",
-        "Gather",
-        "Identity",
-        "Pad",
-        "QuantizeLinear",
-        "Reshape",
-        "Slice",
-        "Split",
-        "Squeeze",
-        "Transpose",
-        "Unsqueeze",
-        "Where",
-    ];
-    MOVING.contains(&operator)
+const FLOAT: Of = Of::Float32;
+const ANY: Of = Of::AnyType;
+
+const RULES: &[(&str, Of, Rule)] = &[
+    ("Abs", FLOAT, arithmetic::abs),
+    ("Add", FLOAT, arithmetic::add),
+    ("AveragePool", FLOAT, pooling::average),
+    ("BatchNormalization", FLOAT, normalisation::batch),
+    ("Cast", ANY, shape::cast),
+    ("Ceil", FLOAT, rounding::round),
+    ("Celu", FLOAT, activation::celu),
+    ("Clip", FLOAT, activation::clip),
+    ("Concat", ANY, index::concat),
+    ("Conv", FLOAT, convolution::conv),
+    ("ConvTranspose", FLOAT, convolution::transposed),
+    ("DequantizeLinear", ANY, rounding::dequantise),
+    ("Div", FLOAT, arithmetic::div),
+    ("Dropout", FLOAT, shape::same),
+    ("Elu", FLOAT, activation::elu),
+    ("Erf", FLOAT, activation::erf),
+    ("Exp", FLOAT, arithmetic::exp),
+    ("Expand", ANY, shape::expand),
+    ("Flatten", ANY, shape::reshaped),
+    ("Floor", FLOAT, rounding::round),
+    ("Gather", ANY, index::gather),
+    ("Gelu", FLOAT, activation::gelu),
+    ("Gemm", FLOAT, linear::gemm),
+    ("GlobalAveragePool", FLOAT, pooling::global_average),
+    ("GlobalMaxPool", FLOAT, pooling::global_max),
+    ("GroupNormalization", FLOAT, normalisation::group),
+    ("HardSigmoid", FLOAT, activation::hard_sigmoid),
+    ("HardSwish", FLOAT, activation::hard_swish),
+    ("Identity", ANY, shape::same),
+    ("InstanceNormalization", FLOAT, normalisation::instance),
+    ("LayerNormalization", FLOAT, normalisation::layer),
+    ("LeakyRelu", FLOAT, activation::leaky_relu),
+    ("Log", FLOAT, arithmetic::log),
+    ("LogSoftmax", FLOAT, softmax::log_softmax),
+    ("MatMul", FLOAT, linear::mat_mul),
+    ("Max", FLOAT, arithmetic::max),
+    ("MaxPool", FLOAT, pooling::max),
+    ("Mean", FLOAT, arithmetic::mean),
+    ("Min", FLOAT, arithmetic::min),
+    ("Mish", FLOAT, activation::mish),
+    ("Mul", FLOAT, arithmetic::mul),
+    ("Neg", FLOAT, arithmetic::neg),
+    ("PRelu", FLOAT, activation::p_relu),
+    ("Pad", ANY, index::pad),
+    ("Pow", FLOAT, arithmetic::pow),
+    ("QuantizeLinear", ANY, rounding::quantise),
+    ("Reciprocal", FLOAT, arithmetic::reciprocal),
+    ("ReduceMax", FLOAT, reduction::extreme),
+    ("ReduceMean", FLOAT, reduction::mean),
+    ("ReduceMin", FLOAT, reduction::extreme),
+    ("ReduceSum", FLOAT, reduction::sum),
+    ("Relu", FLOAT, activation::relu),
+    ("Reshape", ANY, shape::reshaped),
+    ("Resize", FLOAT, index::resize),
+    ("Round", FLOAT, rounding::round),
+    ("Selu", FLOAT, activation::selu),
+    ("Sigmoid", FLOAT, activation::sigmoid),
+    ("Slice", ANY, index::slice),
+    ("Softmax", FLOAT, softmax::softmax),
+    ("Softplus", FLOAT, activation::softplus),
+    ("Split", ANY, index::split),
+    ("Sqrt", FLOAT, arithmetic::sqrt),
+    ("Squeeze", ANY, shape::reshaped),
+    ("Sub", FLOAT, arithmetic::sub),
+    ("Sum", FLOAT, arithmetic::add),
+    ("Tanh", FLOAT, activation::tanh),
+    ("Transpose", ANY, shape::transpose),
+    ("Unsqueeze", ANY, shape::reshaped),
+    ("Upsample", FLOAT, index::resize),
+    ("Where", ANY, arithmetic::choose),
+];
+
+/// The rule of a standard operator, and what it holds for.
+pub(super) fn of(operator: &str) -> Option<(Of, Rule)> {
+    let found = RULES.binary_search_by_key(&operator, |(name, ..)| name);
+    found.ok().map(|index| (RULES[index].1, RULES[index].2))
 }
 
 /// The names of all operators that have a rule.
 #[cfg(test)]
 pub(super) fn operators() -> impl Iterator<Item = &'static str> {
-    RULES.iter().map(|&(operator, _)| operator)
+    RULES.iter().map(|&(operator, ..)| operator)
 }
 
 #[cfg(test)]

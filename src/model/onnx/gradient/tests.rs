@@ -62,6 +62,16 @@ fn open(bytes: &[u8]) -> Result<OnnxModel, ModelError> {
 }
 
 fn open_on(engine: OnnxEngine, bytes: &[u8], rounding: Rounding) -> Result<OnnxModel, ModelError> {
+    open_for(None, engine, bytes, rounding)
+}
+
+/// For examples of this shape.
+fn open_for(
+    example: Option<&[usize]>,
+    engine: OnnxEngine,
+    bytes: &[u8],
+    rounding: Rounding,
+) -> Result<OnnxModel, ModelError> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), bytes).unwrap();
     load(&Request {
@@ -71,7 +81,7 @@ fn open_on(engine: OnnxEngine, bytes: &[u8], rounding: Rounding) -> Result<OnnxM
         output: None,
         engine,
         gradient: Some(rounding),
-        example: None,
+        example: example.map(<[usize]>::to_vec),
     })
 }
 
@@ -447,4 +457,53 @@ fn answers_that_only_count_and_compare_have_no_gradient() {
     let text = error.to_string();
     assert!(matches!(error, ModelError::NoRule { .. }), "{text}");
     assert!(text.contains("operator Cast (node \"the_cast\")"), "{text}");
+}
+
+#[test]
+fn where_the_graph_leaves_the_size_free_the_data_decides() {
+    let weights = |name, shape: &[i64]| {
+        let count = shape.iter().product::<i64>() as usize;
+        floats(name, shape, &vec![0.5; count])
+    };
+    let nodes = vec![
+        node("Transpose", &["x"], &["t"]).with("perm", list(&[1, 0, 2])),
+        node("LSTM", &["t", "w", "r"], &["", "h"]).with("hidden_size", int(3)),
+        node("Squeeze", &["h", "axis"], &["y"]),
+    ];
+    let weights = vec![
+        weights("w", &[1, 12, 2]),
+        weights("r", &[1, 12, 3]),
+        ints("axis", &[0]),
+    ];
+    let graph = model(&[-1, -1, 2], &[-1, 3], nodes, weights);
+    let bytes = graph.write_buf().unwrap();
+    for engine in engines() {
+        let opened = open_for(Some(&[5, 2]), engine, &bytes, Rounding::Refused);
+        let Err(error) = opened else {
+            panic!("the model was opened");
+        };
+        let text = error.to_string();
+        assert!(matches!(error, ModelError::NoRule { .. }), "{text}");
+        assert!(text.contains("operator LSTM (node \"the_lstm\")"), "{text}");
+    }
+}
+
+#[test]
+fn a_padding_of_the_output_beyond_the_stride_is_refused() {
+    let nodes = vec![
+        node("ConvTranspose", &["x", "w"], &["h"]).with("output_padding", list(&[1, 1])),
+        node("GlobalAveragePool", &["h"], &["p"]),
+        node("Flatten", &["p"], &["y"]),
+    ];
+    let weights = vec![floats("w", &[2, 3, 3, 3], &[0.1; 54])];
+    let graph = model(&[-1, 2, 5, 5], &[-1, 3], nodes, weights);
+    // With a padding that is not below the stride; ONNX Runtime has no answer either.
+    let Err(error) = open(&graph.write_buf().unwrap()) else {
+        panic!("the model was opened");
+    };
+    let text = error.to_string();
+    assert!(
+        text.contains("ConvTranspose") && text.contains("output_padding"),
+        "{text}"
+    );
 }

@@ -181,30 +181,7 @@ impl Writer {
     }
 }
 
-/// Lets a graph tell where its tensors are above 0.
-pub(super) fn write_signs(graph: &mut GraphProto, signs: &[Sign]) {
-    let zero = "backward/zero";
-    if !signs.is_empty() {
-        graph.initializer.push(tensor(
-            zero,
-            DataType::FLOAT,
-            &[],
-            0_f32.to_le_bytes().into(),
-        ));
-    }
-    for Sign { tensor, truth } in signs {
-        graph.node.push(NodeProto {
-            name: Some(truth.clone()),
-            op_type: Some("Greater".to_owned()),
-            input: vec![tensor.clone(), zero.to_owned()],
-            output: vec![truth.clone()],
-            attribute: Vec::new(),
-            domain: None,
-        });
-    }
-}
-
-fn tensor(name: &str, kind: DataType, shape: &[usize], bytes: Vec<u8>) -> TensorProto {
+pub(super) fn tensor(name: &str, kind: DataType, shape: &[usize], bytes: Vec<u8>) -> TensorProto {
     TensorProto {
         name: Some(name.to_owned()),
         dims: ints(shape),

@@ -114,6 +114,13 @@ pub(super) fn transposed(site: &mut Site<'_>) -> Done {
     // The windows slide over what is the output here.
     let (image, result) = (site.output_shape(0)?, site.shape(0)?);
     let window = Window::of(site, shape[2..].to_vec(), &image, &result)?;
+    let beyond = (0..window.axes()).any(|axis| {
+        let there = window.before[axis] + window.from[axis] + window.behind[axis];
+        there >= window.covered(axis) + window.strides[axis]
+    });
+    if beyond {
+        return Err("its output_padding is not below its strides".to_owned());
+    }
     let weights = site.read(1)?;
     let (kernel, dilations) = (ints(&window.kernel), ints(&window.dilations));
     let strides = ints(&window.strides);
