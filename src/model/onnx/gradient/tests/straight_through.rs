@@ -2,7 +2,7 @@
 //! counts or picks is neither. The numbers are among the cases of PyTorch's.
 
 use ndarray::{Array2, ArrayD, IxDyn};
-use rten_onnx::onnx::{ModelProto, NodeProto, TensorProto};
+use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto, TensorProto};
 
 use super::{open, open_on};
 use crate::model::Model;
@@ -200,4 +200,28 @@ fn a_truth_value_of_integers_is_no_number() {
         let found = gradient(&masked, rounding, &[1.5, -1.5, 0.25, 7.0]);
         assert_eq!(found, [1.0, 0.0, 0.0, 1.0]);
     }
+}
+
+#[test]
+fn levels_that_a_subgraph_reads_are_numbers() {
+    // x, and its integer part by way of an If.
+    let branch = || {
+        subgraph(GraphProto {
+            node: vec![node("Cast", &["i"], &["c"]).with("to", int(FLOAT))],
+            output: vec![value("c", DataType::FLOAT, &[-1, 2])],
+            ..GraphProto::default()
+        })
+    };
+    let levels = graph(
+        vec![
+            node("Cast", &["x"], &["i"]).with("to", int(INT32)),
+            node("If", &["t"], &["h"])
+                .with("then_branch", branch())
+                .with("else_branch", branch()),
+            node("Add", &["x", "h"], &["y"]),
+        ],
+        vec![bools("t", &[true])],
+    );
+    let (operator, _, text) = refusal(&levels);
+    assert_eq!(operator, "If", "{text}");
 }
