@@ -3,10 +3,9 @@
 //! gradient says.
 //!
 //! Differences of float32 answers are coarse, and mean nothing where the answers bend
-//! within the step. So a gradient is wrong only where the answers to several examples
-//! grow by far more than rounding, as fast at each step and to either side, and not one
-//! grows as the gradient says.
-//! What is found so is a rule that sends cotangents to other places.
+//! within the step. So a gradient is wrong only where the answers to most examples grow by
+//! far more than rounding, as fast at each step and to either side, and to not one as the
+//! gradient says. What is found so is a rule that sends cotangents to other places.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,8 +18,8 @@ use super::{Backward, NoRule};
 /// Examples that are tried, at least.
 pub(super) const EXAMPLES: usize = 4;
 
-/// Examples that must speak against a gradient.
-const AGAINST: usize = 3;
+/// The part of the examples that must speak against a gradient, by the hundred.
+const AGAINST: usize = 75;
 
 /// How far the inputs, which are in [0, 1), are moved to either side: powers of two.
 const STEPS: [f32; 2] = [1.0 / 128.0, 1.0 / 1024.0];
@@ -51,6 +50,9 @@ pub(super) fn shapes(
     let names = arrivals.map(|arrival| arrival.cotangent.as_str());
     // One tensor may arrive at several.
     let names: HashSet<&str> = names.filter(|name| made.contains(name)).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
     let names: Vec<&str> = names.into_iter().collect();
     let bytes = backward.model.write_buf();
     let written = Written {
@@ -97,7 +99,7 @@ pub(super) fn differences(pass: &Pass, shape: &[usize]) -> Result<(), String> {
         verdicts.extend(verdicts_on(pass, shape, &mut noise)?);
     }
     let count = |wanted| verdicts.iter().filter(|&&one| one == wanted).count();
-    if count(Verdict::For) == 0 && count(Verdict::Against) >= AGAINST {
+    if count(Verdict::For) == 0 && 100 * count(Verdict::Against) >= AGAINST * verdicts.len() {
         return Err(
             "it is not how fast the answers grow (finite differences along random directions), so that a rule for one of its operators is wrong. Report it, and use perturbations that need no gradient"
                 .to_owned(),
