@@ -19,14 +19,16 @@ use rten_onnx::onnx::{DataLocation, GraphProto, ModelProto, NodeProto};
 use super::{Description, Gradients, Model, ModelError};
 use crate::digest::Digest;
 use engine::{Engine, Graph, Input, Value};
-use gradient::{Pass, Refusal, Written};
+use gradient::{Pass, Refusal};
 use interface::{Interface, show};
+use outputs::Written;
 use probe::Finding;
 
 mod engine;
 mod gradient;
 mod inspect;
 mod interface;
+mod outputs;
 mod probe;
 #[cfg(test)]
 mod test_graph;

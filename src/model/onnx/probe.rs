@@ -5,8 +5,8 @@ use ndarray::{Array1, Array2, ArrayD, ArrayView1, Axis, IxDyn};
 use rten_onnx::onnx::{GraphProto, ModelProto, NodeProto};
 
 use super::engine::{Graph, Input, Numbers, Value};
-use super::gradient::{Written, with_outputs};
 use super::interface::{Interface, dependencies};
+use super::outputs::{Written, with_outputs};
 use super::{Fault, OnnxModel, guarded, trust};
 use crate::seed::{Stream, uniform};
 

@@ -10,7 +10,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::engine::{Engine, Graph, Input, Value};
-use super::outputs::{Written, with_outputs};
+use super::super::outputs::{Written, with_outputs};
 use super::pass::{Pass, Refusal};
 use super::tensors::{Size, Tensors, noise};
 use super::{Backward, NoRule};

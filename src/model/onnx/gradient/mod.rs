@@ -15,6 +15,7 @@ use std::collections::HashMap;
 
 use rten_onnx::onnx::{DataType, ModelProto, NodeProto};
 
+use super::outputs::Sign;
 use super::trust;
 use path::Path;
 use site::{Flow, Site};
@@ -24,7 +25,6 @@ use writer::{Var, Writer};
 mod broadcast;
 mod check;
 mod linear_map;
-mod outputs;
 mod pass;
 mod path;
 mod ramp;
@@ -39,7 +39,6 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub(super) use outputs::{Written, with_outputs};
 pub(super) use pass::{Pass, Refusal};
 
 /// What a gradient makes of rounding and quantisation, whose derivative is zero
@@ -77,12 +76,6 @@ struct Arrival {
     tensor: String,
     operator: String,
     node: String,
-}
-
-/// What the forward pass is asked of a tensor of its own: where it is above 0.
-pub(super) struct Sign {
-    tensor: String,
-    truth: String,
 }
 
 /// A node that no cotangent gets through.

@@ -2,7 +2,7 @@
 
 use super::super::engine::{Engine, Graph, Input, Numbers, Value};
 use super::super::interface::Interface;
-use super::outputs::{Written, with_outputs};
+use super::super::outputs::{Written, with_outputs};
 use super::tensors::{PROBED, Tensors};
 use super::{NoRule, Rounding, backward, check};
 

@@ -10,7 +10,7 @@ use rten_onnx::onnx::{DataType, GraphProto, NodeProto, TensorProto};
 
 use super::super::engine::{Engine, Graph, Input, Numbers, Value};
 use super::super::interface::read_by;
-use super::outputs::{Written, with_outputs};
+use super::super::outputs::{Written, with_outputs};
 use super::writer;
 
 /// The size of an axis.

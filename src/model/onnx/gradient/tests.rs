@@ -510,7 +510,12 @@ fn a_padding_of_the_output_beyond_the_stride_is_refused() {
 
 #[test]
 fn answers_that_are_the_input_have_their_cotangents_for_a_gradient() {
-    let graph = model(&[-1, 2], &[-1, 2], vec![node("Identity", &["x"], &["y"])], vec![]);
+    let graph = model(
+        &[-1, 2],
+        &[-1, 2],
+        vec![node("Identity", &["x"], &["y"])],
+        vec![],
+    );
     let x = ArrayD::from_shape_fn(IxDyn(&[3, 2]), |at| (2 * at[0] + at[1]) as f32);
     for engine in engines() {
         let opened = open_on(engine, &graph.write_buf().unwrap(), Rounding::Refused).unwrap();

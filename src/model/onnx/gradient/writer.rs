@@ -9,8 +9,9 @@ use rten_onnx::onnx::{
 };
 
 use super::super::engine::Numbers;
+use super::super::outputs::Sign;
 use super::tensors::Constant;
-use super::{Arrival, Backward, OPSET, Sign};
+use super::{Arrival, Backward, OPSET};
 
 /// A tensor of the graph that is being written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,7 +182,7 @@ impl Writer {
     }
 }
 
-pub(super) fn tensor(name: &str, kind: DataType, shape: &[usize], bytes: Vec<u8>) -> TensorProto {
+fn tensor(name: &str, kind: DataType, shape: &[usize], bytes: Vec<u8>) -> TensorProto {
     TensorProto {
         name: Some(name.to_owned()),
         dims: ints(shape),

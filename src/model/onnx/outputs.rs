@@ -1,21 +1,25 @@
 //! A graph with other outputs: tensors from within it, and where they are above 0.
 
-use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto, ValueInfoProto};
+use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
-use super::super::engine::Engine;
-use super::Sign;
-use super::writer::tensor;
+use super::engine::Engine;
 
 /// A model, parsed and as the bytes of its file.
 #[derive(Clone, Copy)]
-pub(in crate::model::onnx) struct Written<'a> {
-    pub(in crate::model::onnx) model: &'a ModelProto,
-    pub(in crate::model::onnx) bytes: &'a [u8],
+pub(super) struct Written<'a> {
+    pub(super) model: &'a ModelProto,
+    pub(super) bytes: &'a [u8],
+}
+
+/// What a graph is asked of a tensor of its own: where it is above 0.
+pub(super) struct Sign {
+    pub(super) tensor: String,
+    pub(super) truth: String,
 }
 
 /// The bytes of a model with the tensors `outputs` among its outputs; `signs` may be
 /// among them.
-pub(in crate::model::onnx) fn with_outputs(
+pub(super) fn with_outputs(
     engine: Engine,
     written: Written<'_>,
     outputs: &[&str],
@@ -68,12 +72,12 @@ pub(in crate::model::onnx) fn with_outputs(
 fn write_signs(graph: &mut GraphProto, signs: &[Sign]) {
     let zero = "backward/zero";
     if !signs.is_empty() {
-        graph.initializer.push(tensor(
-            zero,
-            DataType::FLOAT,
-            &[],
-            0_f32.to_le_bytes().into(),
-        ));
+        graph.initializer.push(TensorProto {
+            name: Some(zero.to_owned()),
+            data_type: Some(DataType::FLOAT),
+            float_data: vec![0.0],
+            ..TensorProto::default()
+        });
     }
     for Sign { tensor, truth } in signs {
         graph.node.push(NodeProto {
