@@ -926,6 +926,18 @@ pub(super) fn wrong_answers() -> Vec<Wrong> {
     let nodes = &mut graph_of(&mut integers.model).node;
     nodes.insert(0, node("QuantizeLinear", &["x", "s", "z"], &["levels"]));
     nodes.push(node("Cast", &["sums"], &["y"]).with("to", int(1)));
+    // Twice the sum of each row, less the largest of it.
+    let mut product = one(
+        node("MatMul", &["x", "v"], &["products"]),
+        vec![floats("v", &[2], &[2.0, 2.0])],
+        &[1, 2, 2],
+        &[1.0, 2.0, 3.0, 4.0],
+        &[4.0, 10.0],
+    );
+    let largest = node("ReduceMax", &["x"], &["largest"]).with("axes", list(&[2]));
+    let nodes = &mut graph_of(&mut product.model).node;
+    nodes.push(largest.with("keepdims", int(0)));
+    nodes.push(node("Sub", &["products", "largest"], &["y"]));
     vec![
         one(
             node("Sign", &["x"], &["y"]),
@@ -978,6 +990,7 @@ pub(super) fn wrong_answers() -> Vec<Wrong> {
         least,
         half,
         integers,
+        product,
     ]
 }
 

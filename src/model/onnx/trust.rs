@@ -159,6 +159,14 @@ const RULES: &[Rule] = &[
     },
     Rule {
         whose: Whose::Embedded,
+        operators: &["MatMul"],
+        applies: multiplies_tables_by_a_vector,
+        reason: wrong!(
+            "a product with a vector keeps an axis of length 1, which is then broadcast"
+        ),
+    },
+    Rule {
+        whose: Whose::Embedded,
         operators: &["ReduceMean"],
         applies: |place| place.int("noop_with_empty_axes").unwrap_or(0) != 0 && !names_axes(place),
         reason: wrong!("noop_with_empty_axes is ignored: the mean is taken over all axes"),
@@ -390,6 +398,17 @@ fn has_one_scale(place: &Place<'_>) -> bool {
         Some(scale) => scale.dims.iter().product::<i64>() == 1,
         None => place.rank(scale) == Some(0),
     }
+}
+
+/// Whether the second factor has one axis, and the first more than two, as far as the
+/// file says it.
+fn multiplies_tables_by_a_vector(place: &Place<'_>) -> bool {
+    let [first, second] = [0, 1].map(|index| {
+        let tensor = place.input(index)?;
+        let constant = place.constant(tensor).map(|value| value.dims.len());
+        constant.or_else(|| place.rank(tensor))
+    });
+    second == Some(1) && first.is_none_or(|axes| axes > 2)
 }
 
 /// Whether a reduction is over axes that the file names.
