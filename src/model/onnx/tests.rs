@@ -930,9 +930,9 @@ pub(super) fn wrong_answers() -> Vec<Wrong> {
     let mut product = one(
         node("MatMul", &["x", "v"], &["products"]),
         vec![floats("v", &[2], &[2.0, 2.0])],
-        &[1, 2, 2],
-        &[1.0, 2.0, 3.0, 4.0],
-        &[4.0, 10.0],
+        &[2, 2, 2],
+        &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0],
+        &[4.0, 10.0, 16.0, 22.0],
     );
     let largest = node("ReduceMax", &["x"], &["largest"]).with("axes", list(&[2]));
     let nodes = &mut graph_of(&mut product.model).node;

@@ -119,6 +119,8 @@ const BEYOND_RTEN: &[(&str, &str)] = &[
         "Pow, integer exponent",
         "Unsupported base and exponent type combination",
     ),
+    ("matmul (2, 3, 4) by a vector", "keeps an axis"),
+    ("matmul (2, 2, 3, 4) by a vector", "keeps an axis"),
     ("Softmax over all axes", "takes only that one"),
     ("LogSoftmax over all axes", "takes only that one"),
     (
