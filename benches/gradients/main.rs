@@ -98,7 +98,7 @@ fn ours(path: &Path, engine: OnnxEngine, budget: f64) -> Result<[f64; 2], String
         output: None,
         engine,
         gradient: Some(Rounding::Refused),
-        example: None,
+        examples: None,
     })
     .map_err(|error| error.to_string())?;
     let described = model.describe();

@@ -124,7 +124,7 @@ fn digits_by_each(python: &str) {
             output: None,
             engine,
             gradient: None,
-            example: None,
+            examples: None,
         })
     };
     let bare = |engine, file: &Path| {

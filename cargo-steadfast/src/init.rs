@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayD, ArrayView2};
 use steadfast::data::Dataset;
 use steadfast::engine;
 use steadfast::error::{Error, ErrorKind};
@@ -18,7 +18,7 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, val
 
 use crate::exit_code::ExitCode;
 use crate::repository::STATE;
-use crate::unspecified::{self, Columns, flagged};
+use crate::unspecified::{self, Chosen, Columns, flagged};
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -124,13 +124,13 @@ struct Opened {
 
 impl ModelArguments {
     /// Opens it for examples of a shape.
-    fn open(&self, root: &Path, example: &[usize]) -> Result<Opened, Error> {
+    fn open(&self, root: &Path, examples: &ArrayD<f32>) -> Result<Opened, Error> {
         let other = |model| Opened {
             model,
             engine: None,
         };
         if let Some(file) = &self.origin.model {
-            return self.onnx(root, file, example);
+            return self.onnx(root, file, examples);
         }
         if let Some(url) = &self.origin.endpoint {
             return Ok(other(Box::new(endpoint::open(&endpoint::Request {
@@ -155,7 +155,7 @@ impl ModelArguments {
 
     /// The file on the embedded engine; on ONNX Runtime, if it is here, where the other
     /// does not take it.
-    fn onnx(&self, root: &Path, file: &str, example: &[usize]) -> Result<Opened, Error> {
+    fn onnx(&self, root: &Path, file: &str, examples: &ArrayD<f32>) -> Result<Opened, Error> {
         let load = |engine| {
             onnx::load(&onnx::Request {
                 path: root.join(file),
@@ -164,7 +164,7 @@ impl ModelArguments {
                 output: self.output.clone(),
                 engine,
                 gradient: None,
-                example: Some(example.to_vec()),
+                examples: Some(unspecified::tried(examples)),
             })
         };
         match load(OnnxEngine::Rten) {
@@ -353,8 +353,9 @@ struct Found {
 impl Found {
     fn look(root: &Path, arguments: &Arguments) -> Result<Self, Error> {
         let (data, range) = arguments.columns.open(root, &arguments.data)?;
-        let Opened { model, engine } = arguments.model.open(root, data.shape())?;
-        let (gives, accuracy) = ask(model.as_ref(), &data, arguments)?;
+        let chosen = unspecified::some(&data)?;
+        let Opened { model, engine } = arguments.model.open(root, &chosen.inputs)?;
+        let (gives, accuracy) = ask(model.as_ref(), &data, &chosen, arguments)?;
         Ok(Self {
             image: (2..=3).contains(&data.shape().len()),
             data,
@@ -450,7 +451,12 @@ impl Found {
 }
 
 /// What the answers are, and how many of some examples are right.
-fn ask(model: &dyn Model, data: &Dataset, arguments: &Arguments) -> Result<(Gives, f64), Error> {
+fn ask(
+    model: &dyn Model,
+    data: &Dataset,
+    chosen: &Chosen,
+    arguments: &Arguments,
+) -> Result<(Gives, f64), Error> {
     let description = model.describe();
     let given = arguments.gives.as_deref().and_then(Gives::from_text);
     if let (Some(given), Some(declared)) = (given, description.gives)
@@ -462,16 +468,22 @@ fn ask(model: &dyn Model, data: &Dataset, arguments: &Arguments) -> Result<(Give
         )));
     }
     let known = given.or(description.gives);
+    engine::fit::check_shape(&description, data.shape())?;
     if let Some(gives) = known {
         engine::fit::check(&description, gives, &[], data)?;
     }
-    let chosen = unspecified::some(data)?;
     let answers = engine::ask::answers(model, chosen.inputs.view(), unspecified::BATCH)?;
     let gives = known.unwrap_or_else(|| guess(answers.view()));
     if (gives == Gives::PositiveProbability) != (answers.ncols() == 1) {
         return Err(usage(format!(
             "the model answers with {} numbers an example, and its answers are said to be \"{}\": one number is a positive_probability, and logits or probabilities are a number a class",
             answers.ncols(),
+            gives.text()
+        )));
+    }
+    if gives != Gives::Logits && !are_probabilities(answers.view()) {
+        return Err(usage(format!(
+            "the answers are said to be \"{}\", and are no numbers from 0 to 1 that sum to 1 where there are several. Are they logits?",
             gives.text()
         )));
     }
@@ -485,16 +497,20 @@ fn usage(message: String) -> Error {
 }
 
 fn guess(answers: ArrayView2<'_, f32>) -> Gives {
-    let unit = answers.iter().all(|value| (0.0..=1.0).contains(value));
-    let sums = answers
-        .rows()
-        .into_iter()
-        .all(|row| (row.sum() - 1.0).abs() < 1e-3);
-    match (answers.ncols(), unit, sums) {
-        (1, _, _) => Gives::PositiveProbability,
-        (_, true, true) => Gives::Probabilities,
+    match (answers.ncols(), are_probabilities(answers)) {
+        (1, _) => Gives::PositiveProbability,
+        (_, true) => Gives::Probabilities,
         _ => Gives::Logits,
     }
+}
+
+/// Whether each answer is one probability, or several that sum to 1, to rounding.
+fn are_probabilities(answers: ArrayView2<'_, f32>) -> bool {
+    const ROUNDING: f32 = 1e-3;
+    let mut numbers = answers.iter();
+    let mut rows = answers.rows().into_iter();
+    numbers.all(|value| (-ROUNDING..=1.0 + ROUNDING).contains(value))
+        && (answers.ncols() == 1 || rows.all(|row| (row.sum() - 1.0).abs() < ROUNDING))
 }
 
 /// `Cargo.toml` with what is missing, and the added part; `None`: nothing is missing.

@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 
-use ndarray::{Array2, ArrayViewD};
+use ndarray::{Array2, ArrayD, ArrayViewD, Axis};
 
 use super::RunError;
 use super::guard::guarded;
@@ -170,9 +170,15 @@ impl Context {
 
     /// The data set of a spec.
     pub fn dataset(&self, spec: &Spec) -> Result<Arc<Dataset>, RunError> {
+        self.require(spec, &spec.data.path, "[data] path")?;
+        let request = self.data_request(spec);
+        let key = format!("{request:?}");
+        Ok(self.datasets.get(key, || data::open(&request))?)
+    }
+
+    fn data_request(&self, spec: &Spec) -> data::Request {
         let wanted = &spec.data;
-        self.require(spec, &wanted.path, "[data] path")?;
-        let request = data::Request {
+        data::Request {
             path: self.root.join(&wanted.path.value),
             shown: wanted.path.value.clone(),
             inputs: wanted.inputs.clone(),
@@ -185,9 +191,7 @@ impl Context {
                 examples: usize::try_from(examples).unwrap_or(usize::MAX),
                 seed: spec.seed,
             }),
-        };
-        let key = format!("{request:?}");
-        Ok(self.datasets.get(key, || data::open(&request))?)
+        }
     }
 
     /// The model of a spec.
@@ -200,7 +204,14 @@ impl Context {
                     gradient: None,
                     ..self.onnx_request(spec, onnx)?
                 };
-                self.opened(&request, gives, || boxed(onnx::load(&request)))?
+                // It is tried on the data: with others it is another model.
+                let file = onnx::Request {
+                    examples: None,
+                    ..request.clone()
+                };
+                self.opened(&(file, self.data_request(spec)), gives, || {
+                    boxed(onnx::load(&request))
+                })?
             }
             ModelOrigin::Registered(name) => {
                 let Some(open) = self.registry.models.get(&name.value) else {
@@ -283,7 +294,7 @@ impl Context {
                 true => Rounding::StraightThrough,
                 false => Rounding::Refused,
             }),
-            example: self.dataset(spec).ok().map(|data| data.shape().to_vec()),
+            examples: self.dataset(spec).ok().and_then(|data| some_of(&data)),
         })
     }
 
@@ -378,6 +389,16 @@ impl Context {
         let help = "paths are relative to the repository's root, the folder of Cargo.toml; large files may need `git lfs pull`";
         Err(Box::new(spec.error_at(path, message, help)).into())
     }
+}
+
+/// As many examples as an ONNX model is tried on, evenly spread over the data; `None` where
+/// they cannot be had, which the case says.
+fn some_of(data: &Dataset) -> Option<ArrayD<f32>> {
+    let count = onnx::TRIED.min(data.len());
+    let rows = (0..count).map(|at| data.example(at * data.len() / count));
+    let rows: Vec<_> = rows.collect::<Result<_, _>>().ok()?;
+    let views: Vec<_> = rows.iter().map(|row| row.view()).collect();
+    ndarray::stack(Axis(0), &views).ok()
 }
 
 fn boxed<M: Model + 'static>(model: Result<M, ModelError>) -> Result<Box<dyn Model>, ModelError> {

@@ -6,15 +6,11 @@ use crate::data::Dataset;
 use crate::model::Description;
 use crate::spec::{Gives, MetricSpec};
 
-/// Refuses a model that cannot answer about these examples, or not what these metrics
-/// are made of.
-pub fn check(
-    description: &Description,
-    gives: Gives,
-    metrics: &[MetricSpec],
-    data: &Dataset,
-) -> Result<(), RunError> {
-    let given = data.shape();
+/// Refuses a model that takes no examples of the shape `given`.
+///
+/// # Errors
+/// What it takes.
+pub fn check_shape(description: &Description, given: &[usize]) -> Result<(), RunError> {
     if !description.takes(given) {
         let axes = description.input_shape.iter().map(|size| match size {
             Some(size) => size.to_string(),
@@ -25,6 +21,21 @@ pub fn check(
             axes.collect::<Vec<_>>().join(", ")
         )));
     }
+    Ok(())
+}
+
+/// Refuses a model that cannot answer about these examples, or not what these metrics
+/// are made of.
+///
+/// # Errors
+/// What does not fit, and what to do.
+pub fn check(
+    description: &Description,
+    gives: Gives,
+    metrics: &[MetricSpec],
+    data: &Dataset,
+) -> Result<(), RunError> {
+    check_shape(description, data.shape())?;
     let classes = match (gives, description.classes) {
         (Gives::PositiveProbability, Some(many @ 3..)) => {
             return Err(RunError::Mismatch(format!(

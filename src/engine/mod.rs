@@ -25,6 +25,7 @@ pub use context::{Context, LoadedModel, Registry};
 pub use guard::install_panic_hook;
 pub use identity::{differences_to_tree, differing_fields, input_differences, tree_inputs};
 
+use self::threads::Threads;
 use crate::catalogue::Parameters;
 use crate::data::{DataError, Dataset};
 use crate::error::{Error, ErrorKind};
@@ -34,7 +35,7 @@ use crate::outcome::ColumnSpec;
 use crate::perturb::PerturbationError;
 use crate::provenance::Identity;
 use crate::record::{Run, Slices};
-use crate::spec::{Case, MetricSpec, PerturbationSpec, Setting, Spec, SpecError};
+use crate::spec::{Case, MetricSpec, ModelOrigin, PerturbationSpec, Setting, Spec, SpecError};
 
 /// Why a case could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -341,8 +342,12 @@ fn execute(
         }
         Some(scored)
     };
+    let threads = match case.spec.model.origin {
+        ModelOrigin::Onnx(_) => Threads::OfTheEngine,
+        _ => Threads::Plain(model.description.bound()),
+    };
     let results: Vec<Option<Result<score::Scored, RunError>>> =
-        threads::each(plan.batches(), model.description.bound(), one);
+        threads::each(plan.batches(), threads, one);
     let mut scored: Vec<score::Scored> = Vec::with_capacity(results.len());
     for result in results.into_iter().flatten() {
         let next = result?;

@@ -9,22 +9,30 @@ use rayon::prelude::*;
 
 use crate::model::onnx;
 
+/// Where batches are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// On those that ONNX graphs run on.
+    OfTheEngine,
+    /// On others, where the model takes so many batches at once, if that is bounded.
+    Plain(Option<usize>),
+}
+
 /// What `one` gives for each of `batches`, in their order, several at a time.
 ///
-/// Where the model is `bound` to so many batches at once, others wait for their turn:
-/// on threads of their own, as many as the model takes. Were they tasks of a pool, a
-/// model that uses the pool could, while it waits for its own tasks, begin another
-/// batch, which waits for the turn that it holds. A model without a bound is asked on
-/// the threads of the inference engine: a batch is then never begun on top of another.
-pub fn each<R: Send>(
-    batches: usize,
-    bound: Option<usize>,
-    one: impl Fn(usize) -> R + Sync,
-) -> Vec<R> {
-    let Some(bound) = bound else {
-        return onnx::on_threads(|| (0..batches).into_par_iter().map(&one).collect());
+/// An ONNX model is asked on the `threads` of its engine: a batch is then never begun on
+/// top of another that waits for a part of itself. Of what another model does in its
+/// batches nothing is known: it may use a pool of threads and hold locks. So it is asked
+/// on plain threads, where no batch is begun on top of another either; on as many as it
+/// takes batches at once, where that is bounded, and not on fewer than there are for
+/// computing, since while one waits for its turn another may be made.
+pub fn each<R: Send>(batches: usize, threads: Threads, one: impl Fn(usize) -> R + Sync) -> Vec<R> {
+    let bound = match threads {
+        Threads::OfTheEngine => {
+            return onnx::on_threads(|| (0..batches).into_par_iter().map(&one).collect());
+        }
+        Threads::Plain(bound) => bound.unwrap_or(1),
     };
-    // While one waits for its turn, another may be made.
     let threads = bound.max(rayon::current_num_threads()).min(batches);
     let next = AtomicUsize::new(0);
     let mut done: Vec<(usize, R)> = on_each(Some(threads), || {
@@ -63,12 +71,13 @@ mod tests {
 
     #[test]
     fn results_stand_in_the_order_of_the_batches() {
-        for bound in [None, Some(1), Some(3), Some(50)] {
-            let squares = each(20, bound, |batch| batch * batch);
+        let bounds = [None, Some(1), Some(3), Some(50)].map(Threads::Plain);
+        for threads in [&[Threads::OfTheEngine], &bounds[..]].concat() {
+            let squares = each(20, threads, |batch| batch * batch);
             let expected: Vec<usize> = (0..20).map(|batch| batch * batch).collect();
-            assert_eq!(squares, expected, "{bound:?}");
+            assert_eq!(squares, expected, "{threads:?}");
         }
-        assert!(each(0, Some(4), |batch| batch).is_empty());
+        assert!(each(0, Threads::Plain(Some(4)), |batch| batch).is_empty());
     }
 
     #[test]
@@ -76,7 +85,7 @@ mod tests {
         let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let bound = 4 + rayon::current_num_threads();
         let meeting = std::sync::Barrier::new(bound);
-        each(bound, Some(bound), |_| {
+        each(bound, Threads::Plain(Some(bound)), |_| {
             most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             meeting.wait();
         });
@@ -89,7 +98,7 @@ mod tests {
         let turn = Mutex::new(());
         let pause = || std::thread::sleep(Duration::from_micros(200));
         let case = || {
-            each(4, Some(1), |_| {
+            each(4, Threads::Plain(None), |_| {
                 let _turn = turn.lock().unwrap();
                 (0..8).into_par_iter().for_each(|_| pause());
             })

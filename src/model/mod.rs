@@ -63,6 +63,17 @@ fn takes(declared: &[Option<usize>], given: &[usize]) -> bool {
     declared.is_empty() || (declared.len() == given.len() && axes.all(same))
 }
 
+/// The most examples, and numbers of all of them, of a batch whose size a model declares:
+/// every question is filled up to it. 1 GiB.
+const LARGEST_BATCH: (usize, usize) = (1 << 16, 1 << 28);
+
+/// Whether batches of so many examples of a shape are beyond what is filled up.
+fn is_vast(batch: usize, example: &[Option<usize>]) -> bool {
+    let known = example.iter().map(|size| size.unwrap_or(1));
+    let numbers = known.fold(batch, usize::saturating_mul);
+    batch > LARGEST_BATCH.0 || numbers > LARGEST_BATCH.1
+}
+
 impl Default for Description {
     fn default() -> Self {
         Self {

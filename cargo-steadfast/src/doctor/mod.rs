@@ -103,7 +103,7 @@ fn file(arguments: &Arguments) -> Result<ExitCode, Error> {
         output: arguments.output.clone(),
         engine: OnnxEngine::Rten,
         gradient: Some(onnx::Rounding::Refused),
-        example: None,
+        examples: None,
     };
     describe(&request)?;
     let data = match &arguments.data {
@@ -113,8 +113,9 @@ fn file(arguments: &Arguments) -> Result<ExitCode, Error> {
         )?),
         None => None,
     };
-    let shape = data.as_ref().map(|sample| sample.inputs.shape());
-    request.example = shape.map(|shape| shape[1..].to_vec());
+    request.examples = data
+        .as_ref()
+        .map(|sample| unspecified::tried(&sample.inputs));
     examine(&on_engines(&request, None), data, None, unspecified::BATCH)
 }
 

@@ -275,6 +275,9 @@ fn what_a_server_declares_is_held_against_the_spec() {
     assert_eq!(known.version, None);
     let bytes = describe(tensor("x", "BYTES"), tensor("y", "FP32")).unwrap_err();
     assert!(bytes.contains("the input `x` holds BYTES"), "{bytes}");
+    let vast = json!([{ "name": "x", "datatype": "FP32", "shape": [1_u64 << 40, 3] }]);
+    let vast = describe(vast, tensor("y", "FP32")).unwrap_err();
+    assert!(vast.contains("batches of 1099511627776 examples"), "{vast}");
     let none = describe(json!([]), json!([])).unwrap_err();
     assert!(none.contains("Name it with the key model.input"), "{none}");
     let two = json!([

@@ -146,7 +146,7 @@ pub fn onnx_model(path: &str, engine: onnx::OnnxEngine) -> Result<onnx::OnnxMode
         output: None,
         engine,
         gradient: Some(onnx::Rounding::Refused),
-        example: None,
+        examples: None,
     })
 }
 

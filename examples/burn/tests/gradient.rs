@@ -30,7 +30,7 @@ fn answers_and_gradients_are_those_of_the_onnx_file() {
         output: None,
         engine: OnnxEngine::Rten,
         gradient: Some(Rounding::Refused),
-        example: None,
+        examples: None,
     })
     .unwrap();
     // Irregular, so that no two neighbours are equal: libraries differ on which of several

@@ -6,7 +6,7 @@ use super::http::{Client, Question};
 use super::protocol::{self, Config, Metadata, Readiness, Server, Tensor};
 use super::token::Token;
 use super::{EndpointError, Request};
-use crate::model::{Description, Model, ModelError};
+use crate::model::{Description, Model, ModelError, is_vast};
 use crate::spec::address::Address;
 
 /// A model on a server.
@@ -124,6 +124,11 @@ impl EndpointModel {
                 metadata.name, metadata.platform
             ))
         });
+        if let Some(size) = batch.filter(|&size| is_vast(size, &input_shape)) {
+            return Err(wrong(format!(
+                "the input `{input}` declares batches of {size} examples, up to which every question would be filled. Serve the model with a free batch axis"
+            )));
+        }
         let batch = match batch {
             Some(size) if size > 0 => Batch::Exactly(size),
             _ if most > 0 => Batch::AtMost(most),

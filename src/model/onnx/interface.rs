@@ -5,6 +5,8 @@ use std::collections::HashSet;
 
 use rten_onnx::onnx::{AttributeProto, DataType, GraphProto, NodeProto, ValueInfoProto};
 
+use crate::model::is_vast;
+
 /// The tensor that examples go into, and the one that answers come out of.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Interface {
@@ -74,6 +76,12 @@ impl Interface {
         if batch == Some(0) {
             return Err(format!(
                 "the input `{}` declares batches of no examples. Export the model with a dynamic batch axis",
+                name(input)
+            ));
+        }
+        if let Some(batch) = batch.filter(|&batch| is_vast(batch, &example)) {
+            return Err(format!(
+                "the input `{}` declares batches of {batch} examples, up to which every question would be filled. Export the model with a dynamic batch axis",
                 name(input)
             ));
         }

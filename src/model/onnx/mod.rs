@@ -39,9 +39,10 @@ pub use crate::spec::OnnxEngine;
 pub use engine::{EMBEDDED, available, on_threads};
 pub use gradient::Rounding;
 pub use inspect::{Contents, inspect};
+pub use probe::MOST as TRIED;
 
 /// Which ONNX file to open, and which of its tensors to use.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     /// Where the file is.
     pub path: PathBuf,
@@ -55,10 +56,10 @@ pub struct Request {
     pub engine: OnnxEngine,
     /// Whether gradients will be asked for, and how they pass rounding.
     pub gradient: Option<Rounding>,
-    /// The shape of an example, where it is known: whether the engine can compute the
-    /// answers, and the gradients, is then found out here. Else it is the shape that the
-    /// graph declares.
-    pub example: Option<Vec<usize>>,
+    /// Some of the examples that it will be asked about (first axis), where they are
+    /// known: whether the engine can compute the answers, each for itself, and the
+    /// gradients, is then found out here. At most [`TRIED`] are of use.
+    pub examples: Option<ArrayD<f32>>,
 }
 
 /// An ONNX model that is ready to answer.
@@ -110,8 +111,9 @@ impl OnnxModel {
     /// The shape of an example, where it is known.
     fn example(&self, request: &Request) -> Option<Vec<usize>> {
         let declared = &self.interface.example;
-        let known = request.example.clone();
+        let known = request.examples.as_ref();
         known
+            .map(|examples| examples.shape()[1..].to_vec())
             .filter(|example| super::takes(declared, example))
             .or_else(|| declared.iter().copied().collect())
             .filter(|example| !example.is_empty())
@@ -208,13 +210,20 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
         interface,
         gradient: None,
     };
-    if let Some(example) = opened.example(request)
-        && let Err(finding) = opened.probe(&example)
+    let examples = request.examples.as_ref();
+    let examples = examples.filter(|examples| {
+        !examples.is_empty() && super::takes(&opened.interface.example, &examples.shape()[1..])
+    });
+    if let Some(examples) = examples
+        && let Err(finding) = opened.probe(examples)
     {
         return Err(match finding {
             Finding::Fault(Fault::Engine(reason)) => {
-                let reason = opened.reason_by_operator(model, &example).unwrap_or(reason);
-                lacking(format!("with examples of the shape {example:?}, {reason}"))
+                let reason = opened.reason_by_operator(model, examples).unwrap_or(reason);
+                let shape = &examples.shape()[1..];
+                lacking(format!(
+                    "asked about examples of these data, of the shape {shape:?}: {reason}. Are they the model's data?"
+                ))
             }
             Finding::Fault(Fault::Output(reason)) => ModelError::Tensor {
                 path: path(),
@@ -222,7 +231,7 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
             },
             Finding::Mixes => {
                 let (model, bytes) = (&model, bytes.as_slice());
-                let node = opened.mixing_node(Written { model, bytes }, &example);
+                let node = opened.mixing_node(Written { model, bytes }, examples);
                 let place = node.map_or(String::new(), |node| {
                     let operator = node.op_type.as_deref().unwrap_or_default();
                     format!(

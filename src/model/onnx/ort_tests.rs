@@ -27,15 +27,19 @@ pub(super) fn library() -> bool {
 }
 
 fn open_file(path: &Path, engine: OnnxEngine) -> Result<OnnxModel, ModelError> {
-    load(&Request {
+    load(&request(path, engine))
+}
+
+fn request(path: &Path, engine: OnnxEngine) -> Request {
+    Request {
         path: path.to_owned(),
         shown: path.display().to_string(),
         input: None,
         output: None,
         engine,
         gradient: None,
-        example: None,
-    })
+        examples: None,
+    }
 }
 
 fn open(model: &ModelProto, engine: OnnxEngine) -> Result<OnnxModel, ModelError> {
@@ -244,7 +248,12 @@ fn an_answer_that_depends_on_its_neighbours_is_refused() {
         node("Softmax", &["h"], &["y"]).with("axis", int(0)),
     ];
     let whole = model(&[-1, 2], &[-1, 2], nodes, vec![]);
-    let opened = open(&whole, OnnxEngine::Ort);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), whole.write_buf().unwrap()).unwrap();
+    let opened = load(&Request {
+        examples: Some(noise(&[5, 2])),
+        ..request(file.path(), OnnxEngine::Ort)
+    });
     assert!(matches!(opened, Err(ModelError::Mixes { .. })));
     let text = message(opened);
     assert!(text.contains("Softmax (node \"the_softmax\")"), "{text}");
@@ -332,7 +341,7 @@ fn an_input_that_the_output_does_not_need_is_not_given() {
         output: None,
         engine: OnnxEngine::Ort,
         gradient: None,
-        example: None,
+        examples: None,
     });
     let inputs = noise(&[3, 2]);
     assert_eq!(

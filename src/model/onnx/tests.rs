@@ -27,7 +27,7 @@ fn open_bytes(
         output: output.map(str::to_owned),
         engine: OnnxEngine::Rten,
         gradient: None,
-        example: None,
+        examples: None,
     })
 }
 
@@ -72,7 +72,7 @@ fn open_asset(path: &Path) -> Result<OnnxModel, ModelError> {
         output: None,
         engine: OnnxEngine::Rten,
         gradient: None,
-        example: None,
+        examples: None,
     })
 }
 
@@ -171,7 +171,7 @@ fn an_answer_that_is_no_table_names_its_shape() {
         vec![node("Relu", &["x"], &["y"])],
         vec![],
     );
-    let opened = open(&graph);
+    let opened = open_for(&[2, 2], &graph);
     assert!(matches!(opened, Err(ModelError::Tensor { .. })));
     let mut free = graph;
     graph_of(&mut free).input[0] = value("x", DataType::FLOAT, &[-1, -1, -1]);
@@ -185,8 +185,13 @@ fn an_answer_that_is_no_table_names_its_shape() {
     }
 }
 
-/// Opens a graph for examples of a shape.
+/// Opens a graph for random examples of a shape.
 fn open_for(example: &[usize], model: &ModelProto) -> Result<OnnxModel, ModelError> {
+    open_with(noise(&[&[2 * TRIED], example].concat()), model)
+}
+
+/// Opens a graph that is tried on some examples.
+fn open_with(examples: ArrayD<f32>, model: &ModelProto) -> Result<OnnxModel, ModelError> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), model.write_buf().unwrap()).unwrap();
     load(&Request {
@@ -196,7 +201,7 @@ fn open_for(example: &[usize], model: &ModelProto) -> Result<OnnxModel, ModelErr
         output: None,
         engine: OnnxEngine::Rten,
         gradient: None,
-        example: Some(example.to_vec()),
+        examples: Some(examples),
     })
 }
 
@@ -229,11 +234,11 @@ fn what_the_engine_fails_at_when_it_runs_is_named_at_opening() {
         vec![exponent],
         vec![ints("three", &[3])],
     );
-    let unit = "with examples of the shape [4, 2], operator \"GRU (state)\" failed";
+    let unit = "about examples of these data, of the shape [4, 2]: operator \"GRU (state)\" failed";
     for (opened, named) in [
-        (open(&gated(4)), unit),
+        (open_for(&[4, 2], &gated(4)), unit),
         (open_for(&[4, 2], &gated(-1)), unit),
-        (open(&power), "operator \"Pow (the_pow)\" failed"),
+        (open_for(&[2], &power), "operator \"Pow (the_pow)\" failed"),
     ] {
         assert!(matches!(opened, Err(ModelError::Unsupported { .. })));
         let text = message(opened);
@@ -243,6 +248,17 @@ fn what_the_engine_fails_at_when_it_runs_is_named_at_opening() {
     }
     // Of whose examples nothing is known.
     assert!(open(&gated(-1)).is_ok());
+}
+
+/// They would be filled up, whatever is asked.
+#[test]
+fn vast_batches_are_refused() {
+    let nodes = || vec![node("Relu", &["x"], &["y"])];
+    for shape in [[1_000_000_000, 2], [60_000, 5_000]] {
+        let text = message(open(&model(&shape, &shape, nodes(), vec![])));
+        assert!(text.contains("dynamic batch axis"), "{text}");
+    }
+    assert!(open(&model(&[64, 5_000], &[64, 5_000], nodes(), vec![])).is_ok());
 }
 
 #[test]
@@ -271,13 +287,35 @@ fn an_answer_that_depends_on_its_neighbours_is_refused() {
         ],
     );
     let whole = |nodes| model(&[-1, 2], &[-1, 2], nodes, vec![]);
+    let backwards = model(
+        &[-1, 2],
+        &[-1, 2],
+        vec![node(
+            "Slice",
+            &["x", "last", "before", "first", "back"],
+            &["y"],
+        )],
+        vec![
+            ints("last", &[-1]),
+            ints("before", &[i64::MIN]),
+            ints("first", &[0]),
+            ints("back", &[-1]),
+        ],
+    );
     let softmax = vec![node("Softmax", &["x"], &["y"]).with("axis", int(0))];
+    // The largest of all, without an axis.
+    let largest = vec![
+        node("ReduceMax", &["x"], &["largest"]).with("keepdims", int(0)),
+        node("Div", &["x", "largest"], &["y"]),
+    ];
     for (mut mixes, operator) in [
         (whole(centred), "Sub (node \"the_sub\")"),
         (whole(softmax), "Softmax (node \"the_softmax\")"),
         (recurrent, "LSTM (node \"the_lstm\")"),
+        (whole(largest), "Div (node \"the_div\")"),
+        (backwards, "Slice (node \"the_slice\")"),
     ] {
-        let opened = open(&mixes);
+        let opened = open_for(&[2], &mixes);
         assert!(matches!(opened, Err(ModelError::Mixes { .. })));
         let text = message(opened);
         for words in ["models/m.onnx", operator, "model.eval()"] {
@@ -286,14 +324,39 @@ fn an_answer_that_depends_on_its_neighbours_is_refused() {
         // In batches of one there are no neighbours.
         graph_of(&mut mixes).input[0] = value("x", DataType::FLOAT, &[1, 2]);
         graph_of(&mut mixes).output[0] = value("y", DataType::FLOAT, &[1, 2]);
-        assert!(open(&mixes).is_ok());
+        assert!(open_for(&[2], &mixes).is_ok());
     }
     // 0 / 0: of what is no number nothing can be said.
     let none = vec![
         node("Sub", &["x", "x"], &["zero"]),
         node("Div", &["zero", "zero"], &["y"]),
     ];
-    assert!(open(&whole(none)).is_ok());
+    assert!(open_for(&[2], &whole(none)).is_ok());
+}
+
+/// Years from 1990 on, looked up: other numbers are in no row.
+#[test]
+fn a_model_is_tried_on_its_own_data() {
+    let years = model(
+        &[-1, 1],
+        &[-1, 2],
+        vec![
+            node("Cast", &["x"], &["year"]).with("to", int(7)),
+            node("Squeeze", &["year", "column"], &["flat"]),
+            node("Sub", &["flat", "start"], &["row"]),
+            node("Gather", &["table", "row"], &["y"]),
+        ],
+        vec![
+            ints("column", &[1]),
+            ints("start", &[1990]),
+            floats("table", &[3, 2], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
+        ],
+    );
+    let on = |numbers: &[f32]| open_with(batch(&[numbers.len(), 1], numbers), &years);
+    assert!(on(&[1990.0, 1991.0, 1992.0]).is_ok());
+    assert!(on(&[1990.0]).is_ok());
+    let text = message(on(&[0.5, 0.25]));
+    assert!(text.contains("Are they the model's data?"), "{text}");
 }
 
 #[test]
@@ -361,7 +424,7 @@ fn a_missing_file_and_what_is_no_onnx_are_told_apart() {
         output: None,
         engine: OnnxEngine::Rten,
         gradient: None,
-        example: None,
+        examples: None,
     });
     assert!(matches!(missing, Err(ModelError::Unreadable { .. })));
     let whole = dense().write_buf().unwrap();
@@ -655,7 +718,7 @@ fn a_model_with_a_state_is_refused_by_naming_what_it_needs() {
             output: None,
             engine: OnnxEngine::Rten,
             gradient: None,
-            example: None,
+            examples: None,
         }
     });
     let text = message(opened);
@@ -687,7 +750,7 @@ fn models_that_nobody_here_made_load_or_are_refused_by_the_operators_name() {
                 output: None,
                 engine,
                 gradient: None,
-                example: None,
+                examples: None,
             });
             eprintln!(
                 "{}: {}: {:?}",

@@ -81,7 +81,7 @@ fn open_for(
         output: None,
         engine,
         gradient: Some(rounding),
-        example: example.map(<[usize]>::to_vec),
+        examples: example.map(|example| super::super::tests::noise(&[&[4], example].concat())),
     })
 }
 
