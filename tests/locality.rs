@@ -91,3 +91,41 @@ fn order_and_company_change_nothing() {
         );
     }
 }
+
+/// A model whose first answers are of ten classes, and the others of seven: what is wrong
+/// is neither the data's labels nor the case that is asked next.
+#[test]
+fn answers_of_another_width_are_told_with_their_place() {
+    use ndarray::{Array2, ArrayViewD, Axis};
+    use steadfast::model::{Gives, Model, from_fn};
+
+    let path = "robustness-specs/digits.toml";
+    let text = std::fs::read_to_string(root().join(path)).unwrap();
+    let text = text.replace("onnx = \"models/digits.onnx\"", "registered = \"narrow\"");
+    let source = Arc::new(Source {
+        path: path.to_owned(),
+        text: text.replace("[model]", "[model]\nbatch = 100"),
+    });
+    let catalogue = steadfast::builtin::catalogue();
+    let spec = parse_spec("digits", &source, &Suite::default(), &catalogue).unwrap();
+    let data = Context::new(root().to_path_buf(), Registry::default());
+    let data = data.dataset(&spec).unwrap();
+    let first = data.example(0).unwrap().into_owned();
+    let answer = move |batch: ArrayViewD<'_, f32>| {
+        let width = if batch.index_axis(Axis(0), 0) == first {
+            10
+        } else {
+            7
+        };
+        Array2::zeros((batch.len_of(Axis(0)), width))
+    };
+    let model = std::sync::Mutex::new(Some(from_fn(Gives::Logits, answer)));
+    let mut registry = Registry::default();
+    let open = move || Ok(Box::new(model.lock().unwrap().take().unwrap()) as Box<dyn Model>);
+    registry.models.insert("narrow".to_owned(), Box::new(open));
+    let context = Context::new(root().to_path_buf(), registry);
+    let case = &cases(&Arc::new(spec))[0];
+    let error = run(case, &context, &|_, _| {}).err().unwrap().to_string();
+    assert!(error.starts_with("example "), "{error}");
+    assert!(error.contains("numbers an example, and "), "{error}");
+}

@@ -12,7 +12,7 @@ use steadfast::error::{Error, ErrorKind};
 use steadfast::file::write_atomically;
 use steadfast::model::onnx::{self, OnnxEngine};
 use steadfast::model::{Gives, Model, ModelError, endpoint, worker};
-use steadfast::spec::address::Address;
+use steadfast::spec::address::{self, Address};
 use steadfast::spec::{FOLDER, is_segment};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, value};
 
@@ -91,8 +91,24 @@ impl Origin {
     /// The words of the worker's command.
     fn command(&self) -> Vec<String> {
         let line = self.worker.as_deref().unwrap_or_default();
-        // An open quote is kept, and the program is then not found.
-        shlex::split(line).unwrap_or_else(|| vec![line.to_owned()])
+        shlex::split(line).unwrap_or_default()
+    }
+
+    /// Whether a command and a URL are such.
+    fn check(&self) -> Result<(), Error> {
+        if let Some(line) = &self.worker
+            && self.command().is_empty()
+        {
+            return Err(usage(match line.trim() {
+                "" => "--worker names no program: \"python3 model.py\"".to_owned(),
+                _ => "--worker has a quote that is not closed".to_owned(),
+            }));
+        }
+        let address = self
+            .endpoint
+            .as_deref()
+            .map_or(Ok(()), |url| Address::parse(url).map(drop));
+        address.map_err(|wrong| usage(format!("--endpoint: {wrong}; {}", address::CURE)))
     }
 
     /// What a spec is named after.
@@ -107,10 +123,22 @@ impl Origin {
         stem.to_string_lossy().into_owned()
     }
 
-    /// The files among the words: what identifies a worker at the least.
+    /// The repository's files among the words: what identifies a worker at the least. An
+    /// interpreter in a virtual environment is none of them.
     fn files(&self, root: &Path) -> Vec<String> {
+        let folder = root.canonicalize().unwrap_or(root.to_owned());
+        let repository = git2::Repository::discover(root).ok();
+        let ignored = |file: &Path| {
+            let repository = repository.as_ref()?;
+            let inside = file.strip_prefix(repository.workdir()?.canonicalize().ok()?);
+            repository.is_path_ignored(inside.ok()?).ok()
+        };
         let mut words = self.command();
-        words.retain(|word| root.join(word).is_file());
+        words.retain(|word| {
+            let file = root.join(word).canonicalize().unwrap_or_default();
+            let own = Path::new(word).is_relative() && file.starts_with(&folder);
+            own && file.is_file() && !ignored(&file).unwrap_or(false)
+        });
         words
     }
 }
@@ -139,7 +167,7 @@ impl ModelArguments {
                 output: self.output.clone(),
                 connections: 1,
                 answer: PATIENCE,
-                retries: 0,
+                retries: 4,
                 token_variable: self.token_variable.clone(),
             })?)));
         }
@@ -220,6 +248,7 @@ const PARTING: Duration = Duration::from_secs(5);
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let root = std::env::current_dir().map_err(|error| Error::new(ErrorKind::Usage, error))?;
+    arguments.model.origin.check()?;
     let name = name(arguments)?;
     let found = Found::look(&root, arguments)?;
     say!("{}", found.words(arguments));

@@ -27,9 +27,10 @@ pub fn answers(
         .map(|batch| answer(model, batch))
         .collect::<Result<_, _>>()?;
     let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
-    concatenate(Axis(0), &views).map_err(|error| {
+    let widths: Vec<usize> = parts.iter().map(Array2::ncols).collect();
+    concatenate(Axis(0), &views).map_err(|_| {
         ModelError::Failed(format!(
-            "its answers to several batches do not fit: {error}"
+            "its answers to several batches have {widths:?} numbers an example: every answer must have as many"
         ))
     })
 }

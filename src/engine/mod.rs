@@ -16,8 +16,8 @@ mod size;
 mod threads;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use ndarray::ArrayD;
 
@@ -325,13 +325,18 @@ fn execute(
     // Batches after the first that failed are not begun; the error that is
     // reported is the first one's whatever the threads do.
     let failed = AtomicUsize::new(usize::MAX);
+    let widths: Vec<OnceLock<usize>> = vec![OnceLock::new(); plan.batches()];
     let one = |batch: usize| {
         let wanted = || batch <= failed.load(Ordering::Relaxed);
         if !wanted() {
             return None;
         }
         let scored = match plan.predict(batch, &model, wanted) {
-            Ok(answers) => scorer.score(&plan, batch, &answers?),
+            Ok(answers) => {
+                let answers = answers?;
+                let _ = widths[batch].set(answers.ncols());
+                scorer.score(&plan, batch, &answers)
+            }
             Err(error) => Err(error),
         };
         match &scored {
@@ -348,19 +353,20 @@ fn execute(
     };
     let results: Vec<Option<Result<score::Scored, RunError>>> =
         threads::each(plan.batches(), threads, one);
-    let mut scored: Vec<score::Scored> = Vec::with_capacity(results.len());
-    for result in results.into_iter().flatten() {
-        let next = result?;
-        if let Some(first) = scored.first().filter(|first| first.classes != next.classes) {
+    let mut scored = Vec::with_capacity(results.len());
+    for (batch, result) in results.into_iter().flatten().enumerate() {
+        // What follows from it is no error of its own.
+        if let (Some(first), Some(width)) = (widths[0].get(), widths[batch].get())
+            && first != width
+        {
             return Err(RunError::Answer {
-                place: plan.words_of(&plan.rows(scored.len())),
+                place: plan.words_of(&plan.rows(batch)),
                 reason: format!(
-                    "the model answers with {} classes, and with {} before: every answer must have the same",
-                    next.classes, first.classes
+                    "the model answered {width} numbers an example, and {first} before: every answer must have as many"
                 ),
             });
         }
-        scored.push(next);
+        scored.push(result?);
     }
     let outcomes = score::collect(&scores, scored, &data, replicates)?;
     Ok(Run {

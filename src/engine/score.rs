@@ -27,8 +27,6 @@ pub struct Scorer<'a> {
 
 /// The scores of one batch: one list a column, in the columns' order.
 pub struct Scored {
-    /// How many classes there were probabilities of.
-    pub classes: usize,
     columns: Vec<Vec<f64>>,
 }
 
@@ -87,10 +85,7 @@ impl Scorer<'_> {
                 });
             }
         }
-        Ok(Scored {
-            classes: probabilities.len(),
-            columns,
-        })
+        Ok(Scored { columns })
     }
 
     /// The probabilities that an answer stands for.

@@ -43,7 +43,14 @@ impl Address {
             reason,
             secret: true,
         };
-        let uri: Uri = url.parse().map_err(|_| wrong("this is no URL"))?;
+        if url.contains('#') {
+            return Err(secret("the URL has a fragment (#…)"));
+        }
+        let unread = match url.contains(['@', '?']) {
+            true => secret("this is no URL"),
+            false => wrong("this is no URL"),
+        };
+        let uri: Uri = url.parse().map_err(|_| unread)?;
         let scheme = uri.scheme_str().unwrap_or_default();
         if !matches!(scheme, "http" | "https") {
             return Err(wrong("the URL does not begin with http:// or https://"));
@@ -146,6 +153,8 @@ mod tests {
             "http://h:/v2/models/m",
             "http://h/v2/models/m?key=geheim",
             "http://user:geheim@h/v2/models/m",
+            "http://user:geheim@h h/v2/models/m",
+            "http://h/v2/models/m#geheim",
         ] {
             let error = Address::parse(url).unwrap_err();
             assert!(!error.reason.contains("geheim"), "{error}");

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use ndarray::{Array2, ArrayView2, Axis};
-use steadfast::engine::ask;
+use steadfast::engine::{ask, fit};
 use steadfast::error::Error;
 use steadfast::model::Gives;
 
@@ -28,6 +28,8 @@ pub fn examine(
     if let Some(sample) = &sample {
         say!("\nasked about {}", sample.words);
     }
+    // What a spec names must run; else one way is enough.
+    let counts = |way: &Way| way.own || !ways.iter().any(|way| way.own);
     let mut runs = false;
     let mut answered = Vec::new();
     for way in ways {
@@ -48,13 +50,18 @@ pub fn examine(
                 "not asked",
                 "no random example is made where its shape is not declared, or is vast; --data names a file of real ones",
             );
-            runs = true;
+            runs |= counts(way);
             continue;
         };
         let model = opened.model.model();
+        let shape = &sample.inputs.shape()[1..];
+        if let Err(error) = fit::check_shape(&model.describe(), shape) {
+            line("fails", &Error::from(error).to_string());
+            continue;
+        }
         match ask::answers(model, sample.inputs.view(), batch) {
             Ok(answers) => {
-                runs = true;
+                runs |= counts(way);
                 say_answers(answers.view(), sample, gives);
                 time(opened, sample, batch);
                 answered.push((&way.title, answers));

@@ -161,7 +161,16 @@ fn of_spec(spec: &Spec, repository: &Repository) -> Result<ExitCode, Error> {
                 missing,
                 time,
             });
-            examine(&[Way { title, opened }], data()?, Some(gives), batch)
+            examine(
+                &[Way {
+                    title,
+                    own: true,
+                    opened,
+                }],
+                data()?,
+                Some(gives),
+                batch,
+            )
         }
     }
 }
@@ -190,6 +199,8 @@ fn line(what: &str, words: &str) {
 /// A way to run the model.
 struct Way {
     title: String,
+    /// Whether a spec names it.
+    own: bool,
     opened: Result<Opened, String>,
 }
 
@@ -224,10 +235,7 @@ fn on_engines(request: &onnx::Request, named: Option<OnnxEngine>) -> Vec<Way> {
         (other.unwrap_or(OnnxEngine::Ort), "ONNX Runtime"),
     ];
     let ways = engines.map(|(engine, name)| {
-        let own = match named == Some(engine) {
-            true => " (the spec's)",
-            false => "",
-        };
+        let own = named == Some(engine);
         let (words, opened) = match onnx::available(engine) {
             Err(reason) => (name.to_owned(), Err(format!("not here: {reason}"))),
             Ok(words) => {
@@ -238,8 +246,10 @@ fn on_engines(request: &onnx::Request, named: Option<OnnxEngine>) -> Vec<Way> {
                 (words, opened.map_err(|error| error.to_string()))
             }
         };
+        let mark = if own { " (the spec's)" } else { "" };
         Way {
-            title: format!("{words}{own}"),
+            title: format!("{words}{mark}"),
+            own,
             opened,
         }
     });

@@ -236,7 +236,7 @@ fn the_token_goes_to_the_server_and_into_nothing_else() {
     assert_eq!(ran.code, 6, "{}", ran.all());
     assert!(
         ran.all()
-            .contains("answered 307: your token is [the token]"),
+            .contains("answered 307: [not shown: the token is in it]"),
         "{}",
         ran.all()
     );

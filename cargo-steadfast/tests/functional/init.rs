@@ -174,6 +174,24 @@ fn a_worker_is_named_as_in_a_shell_and_held_to_what_it_declares() {
         "data/digits-test.npz",
         "--yes",
     ];
+    for (command, words) in [
+        ("", "--worker names no program"),
+        (
+            "python3 'my models",
+            "--worker has a quote that is not closed",
+        ),
+    ] {
+        let wrong = [
+            "init",
+            "--worker",
+            command,
+            "--data",
+            "data/digits-test.npz",
+        ];
+        let ran = repository.steadfast(&wrong);
+        assert_eq!(ran.code, 2, "{}", ran.all());
+        assert!(ran.stderr.contains(words), "{}", ran.all());
+    }
     let other = [&arguments[..], &["--gives", "probabilities"]].concat();
     let third = [("THIRD", "-1")];
     let ran = repository.steadfast_with(&third, &other);

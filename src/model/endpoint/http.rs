@@ -53,6 +53,8 @@ pub struct Answer {
 /// A way to one server.
 pub struct Client {
     agent: Agent,
+    /// Whether a proxy is asked in place of the server.
+    proxied: bool,
     token: Option<Token>,
     patience: Duration,
     retries: u32,
@@ -65,8 +67,10 @@ impl Client {
         token: Option<Token>,
         address: &Address,
     ) -> Result<Self, EndpointError> {
+        let proxy = proxy(address);
+        let proxied = proxy.is_some();
         let agent = Agent::config_builder()
-            .proxy(proxy(address))
+            .proxy(proxy)
             .tls_config(TlsConfig::builder().root_certs(roots()?).build())
             .http_status_as_error(false)
             // A token is for the server that the spec names, and for no other.
@@ -78,6 +82,7 @@ impl Client {
             .new_agent();
         Ok(Self {
             agent,
+            proxied,
             token,
             patience: wanted.answer,
             retries: wanted.retries,
@@ -211,6 +216,10 @@ impl Client {
             ureq::Error::Io(error) => passes(error.kind()),
             ureq::Error::Timeout(_) | ureq::Error::ConnectionFailed => true,
             _ => false,
+        };
+        let words = match self.proxied {
+            true => format!("{words} (by the proxy that the environment names)"),
+            false => words,
         };
         if passing {
             return Failure::Passing(Trouble { words, wait: None });

@@ -101,7 +101,15 @@ pub fn answer(
         .get(..length)
         .ok_or("the answer is shorter than its header says")?;
     let answer: Answer = serde_json::from_slice(text).map_err(|error| {
-        format!("the answer is no answer of the Open Inference Protocol v2: {error}")
+        // Python writes them by default.
+        let none = ["NaN", "Infinity"].iter().any(|name| {
+            let mut parts = text.windows(name.len());
+            parts.any(|part| part == name.as_bytes())
+        });
+        match none {
+            true => "the answer holds NaN or Infinity, which is no JSON: the model answered with what is no finite number".to_owned(),
+            false => format!("the answer is no answer of the Open Inference Protocol v2: {error}"),
+        }
     })?;
     let mut start = length;
     let mut found = None;
@@ -147,6 +155,15 @@ pub fn answer(
         [_, columns, ones @ ..] if rows && ones.iter().all(|&size| size == 1) => Some(*columns),
         _ => None,
     };
+    let held = numbers.len();
+    if let Some(columns) = columns.filter(|&columns| count.checked_mul(columns) != Some(held)) {
+        return Err(format!(
+            "the output `{}` says that its shape is {:?}, and holds {held} numbers, not {}",
+            tensor.name,
+            tensor.shape,
+            count.saturating_mul(columns)
+        ));
+    }
     columns
         .and_then(|columns| Array2::from_shape_vec((count, columns), numbers).ok())
         .ok_or_else(|| {
@@ -304,6 +321,16 @@ mod tests {
                 one("FP32", &[2, 2, 2]),
                 None,
                 "Set model.output to the scores",
+            ),
+            (
+                of(json!([{ "name": "p", "datatype": "FP32", "shape": [2, 2], "data": [0.5, 0.5, 0.5] }])),
+                None,
+                "holds 3 numbers, not 4",
+            ),
+            (
+                br#"{"outputs": [{"name": "p", "datatype": "FP32", "shape": [2], "data": [NaN, 0]}]}"#.to_vec(),
+                None,
+                "no finite number",
             ),
         ] {
             let error = answer(&body, None, output, 2).unwrap_err();

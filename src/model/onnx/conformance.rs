@@ -278,7 +278,7 @@ impl Case {
             .filter_map(|output| output.name.as_deref())
             .collect();
         refused.or_else(|| {
-            let untrusted = trust::refuse(graph, &outputs, opset, engine)?;
+            let untrusted = trust::refuse(graph, &outputs, opset, engine, false)?;
             Some(untrusted.reason.to_owned())
         })
     }

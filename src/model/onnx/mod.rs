@@ -184,7 +184,13 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
         path: path(),
         reason,
     })?;
-    if let Some(refusal) = trust::refuse(graph, &[&interface.output], opset, engine) {
+    if let Some(refusal) = trust::refuse(
+        graph,
+        &[&interface.output],
+        opset,
+        engine,
+        interface.batch == Some(1),
+    ) {
         return Err(ModelError::Untrusted {
             path: path(),
             operator: refusal.operator,

@@ -173,7 +173,7 @@ fn what_rten_computes_wrongly_is_computed_by_the_specification_or_refused() {
         let engine = Engine::of(OnnxEngine::Ort).unwrap();
         let opset = standard_opset(&model).unwrap();
         let graph = model.graph.as_ref().unwrap();
-        let trusted = trust::refuse(graph, &["y"], opset, engine).is_none();
+        let trusted = trust::refuse(graph, &["y"], opset, engine, false).is_none();
         let graph = Graph::load(engine, model.write_buf().unwrap(), &["x"], &["y"]);
         let graph = graph.unwrap_or_else(|error| panic!("{operator}: {error}"));
         let inputs = Input::Floats {
@@ -348,6 +348,28 @@ fn an_input_that_the_output_does_not_need_is_not_given() {
         opened.unwrap().predict(inputs.view()).unwrap(),
         expected.predict(inputs.view()).unwrap()
     );
+}
+
+#[test]
+fn answers_in_float64_are_read_on_either_engine() {
+    if !library() {
+        return;
+    }
+    let mut whole = model(
+        &[-1, 2],
+        &[-1, 2],
+        vec![node("Cast", &["x"], &["y"]).with("to", int(11))],
+        vec![],
+    );
+    whole.graph.as_mut().unwrap().output[0] = value("y", DataType::DOUBLE, &[-1, 2]);
+    for engine in [OnnxEngine::Rten, OnnxEngine::Ort] {
+        let inputs = batch(&[2, 2], &[0.1, -2.5, 1e-8, 3.0]);
+        let answers = open(&whole, engine)
+            .unwrap()
+            .predict(inputs.view())
+            .unwrap();
+        assert_eq!(answers.into_dyn(), inputs, "{engine:?}");
+    }
 }
 
 /// With the provider's package the answers are those of the CPU to rounding; with another

@@ -1130,6 +1130,21 @@ fn what_draws_or_looks_at_neighbours_is_refused_wherever_it_stands() {
 }
 
 #[test]
+fn in_batches_of_one_there_are_no_neighbours() {
+    let nodes = vec![
+        node("DynamicQuantizeLinear", &["x"], &["q", "scale", "zero"]),
+        node("DequantizeLinear", &["q", "scale", "zero"], &["y"]),
+    ];
+    let opened = |batch| open(&model(&[batch, 2], &[batch, 2], nodes.clone(), vec![]));
+    assert!(message(opened(2)).contains("DynamicQuantizeLinear"));
+    let alone = opened(1).unwrap();
+    let answers = alone.predict(batch(&[2, 2], &[0.0, 1.0, 0.0, 255.0]).view());
+    let answers = answers.unwrap();
+    // Each by its own scale, which has 255 steps.
+    assert!((answers[[0, 1]] - 1.0).abs() < 1e-6 && (answers[[1, 1]] - 255.0).abs() < 1e-4);
+}
+
+#[test]
 fn what_the_output_does_not_need_is_not_refused() {
     let nodes = vec![
         node("Relu", &["x"], &["scores"]),

@@ -25,9 +25,11 @@ pub(super) const OLDEST_OPSET: i64 = 7;
 enum Whose {
     /// The embedded engine computes it wrongly.
     Embedded,
-    /// Every engine here computes it wrongly, or it is no answer to the example
-    /// alone, by the specification.
+    /// Every engine here computes it wrongly, or draws it at random.
     Any,
+    /// By the specification it depends on an example's neighbours in the batch, where it
+    /// has any.
+    Neighbours,
 }
 
 /// A kind of node that is refused.
@@ -80,7 +82,7 @@ const RULES: &[Rule] = &[
         reason: wrong!("padding, zero points and weights of int8 are counted wrongly"),
     },
     Rule {
-        whose: Whose::Any,
+        whose: Whose::Neighbours,
         operators: &[
             "DynamicQuantizeLinear",
             "com.microsoft.DynamicQuantizeLSTM",
@@ -115,7 +117,7 @@ const RULES: &[Rule] = &[
         reason: "in training mode it draws at random. Export the model in evaluation mode",
     },
     Rule {
-        whose: Whose::Any,
+        whose: Whose::Neighbours,
         operators: &["BatchNormalization"],
         applies: |place| place.int("training_mode").unwrap_or(0) != 0 || place.outputs() > 1,
         reason: "in training mode it normalises over the batch, so that an example's answer depends on its neighbours. Export the model in evaluation mode",
@@ -201,17 +203,31 @@ pub(super) struct Untrusted {
     pub(super) reason: &'static str,
 }
 
+/// What a graph is run by, and how.
+#[derive(Clone, Copy)]
+struct Asked {
+    opset: i64,
+    engine: Engine,
+    alone: bool,
+}
+
 /// The first node of `graph`, its subgraphs included, that `engine` may not be
 /// trusted with, of those that `outputs` are computed from. `opset` is the version of
-/// the standard operators.
+/// the standard operators; in batches of one an example is `alone`.
 pub(super) fn refuse(
     graph: &GraphProto,
     outputs: &[&str],
     opset: i64,
     engine: Engine,
+    alone: bool,
 ) -> Option<Untrusted> {
     let needed = dependencies(graph, outputs);
-    refuse_within(&[graph], opset, engine, &|node| {
+    let asked = Asked {
+        opset,
+        engine,
+        alone,
+    };
+    refuse_within(&[graph], asked, &|node| {
         let mut made = node.output.iter();
         made.any(|name| needed.contains(name.as_str()))
     })
@@ -221,8 +237,7 @@ pub(super) fn refuse(
 /// from those before it.
 fn refuse_within(
     scopes: &[&GraphProto],
-    opset: i64,
-    engine: Engine,
+    asked: Asked,
     needed: &dyn Fn(&NodeProto) -> bool,
 ) -> Option<Untrusted> {
     let graph = scopes.last()?;
@@ -230,7 +245,7 @@ fn refuse_within(
     nodes.find_map(|node| {
         let place = Place {
             node,
-            opset,
+            opset: asked.opset,
             scopes,
         };
         let operator = node.op_type.as_deref().unwrap_or_default();
@@ -240,7 +255,11 @@ fn refuse_within(
         };
         let rule = RULES
             .iter()
-            .filter(|rule| rule.whose == Whose::Any || engine.is_embedded())
+            .filter(|rule| match rule.whose {
+                Whose::Embedded => asked.engine.is_embedded(),
+                Whose::Any => true,
+                Whose::Neighbours => !asked.alone,
+            })
             .find(|rule| rule.operators.contains(&full.as_ref()) && (rule.applies)(&place));
         if let Some(rule) = rule {
             return Some(Untrusted {
@@ -252,9 +271,7 @@ fn refuse_within(
         node.attribute
             .iter()
             .filter_map(|attribute| attribute.g.as_ref())
-            .find_map(|subgraph| {
-                refuse_within(&[scopes, &[subgraph]].concat(), opset, engine, &|_| true)
-            })
+            .find_map(|subgraph| refuse_within(&[scopes, &[subgraph]].concat(), asked, &|_| true))
     })
 }
 

@@ -220,10 +220,16 @@ pub(super) fn shape(value: &DynValue) -> Vec<usize> {
 }
 
 pub(super) fn into_floats(value: &DynValue) -> Result<(Vec<usize>, Vec<f32>), String> {
+    let shape = shape(value);
+    // As the embedded engine computes it.
+    if element(value.dtype()) == Some(TensorElementType::Float64) {
+        let (_, wide) = value.try_extract_tensor::<f64>().map_err(text)?;
+        return Ok((shape, wide.iter().map(|&number| number as f32).collect()));
+    }
     match numbers(value) {
-        Some(Numbers::Floats(numbers)) => Ok((shape(value), numbers)),
+        Some(Numbers::Floats(numbers)) => Ok((shape, numbers)),
         _ => Err(format!(
-            "the output holds {}, not float32; set `model.output` to the scores",
+            "the output holds {}, not float32. Set `model.output` to the scores, or export the model with them as an output",
             value.dtype()
         )),
     }

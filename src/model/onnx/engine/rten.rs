@@ -107,7 +107,7 @@ pub(super) fn into_floats(value: rten::Value) -> Result<(Vec<usize>, Vec<f32>), 
     match value {
         rten::Value::FloatTensor(tensor) => Ok((tensor.shape().to_vec(), tensor.into_data())),
         _ => Err(format!(
-            "the output holds {kind}, not float32; set `model.output` to the scores"
+            "the output holds {kind}, not float32. Set `model.output` to the scores, or export the model with them as an output"
         )),
     }
 }
