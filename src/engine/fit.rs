@@ -17,7 +17,7 @@ pub fn check_shape(description: &Description, given: &[usize]) -> Result<(), Run
             None => "?".to_owned(),
         });
         return Err(RunError::Mismatch(format!(
-            "the model takes examples of the shape [{}], and [data] inputs have {given:?}. Is this the model of these data?",
+            "the model takes examples of the shape [{}], and those of the data have {given:?}. Is this the model of these data?",
             axes.collect::<Vec<_>>().join(", ")
         )));
     }
@@ -103,7 +103,7 @@ mod tests {
             assert_eq!(check(&fits, Gives::Logits), Ok(()));
         }
         let shape =
-            "the model takes examples of the shape [1, ?, 8], and [data] inputs have [1, 2, 2]";
+            "the model takes examples of the shape [1, ?, 8], and those of the data have [1, 2, 2]";
         let other = model(&[Some(1), None, Some(8)], Some(3));
         assert!(check(&other, Gives::Logits).unwrap_err().contains(shape));
         assert!(check(&model(&[Some(4)], None), Gives::Logits).is_err());

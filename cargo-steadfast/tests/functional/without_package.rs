@@ -118,7 +118,7 @@ fn a_check_opens_every_model_and_asks_none() {
     assert_eq!(other.code, 6, "{}", other.all());
     assert!(
         other.stdout.contains(
-            "the model takes examples of the shape [1, 32, 32], and [data] inputs have [1, 8, 8]"
+            "the model takes examples of the shape [1, 32, 32], and those of the data have [1, 8, 8]"
         ),
         "{}",
         other.all()
