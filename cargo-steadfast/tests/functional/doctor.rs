@@ -90,7 +90,11 @@ fn a_file_alone_is_asked_about_random_numbers_and_says_what_they_cannot_show() {
     let ran = repository.steadfast(&["doctor", data[1], "--output", "label"]);
     assert_says(&ran, 6, &["It has `logits` (here: --input or --output)"]);
     let ran = repository.steadfast(&["doctor", data[1], "--data", "data/adult-test.npz"]);
-    assert_says(&ran, 6, &["the model takes examples of the shape [1, 8, 8]"]);
+    assert_says(
+        &ran,
+        6,
+        &["the model takes examples of the shape [1, 8, 8]"],
+    );
 }
 
 #[test]
