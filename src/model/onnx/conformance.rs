@@ -355,7 +355,7 @@ impl Tensor {
     /// The tensor, as an engine takes it.
     fn given(&self, engine: Engine) -> Result<Input<'static>, String> {
         let value = match engine {
-            Engine::Rten => Value::Rten(self.to_rten()?),
+            Engine::Rten | Engine::RtenAsWritten => Value::Rten(self.to_rten()?),
             #[cfg(feature = "ort")]
             Engine::Ort(_) => Value::Ort(self.to_ort()?),
         };

@@ -199,7 +199,11 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
         });
     }
     let (input, output) = (interface.input.as_str(), interface.output.as_str());
-    let graph = guarded(|| Graph::load(engine, bytes.clone(), &[input], &[output]));
+    let load = |engine| guarded(|| Graph::load(engine, bytes.clone(), &[input], &[output]));
+    let (engine, graph) = match (engine, load(engine)) {
+        (Engine::Rten, Err(_)) => (Engine::RtenAsWritten, load(Engine::RtenAsWritten)),
+        (engine, graph) => (engine, graph),
+    };
     let lacking = |reason| {
         let or = match engine.is_embedded() {
             true => ", or use ONNX Runtime (`engine = \"ort\"`)",
@@ -220,6 +224,14 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
     let examples = examples.filter(|examples| {
         !examples.is_empty() && super::takes(&opened.interface.example, &examples.shape()[1..])
     });
+    if let Some(examples) = examples
+        && let Engine::Rten = opened.engine
+        && let Some(graph) = opened.without_fusions(&bytes, examples)
+    {
+        opened.graph = graph;
+        opened.engine = Engine::RtenAsWritten;
+    }
+    let engine = opened.engine;
     if let Some(examples) = examples
         && let Err(finding) = opened.probe(examples)
     {
@@ -415,8 +427,17 @@ fn first<D: RemoveAxis>(mut rows: Array<f32, D>, count: usize) -> Array<f32, D> 
 impl OnnxModel {
     /// The answers to examples of the shape that the graph takes.
     fn answers(&self, inputs: &ArrayViewD<'_, f32>) -> Result<Array2<f32>, Fault> {
+        self.answers_of(&self.graph, inputs)
+    }
+
+    /// The same of another graph with that input and output.
+    fn answers_of(
+        &self,
+        graph: &Graph,
+        inputs: &ArrayViewD<'_, f32>,
+    ) -> Result<Array2<f32>, Fault> {
         let answers = self.batches(inputs).map(|(count, batch)| {
-            let answers = self.graph.run(vec![input(&batch)]);
+            let answers = graph.run(vec![input(&batch)]);
             let (shape, numbers) = answers
                 .map_err(Fault::Engine)?
                 .into_iter()

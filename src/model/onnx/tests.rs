@@ -250,6 +250,53 @@ fn what_the_engine_fails_at_when_it_runs_is_named_at_opening() {
     assert!(open(&gated(-1)).is_ok());
 }
 
+/// rten takes a table that is put under itself for one whose rows are repeated, and stops
+/// at a bias of one number for several columns.
+#[test]
+fn what_rten_fuses_wrongly_is_run_as_written() {
+    let tiled = model(
+        &[-1, 2, 2],
+        &[-1, 12],
+        vec![
+            node("Unsqueeze", &["x", "one"], &["apart"]),
+            node("Expand", &["apart", "three"], &["copies"]),
+            node("Reshape", &["copies", "table"], &["under"]),
+            node("Flatten", &["under"], &["y"]),
+        ],
+        vec![
+            ints("one", &[1]),
+            ints("three", &[1, 3, 1, 1]),
+            ints("table", &[-1, 6, 2]),
+        ],
+    );
+    let biased = model(
+        &[-1, 2],
+        &[-1, 2],
+        vec![
+            node("MatMul", &["x", "w"], &["product"]),
+            node("Add", &["product", "bias"], &["y"]),
+        ],
+        vec![
+            floats("w", &[2, 2], &[1.0, 0.0, 0.0, 1.0]),
+            floats("bias", &[1], &[0.5]),
+        ],
+    );
+    let table = [1.0, 2.0, 3.0, 4.0];
+    let more = table.map(|number| number + 0.5);
+    for (graph, shape, specified) in [
+        (&tiled, &[1, 2, 2][..], [table; 3].concat()),
+        (&biased, &[2, 2], more.to_vec()),
+    ] {
+        let opened = open_for(&shape[1..], graph).unwrap();
+        let answers = opened.predict(batch(shape, &table).view()).unwrap();
+        assert_eq!(answers.into_raw_vec_and_offset().0, specified);
+        let engine = opened.describe().engine;
+        assert!(engine.ends_with("without fusions"), "{engine}");
+    }
+    let engine = open_for(&[2], &dense()).unwrap().describe().engine;
+    assert_eq!(engine, EMBEDDED);
+}
+
 /// They would be filled up, whatever is asked.
 #[test]
 fn vast_batches_are_refused() {
@@ -287,6 +334,16 @@ fn an_answer_that_depends_on_its_neighbours_is_refused() {
         ],
     );
     let whole = |nodes| model(&[-1, 2], &[-1, 2], nodes, vec![]);
+    // By the place in the batch, and by how many there are.
+    let running = vec![
+        node("Constant", &[], &["axis"]).with("value_int", int(0)),
+        node("CumSum", &["x", "axis"], &["y"]),
+    ];
+    let counted = vec![
+        node("Shape", &["x"], &["shape"]).with("end", int(1)),
+        node("Cast", &["shape"], &["count"]).with("to", int(1)),
+        node("Div", &["x", "count"], &["y"]),
+    ];
     let backwards = model(
         &[-1, 2],
         &[-1, 2],
@@ -313,10 +370,18 @@ fn an_answer_that_depends_on_its_neighbours_is_refused() {
         (whole(softmax), "Softmax (node \"the_softmax\")"),
         (recurrent, "LSTM (node \"the_lstm\")"),
         (whole(largest), "Div (node \"the_div\")"),
+        (whole(running), "CumSum (node \"the_cumsum\")"),
+        (whole(counted), "Div (node \"the_div\")"),
         (backwards, "Slice (node \"the_slice\")"),
     ] {
-        let opened = open_for(&[2], &mixes);
-        assert!(matches!(opened, Err(ModelError::Mixes { .. })));
+        // Each example is larger than those before it.
+        let growing =
+            Array2::from_shape_fn((3 * TRIED, 2), |(row, column)| (2 * row + column) as f32);
+        let opened = open_with(growing.into_dyn(), &mixes);
+        assert!(
+            matches!(opened, Err(ModelError::Mixes { .. })),
+            "{operator}"
+        );
         let text = message(opened);
         for words in ["models/m.onnx", operator, "model.eval()"] {
             assert!(text.contains(words), "{words}: {text}");

@@ -72,7 +72,7 @@ const RULES: &[Rule] = &[
     Rule {
         whose: Whose::Embedded,
         operators: &["ArgMax", "ArgMin"],
-        applies: |place| place.int("select_last_index").unwrap_or(0) == 0,
+        applies: ALWAYS,
         reason: wrong!("of equal numbers it takes the last, not the first"),
     },
     Rule {
@@ -296,7 +296,8 @@ impl<'a> Place<'a> {
     }
 
     fn int(&self, name: &str) -> Option<i64> {
-        self.attribute(name)?.i
+        // What is left out of the file is 0, as proto3 writes it.
+        Some(self.attribute(name)?.i.unwrap_or_default())
     }
 
     fn text(&self, name: &str) -> Option<&'a str> {

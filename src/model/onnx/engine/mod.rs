@@ -25,7 +25,7 @@ pub const EMBEDDED: &str = "rten 0.27.0";
 /// Why it is not here, and the cure.
 pub fn available(engine: OnnxEngine) -> Result<String, String> {
     Ok(match Engine::of(engine)? {
-        Engine::Rten => format!("{EMBEDDED}, built in"),
+        Engine::Rten | Engine::RtenAsWritten => format!("{EMBEDDED}, built in"),
         #[cfg(feature = "ort")]
         Engine::Ort(runtime) => runtime.words(),
     })
@@ -35,6 +35,8 @@ pub fn available(engine: OnnxEngine) -> Result<String, String> {
 #[derive(Clone, Copy)]
 pub(super) enum Engine {
     Rten,
+    /// Without the fusions of nodes by which rten is faster, and not always right.
+    RtenAsWritten,
     #[cfg(feature = "ort")]
     Ort(ort::Runtime),
 }
@@ -91,6 +93,7 @@ impl Engine {
     pub(super) fn name(self) -> String {
         match self {
             Self::Rten => EMBEDDED.to_owned(),
+            Self::RtenAsWritten => format!("{EMBEDDED} without fusions"),
             #[cfg(feature = "ort")]
             Self::Ort(runtime) => format!("ort {runtime}"),
         }
@@ -99,7 +102,7 @@ impl Engine {
     /// The engine as messages name it.
     pub(super) fn words(self) -> String {
         match self {
-            Self::Rten => "the embedded engine rten".to_owned(),
+            Self::Rten | Self::RtenAsWritten => "the embedded engine rten".to_owned(),
             #[cfg(feature = "ort")]
             Self::Ort(runtime) => format!("ONNX Runtime {runtime}"),
         }
@@ -113,14 +116,14 @@ impl Engine {
     /// examples nothing is left.
     pub(super) fn size_for(self, count: usize) -> usize {
         match self {
-            Self::Rten => count,
+            Self::Rten | Self::RtenAsWritten => count,
             #[cfg(feature = "ort")]
             Self::Ort(_) => count.next_multiple_of(4),
         }
     }
 
     pub(super) fn is_embedded(self) -> bool {
-        matches!(self, Self::Rten)
+        matches!(self, Self::Rten | Self::RtenAsWritten)
     }
 }
 
@@ -139,6 +142,7 @@ impl Graph {
                 let graph = rten::Graph::load(bytes, inputs, outputs, true)?;
                 Ok(Self::Rten(Box::new(graph)))
             }
+            Engine::RtenAsWritten => Self::load_as_written(engine, bytes, inputs, outputs),
             #[cfg(feature = "ort")]
             Engine::Ort(runtime) => {
                 ort::Graph::load(runtime, bytes, inputs, outputs).map(Self::Ort)
@@ -155,7 +159,7 @@ impl Graph {
         outputs: &[&str],
     ) -> Result<Self, String> {
         match engine {
-            Engine::Rten => {
+            Engine::Rten | Engine::RtenAsWritten => {
                 let graph = rten::Graph::load(bytes, inputs, outputs, false)?;
                 Ok(Self::Rten(Box::new(graph)))
             }

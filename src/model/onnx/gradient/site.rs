@@ -117,11 +117,12 @@ impl Site<'_> {
     }
 
     pub(super) fn int(&self, name: &str) -> Option<i64> {
-        self.attribute(name)?.i
+        // What is left out of the file is 0, as proto3 writes it.
+        Some(self.attribute(name)?.i.unwrap_or_default())
     }
 
     pub(super) fn float(&self, name: &str) -> Option<f32> {
-        self.attribute(name)?.f
+        Some(self.attribute(name)?.f.unwrap_or_default())
     }
 
     pub(super) fn text(&self, name: &str) -> Option<&str> {
