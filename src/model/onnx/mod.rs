@@ -86,6 +86,8 @@ struct Gradient {
     opset: i64,
     engine: Engine,
     rounding: Rounding,
+    /// Some of those that it will be asked about, where they are known.
+    examples: Option<ArrayD<f32>>,
     /// As messages name the file.
     path: String,
     /// By the shape of an example.
@@ -267,6 +269,7 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
         opset,
         engine,
         rounding,
+        examples: examples.cloned(),
         path: path(),
         passes: Mutex::default(),
     });
@@ -312,6 +315,7 @@ impl Gradient {
                         interface,
                         example,
                         self.rounding,
+                        self.examples.as_ref(),
                     )
                 });
         let pass = Arc::new(pass.map_err(|refusal| match refusal {

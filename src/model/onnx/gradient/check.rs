@@ -9,10 +9,12 @@
 
 use std::collections::{HashMap, HashSet};
 
+use ndarray::ArrayD;
+
 use super::super::engine::{Engine, Graph, Input, Value};
 use super::super::outputs::{Written, with_outputs};
 use super::pass::{Pass, Refusal};
-use super::tensors::{Size, Tensors, noise};
+use super::tensors::{self, Size, Tensors, noise};
 use super::{Backward, NoRule};
 
 /// Examples that are tried, at least.
@@ -21,7 +23,7 @@ pub(super) const EXAMPLES: usize = 4;
 /// The part of the examples that must speak against a gradient, by the hundred.
 const AGAINST: usize = 75;
 
-/// How far the inputs, which are in [0, 1), are moved to either side: powers of two.
+/// How far the inputs are moved to either side, as a share of the largest: powers of two.
 const STEPS: [f32; 2] = [1.0 / 128.0, 1.0 / 1024.0];
 
 /// What an example says.
@@ -32,15 +34,15 @@ enum Verdict {
     Neither,
 }
 
-/// Runs the backward graph, which takes `inputs`, on a batch of the shape `shape`, and
-/// looks at all that its rules make.
+/// Runs the backward graph, which takes `inputs`, on a batch, and looks at all that its
+/// rules make.
 pub(super) fn shapes(
     engine: Engine,
     pass: &Pass,
     backward: &Backward,
     inputs: &[&str],
     tensors: &Tensors<'_>,
-    shape: &[usize],
+    (shape, numbers): (&[usize], &[f32]),
 ) -> Result<(), Refusal> {
     let graph = backward.model.graph.as_ref();
     let nodes = graph.into_iter().flat_map(|graph| &graph.node);
@@ -62,8 +64,6 @@ pub(super) fn shapes(
     let bytes = with_outputs(engine, written, &names, &[])?;
     let graph = Graph::load_as_written(engine, bytes, inputs, &names)?;
 
-    let numbers: Vec<f32> = noise().take(shape.iter().product()).collect();
-    let numbers = numbers.as_slice();
     let (forward, answers, cotangent) = pass.forward(Input::Floats { shape, numbers })?;
     let batch = Input::Floats { shape, numbers };
     let values = graph.run(pass.arguments(forward, batch, &answers, &cotangent)?)?;
@@ -90,18 +90,22 @@ pub(super) fn shapes(
     Ok(())
 }
 
-/// Runs a gradient and holds it against the answers, on batches of the shape `shape`.
-/// The error is a reason for having none.
-pub(super) fn differences(pass: &Pass, shape: &[usize]) -> Result<(), String> {
-    let mut noise = noise();
+/// Runs a gradient and holds it against the answers, on batches of the shape `shape`; of
+/// `examples`, where some are known. The error is a reason for having none.
+pub(super) fn differences(
+    pass: &Pass,
+    shape: &[usize],
+    examples: Option<&ArrayD<f32>>,
+) -> Result<(), String> {
+    let (mut inputs, mut noise) = (tensors::inputs(examples), noise());
     let mut verdicts = Vec::new();
     while verdicts.len() < EXAMPLES {
-        verdicts.extend(verdicts_on(pass, shape, &mut noise)?);
+        verdicts.extend(verdicts_on(pass, shape, &mut inputs, &mut noise)?);
     }
     let count = |wanted| verdicts.iter().filter(|&&one| one == wanted).count();
     if count(Verdict::For) == 0 && 100 * count(Verdict::Against) >= AGAINST * verdicts.len() {
         return Err(
-            "it is not how fast the answers grow (finite differences along random directions), so that a rule for one of its operators is wrong. Report it, and use perturbations that need no gradient"
+            "it is not how fast the answers grow (finite differences along random directions): the answers go by steps, or the rule for one of its operators is wrong. In the second case report it; use perturbations that need no gradient"
                 .to_owned(),
         );
     }
@@ -112,6 +116,7 @@ pub(super) fn differences(pass: &Pass, shape: &[usize]) -> Result<(), String> {
 fn verdicts_on(
     pass: &Pass,
     shape: &[usize],
+    inputs: &mut dyn Iterator<Item = f32>,
     noise: &mut impl Iterator<Item = f32>,
 ) -> Result<Vec<Verdict>, String> {
     let (examples, size) = (shape[0], shape[1..].iter().product());
@@ -120,7 +125,12 @@ fn verdicts_on(
         let numbers = numbers.into_iter();
         numbers.map(|number| 2.0 * number - 1.0).collect()
     };
-    let inputs = draw(examples * size);
+    let inputs: Vec<f32> = inputs.take(examples * size).collect();
+    // A power of two as well.
+    let largest = inputs
+        .iter()
+        .fold(1.0_f32, |largest, number| largest.max(number.abs()));
+    let scale = largest.log2().ceil().exp2();
     let direction = around(draw(examples * size));
     let batch = |numbers: &[f32]| pass.forward(Input::Floats { shape, numbers });
     let (forward, _, here) = batch(&inputs)?;
@@ -131,7 +141,7 @@ fn verdicts_on(
     let losses = |answers: &[f32]| rows(answers, &cotangent, here.len() / examples);
     let (losses_here, slopes) = (losses(&here), rows(&gradient, &direction, size));
     let mut differences: Vec<Vec<Difference>> = (0..examples).map(|_| Vec::new()).collect();
-    for step in STEPS {
+    for step in STEPS.map(|step| step * scale) {
         let moved = |step: f32| -> Vec<f32> {
             let pairs = inputs.iter().zip(&direction);
             pairs.map(|(input, along)| input + step * along).collect()
@@ -250,9 +260,17 @@ mod tests {
         let engine = Engine::of(OnnxEngine::Rten).unwrap();
         let interface = Interface::of(model.graph.as_ref().unwrap(), None, None).unwrap();
         let written = Written { model, bytes };
-        let tensors = Tensors::of(engine, written, 17, "x", &[3], None).unwrap();
+        let tensors = Tensors::of(engine, written, 17, ("x", "y"), &[3], None, None).unwrap();
         let backward = backward(&tensors, "x", "y", Rounding::Refused).unwrap();
-        let pass = Pass::new(engine, written, 17, &interface, &[3], Rounding::Refused);
+        let pass = Pass::new(
+            engine,
+            written,
+            17,
+            &interface,
+            &[3],
+            Rounding::Refused,
+            None,
+        );
         (pass.ok().unwrap(), backward, tensors)
     }
 
@@ -262,8 +280,8 @@ mod tests {
         let turned = [1.0, 0.5, -0.75, -0.5, 1.0, 0.5, 0.25, -1.5, 1.0];
         let ([right, turned], shape) = ([right, turned].map(|it| network(&it)), [4, 3]);
         let ((right, ..), (turned, ..)) = (pass(&right), pass(&turned));
-        assert_eq!(differences(&right, &shape), Ok(()));
-        let error = differences(&right.with_backward_of(turned), &shape).unwrap_err();
+        assert_eq!(differences(&right, &shape, None), Ok(()));
+        let error = differences(&right.with_backward_of(turned), &shape, None).unwrap_err();
         assert!(error.contains("finite differences"), "{error}");
     }
 
@@ -274,10 +292,27 @@ mod tests {
         let engine = Engine::of(OnnxEngine::Rten).unwrap();
         let inputs = [&[backward.cotangent.clone()], backward.saved.as_slice()].concat();
         let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
-        assert!(shapes(engine, &pass, &backward, &inputs, &tensors, &[2, 3]).is_ok());
+        assert!(
+            shapes(
+                engine,
+                &pass,
+                &backward,
+                &inputs,
+                &tensors,
+                (&[2, 3], &[0.5; 6])
+            )
+            .is_ok()
+        );
         let last = backward.arrivals.last_mut().unwrap();
         last.tensor = "w".to_owned();
-        let refusal = shapes(engine, &pass, &backward, &inputs, &tensors, &[2, 3]);
+        let refusal = shapes(
+            engine,
+            &pass,
+            &backward,
+            &inputs,
+            &tensors,
+            (&[2, 3], &[0.5; 6]),
+        );
         let Err(Refusal::NoRule(NoRule { node, reason, .. })) = refusal else {
             panic!("it was not found");
         };

@@ -156,7 +156,7 @@ fn backward(
         return Err(NoRule {
             operator: node.map(path::operator).unwrap_or_default().to_owned(),
             node: node.map(trust::name).unwrap_or_default().to_owned(),
-            reason: "none of its numbers is computed from those of the input, but from what they are compared to, where they are, or how many they are".to_owned(),
+            reason: "nothing that a rule takes leads from the input to it: its numbers come from what those of the input are compared to, where they are, how many they are, or from integers".to_owned(),
         });
     };
     let gradient = all_of(&mut writer, &arriving).cotangent;

@@ -1,9 +1,11 @@
 //! Runs a forward and a backward graph, one on the other's tensors.
 
+use ndarray::ArrayD;
+
 use super::super::engine::{Engine, Graph, Input, Numbers, Value};
 use super::super::interface::Interface;
 use super::super::outputs::{Written, with_outputs};
-use super::tensors::{PROBED, Tensors};
+use super::tensors::{self, PROBED, Tensors};
 use super::{NoRule, Rounding, backward, check};
 
 /// A gradient that is ready to run, for examples of one shape.
@@ -56,9 +58,13 @@ impl Pass {
         interface: &Interface,
         example: &[usize],
         rounding: Rounding,
+        examples: Option<&ArrayD<f32>>,
     ) -> Result<Self, Refusal> {
         let (input, output) = (interface.input.as_str(), interface.output.as_str());
-        let tensors = Tensors::of(engine, written, opset, input, example, interface.batch)?;
+        let examples = examples.filter(|examples| examples.shape()[1..] == *example);
+        let names = (input, output);
+        let batch = interface.batch;
+        let tensors = Tensors::of(engine, written, opset, names, example, batch, examples)?;
         let backward = backward(&tensors, input, output, rounding)?;
 
         let mut outputs = vec![output];
@@ -89,12 +95,16 @@ impl Pass {
             backward: Graph::load(engine, bytes, &inputs, &[&backward.gradient])?,
             takes,
         };
-        let batch = |size| [&[interface.batch.unwrap_or(size)], example].concat();
+        let batch = |size| [&[batch.unwrap_or(size)], example].concat();
         let probed = batch(PROBED);
-        check::shapes(engine, &pass, &backward, &inputs, &tensors, &probed)?;
+        let numbers: Vec<f32> = tensors::inputs(examples)
+            .take(probed.iter().product())
+            .collect();
+        let question = (probed.as_slice(), numbers.as_slice());
+        check::shapes(engine, &pass, &backward, &inputs, &tensors, question)?;
         // Of what passes rounding straight through there are no differences.
         if rounding == Rounding::Refused {
-            check::differences(&pass, &batch(check::EXAMPLES))?;
+            check::differences(&pass, &batch(check::EXAMPLES), examples)?;
         }
         Ok(pass)
     }

@@ -2,8 +2,9 @@
 //! cotangents.
 //!
 //! These are the float32 tensors that are made from the input, and what rounding makes
-//! of them: the integers of a quantised graph, which are numbers still. Truth values,
-//! shapes, positions and indices are not; nothing gets through them.
+//! of them: the integers of a quantised graph, which are numbers still. Numbers of another
+//! precision and sequences carry them too, though no rule takes them further. Truth
+//! values, shapes, positions and indices do not; nothing gets through them.
 
 use std::collections::HashSet;
 
@@ -33,7 +34,9 @@ impl<'a> Path<'a> {
             let rounded = makes_numbers(node)
                 && (is_rounding(node) || read.iter().any(|name| !tensors.is_float(name)));
             let made = node.output.iter().map(String::as_str);
-            let made = made.filter(|name| rounded || tensors.is_float(name));
+            let made = made.filter(|name| {
+                rounded || tensors.is_float(name) || tensors.is_other(name) && !is_text(node)
+            });
             let before = reached.len();
             reached.extend(made.filter(|name| !name.is_empty()));
             if reached.len() > before {
@@ -64,7 +67,8 @@ fn read_as_numbers<'a>(node: &'a NodeProto, tensors: &Tensors<'a>) -> Vec<&'a st
     read_by(node, &mut |name| read.push(name));
     // Behind the inputs come those that subgraphs read, in whatever way.
     let numbers = |&(index, name): &(usize, &str)| {
-        index >= node.input.len() || is_number(node, index, tensors.is_float(name))
+        let float = tensors.is_float(name) || tensors.is_other(name);
+        index >= node.input.len() || is_number(node, index, float)
     };
     let numbers = read.into_iter().enumerate().filter(numbers);
     numbers.map(|(_, name)| name).collect()
@@ -81,6 +85,12 @@ pub(super) fn is_number(node: &NodeProto, input: usize, float: bool) -> bool {
             "OneHot" => false,
             _ => input == 0,
         }
+}
+
+/// Whether a node makes text of numbers: a category, to be looked up.
+fn is_text(node: &NodeProto) -> bool {
+    let to = attribute(node, "to").and_then(|to| to.i);
+    operator(node) == "Cast" && to == Some(i64::from(DataType::STRING.0))
 }
 
 /// Whether the integers that a node makes of numbers are numbers again.

@@ -6,10 +6,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use ndarray::ArrayD;
 use rten_onnx::onnx::{DataType, GraphProto, NodeProto, TensorProto};
 
 use super::super::engine::{Engine, Graph, Input, Numbers, Value};
-use super::super::interface::read_by;
+use super::super::interface::{dependencies, read_by};
 use super::super::outputs::{Written, with_outputs};
 use super::writer;
 
@@ -97,16 +98,18 @@ struct Made {
 }
 
 impl<'a> Tensors<'a> {
-    /// Runs a model on examples of the shape `example`, and looks at what comes
-    /// of it. `batch` is the number of examples where the graph takes only one.
-    /// The error is the engine's own words.
+    /// Runs a model on examples of the shape `example`, and looks at what the output is
+    /// made from; they are those of `examples`, where some are known. `batch` is the
+    /// number of examples where the graph takes only one. The error is the engine's own
+    /// words.
     pub(in crate::model::onnx) fn of(
         engine: Engine,
         written: Written<'a>,
         opset: i64,
-        input: &'a str,
+        (input, output): (&'a str, &str),
         example: &[usize],
         batch: Option<usize>,
+        examples: Option<&ArrayD<f32>>,
     ) -> Result<Self, String> {
         let graph = written.model.graph.as_ref().ok_or("it holds no graph")?;
         let mut weights: HashMap<&str, &TensorProto> = graph
@@ -124,25 +127,25 @@ impl<'a> Tensors<'a> {
                 weights.insert(name, value);
             }
         }
+        let needed = dependencies(graph, &[output]);
         let names: Vec<&str> = graph
             .node
             .iter()
             .flat_map(|node| {
-                // The second output of Dropout is of use in training only.
-                let dropout = node.op_type.as_deref() == Some("Dropout");
-                node.output
-                    .iter()
-                    .take(if dropout { 1 } else { usize::MAX })
+                let made = node.output.iter().map(String::as_str);
+                let is_needed = |name: &&str| needed.contains(name);
+                // Where the parts of a Split that nobody reads are is told by their sizes.
+                let all = node.op_type.as_deref() == Some("Split")
+                    && made.clone().any(|name| is_needed(&name));
+                made.filter(move |name| !name.is_empty() && (all || is_needed(name)))
             })
-            .map(String::as_str)
-            .filter(|name| !name.is_empty())
             .collect();
         let bytes = with_outputs(engine, written, &names, &[])?;
         let runner = Graph::load_as_written(engine, bytes, &[input], &names)?;
         let sizes = batch.map_or([PROBED, PROBED + 1], |size| [size, size]);
         let [two, three] = sizes.map(|size| {
             let shape: Vec<usize> = [&[size], example].concat();
-            let numbers: Vec<f32> = noise().take(shape.iter().product()).collect();
+            let numbers: Vec<f32> = inputs(examples).take(shape.iter().product()).collect();
             runner.run(vec![Input::Floats {
                 shape: &shape,
                 numbers: &numbers,
@@ -184,6 +187,13 @@ impl<'a> Tensors<'a> {
             (None, Some(weight)) => weight.data_type == Some(DataType::FLOAT),
             (None, None) => false,
         }
+    }
+
+    /// Whether a tensor that a node makes holds neither float32 numbers nor whole ones: it
+    /// is of another precision, or a sequence.
+    pub(super) fn is_other(&self, name: &str) -> bool {
+        let made = self.made.get(name);
+        made.is_some_and(|made| made.holds == Holds::Other)
     }
 
     /// Whether a tensor that a node makes holds integers or truth values.
@@ -348,6 +358,15 @@ fn read(weight: &TensorProto) -> Option<Constant> {
         shape: weight.dims.iter().map(|&size| size as usize).collect(),
         numbers,
     })
+}
+
+/// Numbers of examples, one example after another: of those that are known, over and over,
+/// else random ones.
+pub(super) fn inputs(examples: Option<&ArrayD<f32>>) -> Box<dyn Iterator<Item = f32> + '_> {
+    match examples {
+        Some(examples) => Box::new(examples.iter().copied().cycle()),
+        None => Box::new(noise()),
+    }
 }
 
 /// Numbers in [0, 1) that follow no pattern.
