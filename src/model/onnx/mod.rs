@@ -303,7 +303,8 @@ impl Gradient {
         let pass =
             guarded(|| ModelProto::parse_buf(&self.bytes).map_err(|error| error.to_string()))
                 .map_err(Refusal::from)
-                .and_then(|model| {
+                .and_then(|mut model| {
+                    model.graph.iter_mut().for_each(outputs::name_all);
                     let written = Written {
                         model: &model,
                         bytes: &self.bytes,

@@ -3,6 +3,7 @@
 use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
 use super::engine::Engine;
+use super::trust;
 
 /// A model, parsed and as the bytes of its file.
 #[derive(Clone, Copy)]
@@ -66,6 +67,13 @@ pub(super) fn with_outputs(
         ..ModelProto::default()
     })?;
     Ok([bytes, &more].concat())
+}
+
+/// Gives each node without a name that of what it makes, which messages call it.
+pub(super) fn name_all(graph: &mut GraphProto) {
+    for node in &mut graph.node {
+        node.name = Some(trust::name(node).to_owned());
+    }
 }
 
 /// Lets a graph tell where its tensors are above 0.

@@ -461,6 +461,109 @@ fn answers_that_only_count_and_compare_have_no_gradient() {
     assert!(text.contains("operator Cast (node \"the_cast\")"), "{text}");
 }
 
+/// The gradient of the sum of the answers.
+fn gradient_of(opened: &OnnxModel, inputs: &ArrayD<f32>) -> Vec<f32> {
+    let ones = |answers: ndarray::ArrayView2<'_, f32>| Array2::ones(answers.dim());
+    let gradients = opened.gradient(inputs.view(), &ones).unwrap();
+    gradients.inputs.into_iter().collect()
+}
+
+/// rten finds out that it has no such Pow when it runs it.
+#[test]
+fn what_the_output_does_not_need_takes_no_gradient_away() {
+    let nodes = vec![
+        node("Pow", &["x", "three"], &["nobody reads it"]),
+        node("Relu", &["x"], &["y"]),
+    ];
+    let graph = model(&[-1, 2], &[-1, 2], nodes, vec![ints("three", &[3])]);
+    let opened = open(&graph.write_buf().unwrap()).unwrap();
+    let inputs = ArrayD::from_shape_vec(IxDyn(&[1, 2]), vec![2.0, -1.0]).unwrap();
+    assert_eq!(gradient_of(&opened, &inputs), [1.0, 0.0]);
+}
+
+/// Were it left out, the gradient would be that of the other branch alone.
+#[test]
+fn a_branch_that_no_rule_takes_is_refused() {
+    let sequence = [
+        node("SplitToSequence", &["x", "two"], &["parts"]).with("axis", int(1)),
+        node("SequenceAt", &["parts", "first"], &["part"]),
+    ];
+    let precise = [
+        node("Cast", &["x"], &["wide"]).with("to", int(11)),
+        node("Exp", &["wide"], &["grown"]),
+        node("Cast", &["grown"], &["part"]).with("to", int(1)),
+    ];
+    for engine in engines() {
+        for (branch, operator) in [(&sequence[..], "SequenceAt"), (&precise, "Exp")] {
+            // In rten float64 is float32.
+            if engine == OnnxEngine::Rten && operator == "Exp" {
+                continue;
+            }
+            let sum = node("Add", &["x", "part"], &["y"]);
+            let weights = vec![ints("two", &[2]), ints("first", &[0])];
+            let graph = model(&[-1, 2], &[-1, 2], [branch, &[sum]].concat(), weights);
+            let opened = open_on(engine, &graph.write_buf().unwrap(), Rounding::Refused);
+            let Err(error) = opened else {
+                panic!("{engine:?}: {operator} is left out");
+            };
+            let text = error.to_string();
+            assert!(
+                text.contains(&format!("operator {operator}")),
+                "{engine:?}: {text}"
+            );
+        }
+    }
+}
+
+/// Of proto3 writers an attribute of value 0 has a name and no value.
+#[test]
+fn what_is_left_out_of_an_attribute_is_zero() {
+    let zero = || AttributeProto {
+        name: Some(String::new()),
+        r#type: Some(AttributeType::FLOAT),
+        ..AttributeProto::default()
+    };
+    let nodes = vec![node("Clip", &["x"], &["y"]).with("min", zero())];
+    let mut graph = model(&[-1, 2], &[-1, 2], nodes, vec![]);
+    graph.opset_import[0].version = Some(10);
+    let inputs = ArrayD::from_shape_vec(IxDyn(&[1, 2]), vec![2.0, -1.0]).unwrap();
+    for engine in engines() {
+        let opened = open_on(engine, &graph.write_buf().unwrap(), Rounding::Refused).unwrap();
+        assert_eq!(gradient_of(&opened, &inputs), [1.0, 0.0], "{engine:?}");
+    }
+}
+
+/// A category from 2020 on is looked up, and the rest is a number.
+#[test]
+fn a_gradient_is_tried_on_the_data() {
+    let nodes = vec![
+        node("Split", &["x"], &["category", "rest"]).with("axis", int(1)),
+        node("Cast", &["category"], &["year"]).with("to", int(7)),
+        node("Sub", &["year", "start"], &["row"]),
+        node("Gather", &["table", "row"], &["looked up"]),
+        node("Add", &["looked up", "rest"], &["y"]),
+    ];
+    let weights = vec![ints("start", &[2020]), floats("table", &[2], &[5.0, 7.0])];
+    let graph = model(&[-1, 2], &[-1, 1], nodes, weights)
+        .write_buf()
+        .unwrap();
+    let inputs = ArrayD::from_shape_vec(IxDyn(&[2, 2]), vec![2020.0, 0.5, 2021.0, 1.5]).unwrap();
+    for engine in engines() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &graph).unwrap();
+        let opened = load(&Request {
+            path: file.path().to_owned(),
+            shown: "models/m.onnx".to_owned(),
+            input: None,
+            output: None,
+            engine,
+            gradient: Some(Rounding::Refused),
+            examples: Some(inputs.clone()),
+        });
+        assert_eq!(gradient_of(&opened.unwrap(), &inputs), [0.0, 1.0, 0.0, 1.0]);
+    }
+}
+
 #[test]
 fn where_the_graph_leaves_the_size_free_the_data_decides() {
     let weights = |name, shape: &[i64]| {

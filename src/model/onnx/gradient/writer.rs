@@ -83,24 +83,13 @@ impl Writer {
         inputs: &[Var],
         attributes: &[(&str, Attribute<'_>)],
     ) -> Var {
-        self.nodes(operator, inputs, attributes, 1)[0]
-    }
-
-    /// A node with `outputs` outputs.
-    pub(super) fn nodes(
-        &mut self,
-        operator: &str,
-        inputs: &[Var],
-        attributes: &[(&str, Attribute<'_>)],
-        outputs: usize,
-    ) -> Vec<Var> {
-        let made: Vec<Var> = (0..outputs).map(|_| self.name(operator)).collect();
+        let made = self.name(operator);
         let name = |var: &Var| self.names.get(var.0).cloned().unwrap_or_default();
         let node = NodeProto {
-            name: made.first().map(name),
+            name: Some(name(&made)),
             op_type: Some(operator.to_owned()),
             input: inputs.iter().map(name).collect(),
-            output: made.iter().map(name).collect(),
+            output: vec![name(&made)],
             attribute: attributes.iter().map(attribute).collect(),
             domain: None,
         };
