@@ -122,6 +122,17 @@ impl Engine {
         }
     }
 
+    /// The same, for a graph that is looked into: every tensor is computed as it is
+    /// written, where the engine may take two that are the same for one, or does not show
+    /// each.
+    pub(super) fn as_written(self) -> Self {
+        match self {
+            Self::Rten | Self::RtenAsWritten => Self::RtenAsWritten,
+            #[cfg(feature = "ort")]
+            Self::Ort(runtime) => Self::Ort(runtime.on_cpu()),
+        }
+    }
+
     pub(super) fn is_embedded(self) -> bool {
         matches!(self, Self::Rten | Self::RtenAsWritten)
     }
@@ -138,34 +149,14 @@ impl Graph {
         outputs: &[&str],
     ) -> Result<Self, String> {
         match engine {
-            Engine::Rten => {
-                let graph = rten::Graph::load(bytes, inputs, outputs, true)?;
+            Engine::Rten | Engine::RtenAsWritten => {
+                let fused = matches!(engine, Engine::Rten);
+                let graph = rten::Graph::load(bytes, inputs, outputs, fused)?;
                 Ok(Self::Rten(Box::new(graph)))
             }
-            Engine::RtenAsWritten => Self::load_as_written(engine, bytes, inputs, outputs),
             #[cfg(feature = "ort")]
             Engine::Ort(runtime) => {
                 ort::Graph::load(runtime, bytes, inputs, outputs).map(Self::Ort)
-            }
-        }
-    }
-
-    /// The same for a graph that is looked into: every tensor is computed as it is
-    /// written, where [`Graph::load`] may take two that are the same for one.
-    pub(super) fn load_as_written(
-        engine: Engine,
-        bytes: Vec<u8>,
-        inputs: &[&str],
-        outputs: &[&str],
-    ) -> Result<Self, String> {
-        match engine {
-            Engine::Rten | Engine::RtenAsWritten => {
-                let graph = rten::Graph::load(bytes, inputs, outputs, false)?;
-                Ok(Self::Rten(Box::new(graph)))
-            }
-            #[cfg(feature = "ort")]
-            Engine::Ort(runtime) => {
-                ort::Graph::load(runtime.on_cpu(), bytes, inputs, outputs).map(Self::Ort)
             }
         }
     }

@@ -62,7 +62,7 @@ pub(super) fn shapes(
         bytes: &bytes.map_err(|error| error.to_string())?,
     };
     let bytes = with_outputs(engine, written, &names, &[])?;
-    let graph = Graph::load_as_written(engine, bytes, inputs, &names)?;
+    let graph = Graph::load(engine.as_written(), bytes, inputs, &names)?;
 
     let (forward, answers, cotangent) = pass.forward(Input::Floats { shape, numbers })?;
     let batch = Input::Floats { shape, numbers };

@@ -141,7 +141,7 @@ impl<'a> Tensors<'a> {
             })
             .collect();
         let bytes = with_outputs(engine, written, &names, &[])?;
-        let runner = Graph::load_as_written(engine, bytes, &[input], &names)?;
+        let runner = Graph::load(engine.as_written(), bytes, &[input], &names)?;
         let sizes = batch.map_or([PROBED, PROBED + 1], |size| [size, size]);
         let [two, three] = sizes.map(|size| {
             let shape: Vec<usize> = [&[size], example].concat();
