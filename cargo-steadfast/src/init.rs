@@ -516,6 +516,11 @@ fn ask(
             gives.text()
         )));
     }
+    if gives == Gives::Logits && description.gives.is_none() && are_probabilities(answers.view()) {
+        return Err(usage(
+            "--gives logits, and every answer is numbers from 0 to 1 that sum to 1: probabilities. Leave the flag out".to_owned(),
+        ));
+    }
     let answered = answers.rows().into_iter().zip(&chosen.labels);
     let right = answered.filter(|(answer, label)| unspecified::class(gives, *answer) == **label);
     Ok((gives, right.count() as f64 / chosen.labels.len() as f64))

@@ -246,9 +246,21 @@ fn on_engines(request: &onnx::Request, named: Option<OnnxEngine>) -> Vec<Way> {
                 (words, opened.map_err(|error| error.to_string()))
             }
         };
+        let fused = |opened: &Opened| {
+            !opened
+                .model
+                .model()
+                .describe()
+                .engine
+                .ends_with("without fusions")
+        };
+        let plain = match opened.as_ref().is_ok_and(|opened| !fused(opened)) {
+            true => ", without its fusions of nodes, which change the answers",
+            false => "",
+        };
         let mark = if own { " (the spec's)" } else { "" };
         Way {
-            title: format!("{words}{mark}"),
+            title: format!("{words}{plain}{mark}"),
             own,
             opened,
         }

@@ -1,5 +1,5 @@
-//! A bearer token, which goes to one server and into no message: where a server's words
-//! hold a part of it, they are not shown.
+//! A bearer token, which goes to one server: where a server's words hold a part of it,
+//! they go into no message. (One without letters and digits cannot be looked for.)
 
 use std::collections::HashSet;
 

@@ -200,6 +200,7 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
             reason: refusal.reason,
         });
     }
+    let steps = probe::has_steps(graph);
     let (input, output) = (interface.input.as_str(), interface.output.as_str());
     let load = |engine| guarded(|| Graph::load(engine, bytes.clone(), &[input], &[output]));
     let (engine, graph) = match (engine, load(engine)) {
@@ -235,7 +236,7 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
     }
     let engine = opened.engine;
     if let Some(examples) = examples
-        && let Err(finding) = opened.probe(examples)
+        && let Err(finding) = opened.probe(examples, steps)
     {
         return Err(match finding {
             Finding::Fault(Fault::Engine(reason)) => {
@@ -613,9 +614,9 @@ fn external(graph: &GraphProto) -> Option<String> {
     })
 }
 
-/// Calls a parser that may panic on what it did not expect.
-fn guarded<T>(parser: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(parser)).unwrap_or_else(|panic| {
+/// Calls what may panic on what it did not expect; the panic is the reason.
+fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic
             .downcast_ref::<&str>()
             .copied()

@@ -122,9 +122,8 @@ impl Engine {
         }
     }
 
-    /// The same, for a graph that is looked into: every tensor is computed as it is
-    /// written, where the engine may take two that are the same for one, or does not show
-    /// each.
+    /// The same, for a graph that is looked into: rten may take two tensors that are the same
+    /// for one, and execution providers do not show each.
     pub(super) fn as_written(self) -> Self {
         match self {
             Self::Rten | Self::RtenAsWritten => Self::RtenAsWritten,

@@ -9,7 +9,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use ndarray::ArrayD;
+use ndarray::{ArrayD, Axis};
 
 use super::super::engine::{Engine, Graph, Input, Value};
 use super::super::outputs::{Written, with_outputs};
@@ -23,7 +23,7 @@ pub(super) const EXAMPLES: usize = 4;
 /// The part of the examples that must speak against a gradient, by the hundred.
 const AGAINST: usize = 75;
 
-/// How far the inputs are moved to either side, as a share of the largest: powers of two.
+/// How far the inputs are moved to either side, as a share of their spread.
 const STEPS: [f32; 2] = [1.0 / 128.0, 1.0 / 1024.0];
 
 /// What an example says.
@@ -98,9 +98,10 @@ pub(super) fn differences(
     examples: Option<&ArrayD<f32>>,
 ) -> Result<(), String> {
     let (mut inputs, mut noise) = (tensors::inputs(examples), noise());
+    let spread = spread(examples);
     let mut verdicts = Vec::new();
     while verdicts.len() < EXAMPLES {
-        verdicts.extend(verdicts_on(pass, shape, &mut inputs, &mut noise)?);
+        verdicts.extend(verdicts_on(pass, shape, &spread, &mut inputs, &mut noise)?);
     }
     let count = |wanted| verdicts.iter().filter(|&&one| one == wanted).count();
     if count(Verdict::For) == 0 && 100 * count(Verdict::Against) >= AGAINST * verdicts.len() {
@@ -112,10 +113,39 @@ pub(super) fn differences(
     Ok(())
 }
 
+/// How far each number of an example is spread, over the examples that are known: a column
+/// may be years, and the next one shares. What is the same in all is not moved, unless
+/// nothing would be.
+fn spread(examples: Option<&ArrayD<f32>>) -> Vec<f32> {
+    let Some(examples) = examples else {
+        return vec![1.0];
+    };
+    let limits = |limit: fn(f32, f32) -> f32, start| {
+        examples.fold_axis(Axis(0), start, move |&found: &f32, &number| {
+            limit(found, number)
+        })
+    };
+    let (most, least) = (
+        limits(f32::max, f32::NEG_INFINITY),
+        limits(f32::min, f32::INFINITY),
+    );
+    let spread: Vec<f32> = (most - least).into_iter().collect();
+    match spread.iter().any(|&spread| spread > 0.0) {
+        true => spread,
+        // Of one example: a share of each number.
+        false => examples
+            .index_axis(Axis(0), 0)
+            .iter()
+            .map(|number| number.abs().max(f32::MIN_POSITIVE))
+            .collect(),
+    }
+}
+
 /// What each example of a batch says.
 fn verdicts_on(
     pass: &Pass,
     shape: &[usize],
+    spread: &[f32],
     inputs: &mut dyn Iterator<Item = f32>,
     noise: &mut impl Iterator<Item = f32>,
 ) -> Result<Vec<Verdict>, String> {
@@ -126,12 +156,9 @@ fn verdicts_on(
         numbers.map(|number| 2.0 * number - 1.0).collect()
     };
     let inputs: Vec<f32> = inputs.take(examples * size).collect();
-    // A power of two as well.
-    let largest = inputs
-        .iter()
-        .fold(1.0_f32, |largest, number| largest.max(number.abs()));
-    let scale = largest.log2().ceil().exp2();
-    let direction = around(draw(examples * size));
+    let mut direction = around(draw(examples * size));
+    let ways = direction.iter_mut().zip(spread.iter().cycle());
+    ways.for_each(|(way, spread)| *way *= spread);
     let batch = |numbers: &[f32]| pass.forward(Input::Floats { shape, numbers });
     let (forward, _, here) = batch(&inputs)?;
     let cotangent = around(draw(here.len()));
@@ -141,7 +168,7 @@ fn verdicts_on(
     let losses = |answers: &[f32]| rows(answers, &cotangent, here.len() / examples);
     let (losses_here, slopes) = (losses(&here), rows(&gradient, &direction, size));
     let mut differences: Vec<Vec<Difference>> = (0..examples).map(|_| Vec::new()).collect();
-    for step in STEPS.map(|step| step * scale) {
+    for step in STEPS {
         let moved = |step: f32| -> Vec<f32> {
             let pairs = inputs.iter().zip(&direction);
             pairs.map(|(input, along)| input + step * along).collect()
@@ -223,6 +250,7 @@ fn judge(slope: f64, differences: &[Difference]) -> Verdict {
         one.slope().abs() > 16.0 * one.noise
             && off(one) > 0.1 * size(one)
             && off(one) > 8.0 * bend + 16.0 * one.noise
+            && bend < 0.25 * one.slope().abs() + one.noise
     };
     if differences.iter().all(is_against) {
         Verdict::Against
