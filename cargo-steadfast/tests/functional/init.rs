@@ -143,6 +143,36 @@ fn a_server_is_sent_the_token_and_the_spec_names_its_variable() {
     assert_eq!(repository.steadfast(&model).code, 2);
 }
 
+/// The digits with a softmax behind them.
+#[test]
+fn probabilities_are_not_taken_for_logits() {
+    let repository = bare();
+    let server = Server::start(|asked, _| match asked.line.contains("/infer") {
+        true => {
+            let asked: serde_json::Value = serde_json::from_slice(&asked.body).unwrap();
+            let rows = asked["inputs"][0]["shape"][0].as_u64().unwrap();
+            let data = vec![0.1; 10 * rows as usize];
+            Reply::json(&serde_json::json!({ "outputs": [
+                { "name": "logits", "datatype": "FP32", "shape": [rows, 10], "data": data },
+            ]}))
+        }
+        false => describe(asked, false),
+    });
+    let (url, data) = (server.model(), "data/digits-test.npz");
+    let arguments = ["init", "--endpoint", &url, "--data", data, "--yes"];
+    let ran = repository.steadfast(&[&arguments[..], &["--gives", "logits"]].concat());
+    assert_eq!(ran.code, 2, "{}", ran.all());
+    assert!(
+        ran.stderr.contains("sum to 1: probabilities"),
+        "{}",
+        ran.all()
+    );
+    let ran = repository.steadfast(&arguments);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let spec = repository.read("robustness-specs/digits.toml");
+    assert!(spec.contains("gives = \"probabilities\"\n"), "{spec}");
+}
+
 #[test]
 fn tensors_are_named_in_the_spec() {
     let repository = bare();

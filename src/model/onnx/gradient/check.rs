@@ -261,6 +261,7 @@ fn judge(slope: f64, differences: &[Difference]) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use ndarray::IxDyn;
     use rten_onnx::onnx::ModelProto;
 
     use super::super::super::interface::Interface;
@@ -309,7 +310,14 @@ mod tests {
         let ([right, turned], shape) = ([right, turned].map(|it| network(&it)), [4, 3]);
         let ((right, ..), (turned, ..)) = (pass(&right), pass(&turned));
         assert_eq!(differences(&right, &shape, None), Ok(()));
-        let error = differences(&right.with_backward_of(turned), &shape, None).unwrap_err();
+        // Of columns with spreads of their own too.
+        let examples = ArrayD::from_shape_fn(IxDyn(&[6, 3]), |at| {
+            (3.7 * at[0] as f32 + at[1] as f32).sin() * [1.0, 0.1, 0.5][at[1]]
+        });
+        assert_eq!(differences(&right, &shape, Some(&examples)), Ok(()));
+        let mixed = right.with_backward_of(turned);
+        assert!(differences(&mixed, &shape, Some(&examples)).is_err());
+        let error = differences(&mixed, &shape, None).unwrap_err();
         assert!(error.contains("finite differences"), "{error}");
     }
 

@@ -72,6 +72,17 @@ fn open_for(
     bytes: &[u8],
     rounding: Rounding,
 ) -> Result<OnnxModel, ModelError> {
+    let examples = example.map(|example| super::super::tests::noise(&[&[4], example].concat()));
+    open_with(examples, engine, bytes, rounding)
+}
+
+/// For these examples, if they are known.
+fn open_with(
+    examples: Option<ArrayD<f32>>,
+    engine: OnnxEngine,
+    bytes: &[u8],
+    rounding: Rounding,
+) -> Result<OnnxModel, ModelError> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), bytes).unwrap();
     load(&Request {
@@ -81,7 +92,7 @@ fn open_for(
         output: None,
         engine,
         gradient: Some(rounding),
-        examples: example.map(|example| super::super::tests::noise(&[&[4], example].concat())),
+        examples,
     })
 }
 
@@ -533,6 +544,39 @@ fn what_is_left_out_of_an_attribute_is_zero() {
     }
 }
 
+/// Degrees beside dollars, normalised within: one step for both would be far beyond the
+/// bend of the one.
+#[test]
+fn columns_of_other_scales_have_their_own_steps() {
+    let nodes = vec![
+        node("Sub", &["x", "mean"], &["centred"]),
+        node("Div", &["centred", "deviation"], &["normal"]),
+        node("Tanh", &["normal"], &["y"]),
+    ];
+    let (mean, deviation) = ([37.0, 1.5e5], [0.5, 1e5]);
+    let weights = vec![
+        floats("mean", &[2], &mean),
+        floats("deviation", &[2], &deviation),
+    ];
+    let graph = model(&[-1, 2], &[-1, 2], nodes, weights)
+        .write_buf()
+        .unwrap();
+    let rows = vec![36.5, 2e5, 37.0, 1e5, 37.5, 5e4, 36.8, 3e5, 37.2, 1.5e5];
+    let inputs = ArrayD::from_shape_vec(IxDyn(&[5, 2]), rows).unwrap();
+    for engine in engines() {
+        let opened = open_with(Some(inputs.clone()), engine, &graph, Rounding::Refused).unwrap();
+        let gradient = gradient_of(&opened, &inputs);
+        for (at, (found, input)) in gradient.iter().zip(&inputs).enumerate() {
+            let (mean, deviation) = (mean[at % 2], deviation[at % 2]);
+            let expected = (1.0 - ((input - mean) / deviation).tanh().powi(2)) / deviation;
+            assert!(
+                (found / expected - 1.0).abs() < 1e-3,
+                "{engine:?}: {found} and {expected}"
+            );
+        }
+    }
+}
+
 /// A category from 2020 on is looked up, and the rest is a number.
 #[test]
 fn a_gradient_is_tried_on_the_data() {
@@ -549,17 +593,7 @@ fn a_gradient_is_tried_on_the_data() {
         .unwrap();
     let inputs = ArrayD::from_shape_vec(IxDyn(&[2, 2]), vec![2020.0, 0.5, 2021.0, 1.5]).unwrap();
     for engine in engines() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), &graph).unwrap();
-        let opened = load(&Request {
-            path: file.path().to_owned(),
-            shown: "models/m.onnx".to_owned(),
-            input: None,
-            output: None,
-            engine,
-            gradient: Some(Rounding::Refused),
-            examples: Some(inputs.clone()),
-        });
+        let opened = open_with(Some(inputs.clone()), engine, &graph, Rounding::Refused);
         assert_eq!(gradient_of(&opened.unwrap(), &inputs), [0.0, 1.0, 0.0, 1.0]);
     }
 }
