@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ndarray::{ArrayD, ArrayView2};
+use ndarray::ArrayView2;
 use steadfast::data::Dataset;
 use steadfast::engine;
 use steadfast::error::{Error, ErrorKind};
@@ -151,14 +151,14 @@ struct Opened {
 }
 
 impl ModelArguments {
-    /// Opens it for examples of a shape.
-    fn open(&self, root: &Path, examples: &ArrayD<f32>) -> Result<Opened, Error> {
+    /// Opens it for some data.
+    fn open(&self, root: &Path, data: &Dataset) -> Result<Opened, Error> {
         let other = |model| Opened {
             model,
             engine: None,
         };
         if let Some(file) = &self.origin.model {
-            return self.onnx(root, file, examples);
+            return self.onnx(root, file, data);
         }
         if let Some(url) = &self.origin.endpoint {
             return Ok(other(Box::new(endpoint::open(&endpoint::Request {
@@ -183,7 +183,7 @@ impl ModelArguments {
 
     /// The file on the embedded engine; on ONNX Runtime, if it is here, where the other
     /// does not take it.
-    fn onnx(&self, root: &Path, file: &str, examples: &ArrayD<f32>) -> Result<Opened, Error> {
+    fn onnx(&self, root: &Path, file: &str, data: &Dataset) -> Result<Opened, Error> {
         let load = |engine| {
             onnx::load(&onnx::Request {
                 path: root.join(file),
@@ -192,7 +192,7 @@ impl ModelArguments {
                 output: self.output.clone(),
                 engine,
                 gradient: None,
-                examples: Some(unspecified::tried(examples)),
+                examples: engine::tried(data),
             })
         };
         match load(OnnxEngine::Rten) {
@@ -383,7 +383,7 @@ impl Found {
     fn look(root: &Path, arguments: &Arguments) -> Result<Self, Error> {
         let (data, range) = arguments.columns.open(root, &arguments.data)?;
         let chosen = unspecified::some(&data)?;
-        let Opened { model, engine } = arguments.model.open(root, &chosen.inputs)?;
+        let Opened { model, engine } = arguments.model.open(root, &data)?;
         let (gives, accuracy) = ask(model.as_ref(), &data, &chosen, arguments)?;
         Ok(Self {
             image: (2..=3).contains(&data.shape().len()),

@@ -6,7 +6,6 @@ use std::path::Path;
 use ndarray::{ArrayD, ArrayView1, Axis};
 use steadfast::data::{self, Dataset};
 use steadfast::error::{Error, ErrorKind};
-use steadfast::model::onnx::TRIED;
 use steadfast::model::{Gives, ModelError};
 
 /// Examples a forward pass.
@@ -112,14 +111,6 @@ pub fn some(data: &Dataset) -> Result<Chosen, Error> {
         inputs,
         labels,
     })
-}
-
-/// As many of some examples as an ONNX model is tried on, evenly spread over them.
-pub fn tried(inputs: &ArrayD<f32>) -> ArrayD<f32> {
-    let all = inputs.len_of(Axis(0));
-    let count = TRIED.min(all);
-    let rows: Vec<usize> = (0..count).map(|at| at * all / count).collect();
-    inputs.select(Axis(0), &rows)
 }
 
 /// How many examples of a shape [`MOST_NUMBERS`] numbers are.

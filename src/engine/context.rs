@@ -294,7 +294,7 @@ impl Context {
                 true => Rounding::StraightThrough,
                 false => Rounding::Refused,
             }),
-            examples: self.dataset(spec).ok().and_then(|data| some_of(&data)),
+            examples: self.dataset(spec).ok().and_then(|data| tried(&data)),
         })
     }
 
@@ -391,9 +391,9 @@ impl Context {
     }
 }
 
-/// As many examples as an ONNX model is tried on, evenly spread over the data; `None` where
-/// they cannot be had, which the case says.
-fn some_of(data: &Dataset) -> Option<ArrayD<f32>> {
+/// The examples that an ONNX model is tried on when it is opened for some data, evenly
+/// spread over them; `None` where they cannot be had, which whoever asks for them says.
+pub fn tried(data: &Dataset) -> Option<ArrayD<f32>> {
     let count = onnx::TRIED.min(data.len());
     let rows = (0..count).map(|at| data.example(at * data.len() / count));
     let rows: Vec<_> = rows.collect::<Result<_, _>>().ok()?;

@@ -21,7 +21,7 @@ use std::sync::{Arc, OnceLock};
 
 use ndarray::ArrayD;
 
-pub use context::{Context, LoadedModel, Registry};
+pub use context::{Context, LoadedModel, Registry, tried};
 pub use guard::install_panic_hook;
 pub use identity::{differences_to_tree, differing_fields, input_differences, tree_inputs};
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use steadfast::engine::LoadedModel;
+use steadfast::engine::{self, LoadedModel};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::model::onnx::{self, OnnxEngine};
 use steadfast::model::{Model, ModelError};
@@ -107,15 +107,13 @@ fn file(arguments: &Arguments) -> Result<ExitCode, Error> {
     };
     describe(&request)?;
     let data = match &arguments.data {
-        Some(data) => Some(Sample::of(
-            &arguments.columns.open(&here, data)?.0,
-            data.clone(),
-        )?),
+        Some(path) => {
+            let (data, _) = arguments.columns.open(&here, path)?;
+            request.examples = engine::tried(&data);
+            Some(Sample::of(&data, path.clone())?)
+        }
         None => None,
     };
-    request.examples = data
-        .as_ref()
-        .map(|sample| unspecified::tried(&sample.inputs));
     examine(&on_engines(&request, None), data, None, unspecified::BATCH)
 }
 
@@ -246,15 +244,11 @@ fn on_engines(request: &onnx::Request, named: Option<OnnxEngine>) -> Vec<Way> {
                 (words, opened.map_err(|error| error.to_string()))
             }
         };
-        let fused = |opened: &Opened| {
-            !opened
-                .model
-                .model()
-                .describe()
-                .engine
-                .ends_with("without fusions")
-        };
-        let plain = match opened.as_ref().is_ok_and(|opened| !fused(opened)) {
+        let unfused = opened.as_ref().is_ok_and(|opened| {
+            let engine = opened.model.model().describe().engine;
+            engine.ends_with("without fusions")
+        });
+        let plain = match unfused {
             true => ", without its fusions of nodes, which change the answers",
             false => "",
         };

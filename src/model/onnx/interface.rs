@@ -180,6 +180,12 @@ pub(super) fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a Attri
     attributes.find(|attribute| attribute.name.as_deref() == Some(name))
 }
 
+/// Whether a node is a Cast to a type.
+pub(super) fn casts_to(node: &NodeProto, kind: DataType) -> bool {
+    let to = attribute(node, "to").and_then(|to| to.i);
+    node.op_type.as_deref() == Some("Cast") && to == Some(i64::from(kind.0))
+}
+
 pub(super) fn name(value: &ValueInfoProto) -> &str {
     value.name.as_deref().unwrap_or_default()
 }

@@ -11,7 +11,7 @@ use rten_onnx::onnx::{AttributeProto, AttributeType, DataType, OperatorSetIdProt
 use super::engine::Numbers;
 use super::test_graph::*;
 use super::tests::{
-    Wrong, assert_answers, attention, attentions, batch, dense, message, noise, recurrent,
+    Wrong, assert_answers, attention, attentions, batch, dense, message, noise, recurrent, request,
     wrong_answers,
 };
 use super::*;
@@ -28,18 +28,6 @@ pub(super) fn library() -> bool {
 
 fn open_file(path: &Path, engine: OnnxEngine) -> Result<OnnxModel, ModelError> {
     load(&request(path, engine))
-}
-
-fn request(path: &Path, engine: OnnxEngine) -> Request {
-    Request {
-        path: path.to_owned(),
-        shown: path.display().to_string(),
-        input: None,
-        output: None,
-        engine,
-        gradient: None,
-        examples: None,
-    }
 }
 
 fn open(model: &ModelProto, engine: OnnxEngine) -> Result<OnnxModel, ModelError> {

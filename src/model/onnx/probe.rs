@@ -5,7 +5,7 @@ use ndarray::{Array1, Array2, ArrayD, ArrayView1, Axis};
 use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto};
 
 use super::engine::{Graph, Input, Numbers, Value};
-use super::interface::{Interface, attribute, dependencies};
+use super::interface::{Interface, casts_to, dependencies};
 use super::outputs::{Written, with_outputs};
 use super::trust::answers_truth;
 use super::{Fault, OnnxModel, guarded, trust};
@@ -163,6 +163,7 @@ impl OnnxModel {
 /// Whether a graph goes by steps anywhere: what is rounded, chosen or counted may then come
 /// out otherwise by the last bit of what it is made from.
 pub(super) fn has_steps(graph: &GraphProto) -> bool {
+    let floats = [DataType::FLOAT, DataType::DOUBLE];
     let is_step = |node: &NodeProto| {
         let operator = node.op_type.as_deref().unwrap_or_default();
         let subgraphs = node
@@ -189,16 +190,10 @@ pub(super) fn has_steps(graph: &GraphProto) -> bool {
                     | "TopK"
                     | "Unique"
             )
-            || operator == "Cast" && !casts_to_float(node)
+            || operator == "Cast" && !floats.iter().any(|&kind| casts_to(node, kind))
             || subgraphs.into_iter().any(has_steps)
     };
     graph.node.iter().any(is_step)
-}
-
-fn casts_to_float(node: &NodeProto) -> bool {
-    let to = attribute(node, "to").and_then(|to| to.i);
-    let floats = [DataType::FLOAT, DataType::DOUBLE];
-    floats.iter().any(|kind| to == Some(i64::from(kind.0)))
 }
 
 /// Two batches of examples with the same one at its [`PLACES`] and others beside it, as

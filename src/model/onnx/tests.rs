@@ -65,15 +65,20 @@ fn asset(name: &str) -> Option<PathBuf> {
 }
 
 fn open_asset(path: &Path) -> Result<OnnxModel, ModelError> {
-    load(&Request {
+    load(&request(path, OnnxEngine::Rten))
+}
+
+/// A file, called by its path, without gradients.
+pub(super) fn request(path: &Path, engine: OnnxEngine) -> Request {
+    Request {
         path: path.to_owned(),
         shown: path.display().to_string(),
         input: None,
         output: None,
-        engine: OnnxEngine::Rten,
+        engine,
         gradient: None,
         examples: None,
-    })
+    }
 }
 
 /// y = relu(x · w), from two numbers to two.
@@ -808,15 +813,7 @@ fn models_that_nobody_here_made_load_or_are_refused_by_the_operators_name() {
             let engines = engines.clone();
             engines.map(move |engine| (path, *engine))
         }) {
-            let opened = load(&Request {
-                path: path.clone(),
-                shown: path.display().to_string(),
-                input: None,
-                output: None,
-                engine,
-                gradient: None,
-                examples: None,
-            });
+            let opened = load(&request(path, engine));
             eprintln!(
                 "{}: {}: {:?}",
                 path.display(),

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use rten_onnx::onnx::{AttributeProto, DataType, GraphProto, NodeProto, TensorProto};
 
 use super::engine::Engine;
-use super::interface::{attribute, dependencies};
+use super::interface::{attribute, casts_to, dependencies};
 
 /// Operators had other meanings (of axes, of broadcasting, of training) before
 /// this version of the operator set; only the later ones were held against rten,
@@ -182,15 +182,13 @@ const RULES: &[Rule] = &[
     Rule {
         whose: Whose::Embedded,
         operators: &["Cast"],
-        applies: |place| {
-            place.int("to") == Some(i64::from(DataType::BOOL.0)) && !is_truth_value(place)
-        },
+        applies: |place| casts_to(place.node, DataType::BOOL) && !is_truth_value(place),
         reason: wrong!("a cast to bool keeps the integer part: 0.5 becomes false and 2 stays 2"),
     },
     Rule {
         whose: Whose::Embedded,
         operators: &["Cast"],
-        applies: |place| place.int("to") == Some(i64::from(DataType::FLOAT16.0)),
+        applies: |place| casts_to(place.node, DataType::FLOAT16),
         reason: wrong!("float16 is computed in float32, so that nothing is rounded to it"),
     },
 ];

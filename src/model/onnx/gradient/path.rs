@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use rten_onnx::onnx::{DataType, NodeProto};
 
-use super::super::interface::{attribute, read_by};
+use super::super::interface::{casts_to, read_by};
 use super::super::trust::answers_truth;
 use super::tensors::Tensors;
 
@@ -34,8 +34,10 @@ impl<'a> Path<'a> {
             let rounded = makes_numbers(node)
                 && (is_rounding(node) || read.iter().any(|name| !tensors.is_float(name)));
             let made = node.output.iter().map(String::as_str);
+            // Text is a category, to be looked up.
+            let is_text = casts_to(node, DataType::STRING);
             let made = made.filter(|name| {
-                rounded || tensors.is_float(name) || tensors.is_other(name) && !is_text(node)
+                rounded || tensors.is_float(name) || tensors.is_other(name) && !is_text
             });
             let before = reached.len();
             reached.extend(made.filter(|name| !name.is_empty()));
@@ -87,12 +89,6 @@ pub(super) fn is_number(node: &NodeProto, input: usize, float: bool) -> bool {
         }
 }
 
-/// Whether a node makes text of numbers: a category, to be looked up.
-fn is_text(node: &NodeProto) -> bool {
-    let to = attribute(node, "to").and_then(|to| to.i);
-    operator(node) == "Cast" && to == Some(i64::from(DataType::STRING.0))
-}
-
 /// Whether the integers that a node makes of numbers are numbers again.
 fn makes_numbers(node: &NodeProto) -> bool {
     let operator = operator(node);
@@ -104,11 +100,7 @@ fn makes_numbers(node: &NodeProto) -> bool {
 fn is_rounding(node: &NodeProto) -> bool {
     match operator(node) {
         "QuantizeLinear" => true,
-        "Cast" => {
-            let to = attribute(node, "to").and_then(|to| to.i);
-            let is = |kind: DataType| to == Some(i64::from(kind.0));
-            !is(DataType::BOOL) && !is(DataType::STRING)
-        }
+        "Cast" => !casts_to(node, DataType::BOOL) && !casts_to(node, DataType::STRING),
         _ => false,
     }
 }
