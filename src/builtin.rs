@@ -206,6 +206,23 @@ mod tests {
         assert_eq!(without, 3);
     }
 
+    /// A largest change of the margin would prove anything.
+    #[test]
+    fn what_is_assumed_of_what_was_not_drawn_must_leave_something_to_prove() {
+        let refused = |data: &str, gate: &str, metric: &str| {
+            let metric = format!("kind = \"accuracy\"\nmargin = 0.05\n{metric}");
+            refused_with(data, gate, &metric).unwrap_or_default()
+        };
+        let told = "the largest change 0.05 is not above the margin 0.05";
+        let equal = "largest_change = 0.05";
+        assert!(refused("", equal, "").contains(told));
+        assert!(refused("", "", equal).contains(told));
+        assert_eq!(refused("", equal, "largest_change = 0.051"), "");
+        let rows = "largest_cluster = 40";
+        assert!(refused(rows, "", "").contains("says nothing without `cluster`"));
+        assert_eq!(refused(&format!("cluster = \"c\"\n{rows}"), "", ""), "");
+    }
+
     #[test]
     fn keys_of_the_gate_that_no_test_heeds_are_refused() {
         let refused = |gate: &str, metric: &str| {
@@ -261,7 +278,7 @@ mod tests {
             let entry = format!("kind = \"{}\"\n{lines}margin = 0.01", kind.name);
             let found = refused_with("examples = \"exhaustive\"", "", &entry);
             let told = format!("`{}` cannot be judged under examples", kind.name);
-            let whole = metric.form() == Form::Whole;
+            let whole = !matches!(metric.form(), Form::Mean | Form::WorstSlice);
             assert_eq!(found.unwrap_or_default().contains(&told), whole, "{told}");
             let reported = format!("kind = \"{}\"\n{lines}report_only = true", kind.name);
             let found = refused_with("examples = \"exhaustive\"", "", &reported);

@@ -9,6 +9,7 @@
 //! It prints nothing to stdout but what libtest-mimic prints: cargo-nextest reads
 //! the list of tests there. Listing reads specs only.
 
+use std::collections::HashSet;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -273,6 +274,8 @@ struct Finding {
     verdict: Verdict,
     status: Status,
     headline: String,
+    /// Whether it gained more than recorded retrains differ by.
+    is_gain: bool,
     /// What a pass must not hide.
     cautions: Vec<String>,
 }
@@ -335,6 +338,7 @@ impl Session {
                     status: judgement.status,
                     record: self.record(case, &started, Some((&run, &judgement)), &message),
                     headline,
+                    is_gain: judgement.is_gain,
                     cautions: judgement.cautions,
                     message,
                 }
@@ -346,6 +350,7 @@ impl Session {
                     status: Status::Fail,
                     record: self.record(case, &started, None, &message),
                     headline: "could not be run".to_owned(),
+                    is_gain: false,
                     cautions: Vec::new(),
                     message,
                 }
@@ -397,6 +402,7 @@ impl Session {
             verdict,
             status,
             headline: judged.headline,
+            is_gain: judged.is_gain,
             cautions: judged.cautions,
         });
         if let Err(error) = written {
@@ -551,20 +557,37 @@ impl Session {
             };
             text.push_str(&format!("note: {}{others}: {caution}\n", cases[0]));
         }
-        let improved: Vec<&str> = findings
+        // A gain is held only where nothing else of the spec failed.
+        let spec = |case: &str| case.split("::").next().unwrap_or_default().to_owned();
+        let failed: HashSet<String> = findings
             .iter()
-            .filter(|finding| finding.verdict == Verdict::Improved)
-            .filter(|finding| finding.status == Status::Pass)
-            .map(|finding| finding.case.as_str())
+            .filter(|finding| finding.status == Status::Fail)
+            .map(|finding| spec(&finding.case))
             .collect();
-        if let Some(first) = improved.first() {
-            let others = match improved.len() {
-                1 => String::new(),
-                count => format!(" and {} others", count - 1),
-            };
+        let improved = |is_gain: bool| -> Vec<&str> {
+            findings
+                .iter()
+                .filter(|it| it.verdict == Verdict::Improved && it.status == Status::Pass)
+                .filter(|it| it.is_gain == is_gain && !failed.contains(&spec(&it.case)))
+                .map(|it| it.case.as_str())
+                .collect()
+        };
+        let others = |cases: &[&str]| match cases.len() {
+            1 => String::new(),
+            count => format!(" and {} others", count - 1),
+        };
+        let (gains, draws) = (improved(true), improved(false));
+        if let Some(first) = gains.first() {
             text.push_str(&format!(
-                "note: {first}{others}: the baseline is behind the model. To hold what was gained: cargo steadfast bless {} --reason \"…\"\n",
-                improved.join(" ")
+                "note: {first}{}: the baseline is behind the model, by more than recorded retrains differ. To hold what was gained: cargo steadfast bless {} --reason \"…\"\n",
+                others(&gains),
+                gains.join(" ")
+            ));
+        }
+        if let Some(first) = draws.first() {
+            text.push_str(&format!(
+                "note: {first}{} improved. One lucky draw is no gain to bless: record retrains first (cargo steadfast bless --retrain), so that what they differ by is known\n",
+                others(&draws)
             ));
         }
         let cases = if findings.len() == 1 { "case" } else { "cases" };
@@ -582,6 +605,7 @@ struct Judged {
     verdict: Verdict,
     status: Status,
     headline: String,
+    is_gain: bool,
     cautions: Vec<String>,
     message: String,
     record: Record,

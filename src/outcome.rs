@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 /// The largest fixed-point value: the top of a score's range.
-pub const QUANTA: u16 = u16::MAX;
+pub const QUANTA: u32 = 65_535;
 
 /// Characters a line of packed data.
 const LINE: usize = 120;
@@ -35,6 +35,8 @@ pub enum Encoding {
     U8,
     /// Two bytes, little-endian.
     U16,
+    /// Four bytes, little-endian.
+    U32,
 }
 
 /// What a column is, without its values.
@@ -42,7 +44,7 @@ pub enum Encoding {
 pub struct ColumnSpec {
     /// Unique within the outcomes.
     pub name: String,
-    /// The range that 0..=65535 stands for; `None` for bits and classes.
+    /// The range that 0..=65535 stands for; `None` for bits, classes, ranks and numbers.
     pub range: Option<(f64, f64)>,
     /// One value a replicate, or one an example.
     pub per: Per,
@@ -67,7 +69,7 @@ impl ColumnSpec {
         }
     }
 
-    /// The label, by example. Kept in records, never in baselines: it is the data's.
+    /// The label, by example.
     pub fn label() -> Self {
         Self {
             name: LABEL.to_owned(),
@@ -94,6 +96,34 @@ impl ColumnSpec {
         }
     }
 
+    /// The rank of the score of a class among those of all rows, by replicate: equal scores
+    /// have one rank, and the next greater the next.
+    pub fn rank(class: usize) -> Self {
+        Self {
+            name: format!("{RANK}{class}"),
+            range: None,
+            per: Per::Replicate,
+        }
+    }
+
+    /// The number of the cluster, by example.
+    pub fn cluster() -> Self {
+        Self {
+            name: CLUSTER.to_owned(),
+            range: None,
+            per: Per::Example,
+        }
+    }
+
+    /// The number of the slice, by example.
+    pub fn slice() -> Self {
+        Self {
+            name: SLICE.to_owned(),
+            range: None,
+            per: Per::Example,
+        }
+    }
+
     /// The mean score `name` over the replicates, by example.
     pub fn score(name: &str, range: (f64, f64)) -> Self {
         Self {
@@ -104,10 +134,10 @@ impl ColumnSpec {
     }
 
     /// The fixed-point value of `score`; outside the range it is the nearest end.
-    pub fn quantise(&self, score: f64) -> u16 {
+    pub fn quantise(&self, score: f64) -> u32 {
         let (low, high) = self.range.unwrap_or((0.0, f64::from(QUANTA)));
         let share = ((score - low) / (high - low)).clamp(0.0, 1.0);
-        (share * f64::from(QUANTA)).round() as u16
+        (share * f64::from(QUANTA)).round() as u32
     }
 }
 
@@ -121,6 +151,12 @@ pub const LABEL: &str = "label";
 pub const CONFIDENCE: &str = "confidence";
 /// Columns of the probability of one class: its number follows.
 pub const PROBABILITY: &str = "probability_";
+/// Columns of the ranks of the scores of one class: its number follows.
+pub const RANK: &str = "rank_";
+/// The column of clusters.
+pub const CLUSTER: &str = "cluster";
+/// The column of slices.
+pub const SLICE: &str = "slice";
 
 /// One column with its values: example by example, the replicates of each together.
 #[derive(Clone, Debug, PartialEq)]
@@ -128,7 +164,7 @@ pub struct Column {
     /// What it is.
     pub spec: ColumnSpec,
     /// `examples` × `replicates` values, or `examples`.
-    pub values: Vec<u16>,
+    pub values: Vec<u32>,
 }
 
 /// The outcomes of one case.
@@ -251,6 +287,14 @@ pub enum UnpackError {
         /// Which.
         column: String,
     },
+    /// A number that no row can have, or a column of replicates that is of examples.
+    #[error("the packed column `{column}` is not what its name says: {reason}")]
+    Meaning {
+        /// Which.
+        column: String,
+        /// In words.
+        reason: &'static str,
+    },
     /// Two columns of one name.
     #[error("the column `{column}` is there twice")]
     Twice {
@@ -266,11 +310,12 @@ pub fn pack(outcomes: &Outcomes) -> Vec<PackedColumn> {
 
 fn pack_column(column: &Column) -> PackedColumn {
     let spec = &column.spec;
-    // Bits and classes take what their largest value needs; scores always 16 bits.
+    // Scores always take 16 bits, all else what its largest value needs.
     let largest = column.values.iter().max().copied().unwrap_or(0);
     let kind = match (spec.range, largest) {
         (None, 0..2) => Encoding::Bit,
         (None, 2..256) => Encoding::U8,
+        (None, 65_536..) => Encoding::U32,
         _ => Encoding::U16,
     };
     let bytes: Vec<u8> = match kind {
@@ -278,12 +323,17 @@ fn pack_column(column: &Column) -> PackedColumn {
             .values
             .chunks(8)
             .map(|bits| {
-                let bit = |(index, &value): (usize, &u16)| u8::from(value != 0) << index;
+                let bit = |(index, &value): (usize, &u32)| u8::from(value != 0) << index;
                 bits.iter().enumerate().map(bit).sum()
             })
             .collect(),
         Encoding::U8 => column.values.iter().map(|&value| value as u8).collect(),
         Encoding::U16 => column
+            .values
+            .iter()
+            .flat_map(|&value| (value as u16).to_le_bytes())
+            .collect(),
+        Encoding::U32 => column
             .values
             .iter()
             .flat_map(|value| value.to_le_bytes())
@@ -352,6 +402,7 @@ fn unpack_column(
         Encoding::Bit => count.div_ceil(8),
         Encoding::U8 => count,
         Encoding::U16 => count.saturating_mul(2),
+        Encoding::U32 => count.saturating_mul(4),
     };
     if bytes.len() as u64 != wanted {
         return Err(UnpackError::Length {
@@ -370,23 +421,58 @@ fn unpack_column(
             }
             let bits = bytes
                 .iter()
-                .flat_map(|&byte| (0..8).map(move |bit| u16::from(byte >> bit & 1)));
+                .flat_map(|&byte| (0..8).map(move |bit| u32::from(byte >> bit & 1)));
             bits.take(count as usize).collect()
         }
-        Encoding::U8 => bytes.into_iter().map(u16::from).collect(),
+        Encoding::U8 => bytes.into_iter().map(u32::from).collect(),
         Encoding::U16 => bytes
             .chunks_exact(2)
-            .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+            .map(|pair| u32::from(u16::from_le_bytes([pair[0], pair[1]])))
+            .collect(),
+        Encoding::U32 => bytes
+            .chunks_exact(4)
+            .map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]))
             .collect(),
     };
-    Ok(Column {
+    let found = Column {
         spec: ColumnSpec {
             name: column(),
             range: packed.range,
             per: packed.per,
         },
         values,
-    })
+    };
+    match meaning(&found, examples) {
+        None => Ok(found),
+        Some(reason) => Err(UnpackError::Meaning {
+            column: column(),
+            reason,
+        }),
+    }
+}
+
+/// Classes are below this: what a model answers with.
+const CLASSES: u32 = 65_536;
+
+/// Why a column cannot be what its name says.
+fn meaning(column: &Column, examples: usize) -> Option<&'static str> {
+    let (per, bound) = match column.spec.name.as_str() {
+        CORRECT => (Per::Replicate, 2),
+        CLASS => (Per::Replicate, CLASSES),
+        LABEL => (Per::Example, CLASSES),
+        CLUSTER | SLICE => (Per::Example, examples as u32),
+        name if name.starts_with(RANK) => (Per::Replicate, column.values.len() as u32),
+        _ => return None,
+    };
+    if column.spec.range.is_some() {
+        Some("it has a range")
+    } else if column.spec.per != per {
+        Some("it is kept by the wrong unit")
+    } else if column.values.iter().any(|&value| value >= bound) {
+        Some("a number is too large")
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -395,24 +481,31 @@ mod tests {
     use proptest::prelude::*;
 
     fn any_outcomes() -> impl Strategy<Value = Outcomes> {
-        (1usize..40, 1usize..6).prop_flat_map(|(examples, replicates)| {
+        // A name that says nothing of its numbers.
+        let numbers = ColumnSpec {
+            name: "numbers".to_owned(),
+            ..ColumnSpec::class()
+        };
+        (1usize..40, 1usize..6).prop_flat_map(move |(examples, replicates)| {
+            let numbers = numbers.clone();
             let rows = examples * replicates;
             (
-                prop::collection::vec(0u16..2, rows),
+                prop::collection::vec(0u32..2, rows),
                 prop_oneof![
-                    prop::collection::vec(0u16..2, rows),
-                    prop::collection::vec(0u16..256, rows),
-                    prop::collection::vec(0u16..300, rows),
+                    prop::collection::vec(0u32..2, rows),
+                    prop::collection::vec(0u32..256, rows),
+                    prop::collection::vec(0u32..300, rows),
+                    prop::collection::vec(any::<u32>(), rows),
                 ],
-                prop::collection::vec(any::<u16>(), rows),
-                prop::collection::vec(any::<u16>(), examples),
+                prop::collection::vec(0..=QUANTA, rows),
+                prop::collection::vec(0..=QUANTA, examples),
             )
                 .prop_map(move |(correct, class, confidence, score)| Outcomes {
                     examples,
                     replicates,
                     columns: [
                         (ColumnSpec::correct(), correct),
-                        (ColumnSpec::class(), class),
+                        (numbers.clone(), class),
                         (ColumnSpec::confidence(), confidence),
                         (ColumnSpec::score("brier_score", (0.0, 2.0)), score),
                     ]
@@ -463,6 +556,36 @@ mod tests {
         };
         let bytes: usize = pack(&outcomes)[0].data.iter().map(String::len).sum();
         assert_eq!(bytes, 8_336);
+    }
+
+    #[test]
+    fn numbers_that_no_row_can_have_are_refused() {
+        let of = |spec: ColumnSpec, values: Vec<u32>| {
+            let outcomes = Outcomes {
+                examples: 3,
+                replicates: 1,
+                columns: vec![Column { spec, values }],
+            };
+            unpack(3, 1, &pack(&outcomes))
+        };
+        assert!(of(ColumnSpec::rank(1), vec![0, 2, 1]).is_ok());
+        let per_example = ColumnSpec {
+            per: Per::Example,
+            ..ColumnSpec::correct()
+        };
+        for (spec, values) in [
+            (ColumnSpec::rank(1), vec![0, 3, 1]),
+            (ColumnSpec::cluster(), vec![0, u32::MAX, 1]),
+            (ColumnSpec::slice(), vec![0, 3, 1]),
+            (ColumnSpec::class(), vec![65_536, 0, 0]),
+            (per_example, vec![0, 1, 1]),
+        ] {
+            let found = of(spec, values);
+            assert!(
+                matches!(found, Err(UnpackError::Meaning { .. })),
+                "{found:?}"
+            );
+        }
     }
 
     #[test]

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
 use crate::file::write_atomically;
-use crate::outcome::{LABEL, Outcomes, PackedColumn, UnpackError, pack, unpack};
+use crate::outcome::{
+    Column, ColumnSpec, LABEL, Outcomes, PackedColumn, UnpackError, pack, unpack,
+};
 use crate::provenance::{Commit, Host, Identity};
 use crate::spec::Direction;
 use crate::verdict::{Status, Verdict};
@@ -31,6 +33,9 @@ pub struct Run {
     pub clusters: Option<Vec<u32>>,
     /// Which slice each example is in; `None`: the data names none.
     pub slices: Option<Slices>,
+    /// What the columns of ranks are of, where the run was made here: ranks of several
+    /// cells say nothing beside each other. No record keeps them.
+    pub ranked: Vec<(String, Vec<f64>)>,
 }
 
 /// The slices of the data.
@@ -69,6 +74,7 @@ impl Run {
                     names: numbers.iter().filter_map(name).collect(),
                 }
             }),
+            ranked: Vec::new(),
         }
     }
 
@@ -89,8 +95,27 @@ impl Run {
         self.slices.as_ref().map_or(&[], |slices| &slices.names)
     }
 
+    /// What a baseline keeps: the columns that metrics need, and with them labels, clusters
+    /// and slices, which data that change may not change unseen. `None` where one of
+    /// `columns` is not there.
+    pub fn kept(&self, columns: &[ColumnSpec]) -> Option<Outcomes> {
+        let mut kept = self.outcomes.select(columns)?;
+        kept.columns.extend(self.outcomes.column(LABEL).cloned());
+        let slices = self.slices.as_ref().map(|slices| &slices.of);
+        for (spec, values) in [
+            (ColumnSpec::cluster(), self.clusters.as_ref()),
+            (ColumnSpec::slice(), slices),
+        ] {
+            kept.columns.extend(values.map(|values| Column {
+                spec,
+                values: values.clone(),
+            }));
+        }
+        Some(kept)
+    }
+
     /// The true classes.
-    pub fn labels(&self) -> &[u16] {
+    pub fn labels(&self) -> &[u32] {
         self.outcomes
             .column(LABEL)
             .map_or(&[], |column| &column.values)
@@ -309,6 +334,7 @@ impl Record {
             ids: self.ids.clone(),
             clusters: self.clusters.clone(),
             slices: self.slices.clone(),
+            ranked: Vec::new(),
         }))
     }
 
@@ -371,6 +397,58 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What tells changed data apart from changed answers.
+    #[test]
+    fn a_baseline_keeps_labels_clusters_and_slices() {
+        let column = |spec: ColumnSpec, values: &[u32]| Column {
+            spec,
+            values: values.to_vec(),
+        };
+        let digest = crate::digest::Digest::of(b"");
+        let mut run = Run {
+            identity: Identity {
+                inputs: serde_json::Value::Null,
+                inputs_digest: digest.clone(),
+                ids_digest: digest,
+                model: crate::provenance::ModelIdentity {
+                    origin: String::new(),
+                    digest: None,
+                    gives: String::new(),
+                    input: None,
+                    output: None,
+                },
+                environment: crate::provenance::Environment::of_engine("none"),
+            },
+            outcomes: Outcomes {
+                examples: 2,
+                replicates: 1,
+                columns: vec![
+                    column(ColumnSpec::class(), &[1, 2]),
+                    column(ColumnSpec::correct(), &[1, 0]),
+                    column(ColumnSpec::label(), &[1, 1]),
+                ],
+            },
+            ids: None,
+            clusters: Some(vec![0, 3]),
+            slices: Some(Slices {
+                of: vec![1, 0],
+                names: vec!["day".to_owned(), "night".to_owned()],
+            }),
+            ranked: Vec::new(),
+        };
+        let names = |run: &Run| -> Vec<String> {
+            let kept = run.kept(&[ColumnSpec::correct()]).unwrap();
+            kept.columns
+                .into_iter()
+                .map(|column| column.spec.name)
+                .collect()
+        };
+        assert_eq!(names(&run), ["correct", "label", "cluster", "slice"]);
+        assert_eq!(run.kept(&[ColumnSpec::confidence()]), None);
+        (run.clusters, run.slices) = (None, None);
+        assert_eq!(names(&run), ["correct", "label"]);
+    }
 
     #[test]
     fn what_is_left_is_numbered_anew_in_the_order_of_its_appearance() {

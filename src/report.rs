@@ -8,7 +8,7 @@ pub mod curves;
 use crate::baseline::{Accepted, BaselineFile};
 use crate::diff::changes;
 use crate::error::Error;
-use crate::judge::{AnchorJudgement, Comparison, Flips, Judgement, MetricJudgement};
+use crate::judge::{AnchorJudgement, Assumed, Comparison, Flips, Judgement, MetricJudgement};
 use crate::record::Run;
 use crate::spec::{AnchorAt, Case, MetricSpec, Mode, TestSpec};
 use crate::verdict::{Status, Verdict};
@@ -153,15 +153,17 @@ pub fn headline(case: &Case, judgement: &Judgement) -> String {
             None => judgement.verdict.words().to_owned(),
         },
         (Verdict::Inconclusive, Some((spec, metric))) => {
-            let drop = spec
-                .test
-                .as_ref()
-                .map_or(String::new(), |test| match test.mode {
-                    Mode::Detect => {
-                        format!(": a change of {} could not be seen", test.detectable_drop)
-                    }
-                    Mode::Prove => format!(": harm of more than {} is not excluded", test.margin),
-                });
+            let drop =
+                spec.test
+                    .as_ref()
+                    .map_or(String::new(), |test| match test.question.mode() {
+                        Mode::Detect => {
+                            format!(": a change of {} could not be seen", test.detectable_drop)
+                        }
+                        Mode::Prove => {
+                            format!(": harm of more than {} is not excluded", test.margin)
+                        }
+                    });
             let change = match metric.baseline {
                 Some(before) if number(before) != number(metric.value) => {
                     format!(" ({} → {})", number(before), number(metric.value))
@@ -253,7 +255,7 @@ pub fn acceptance(accepted: &Accepted) -> String {
 
 /// What the test could have seen, and what it would take.
 fn power_line(text: &mut String, comparison: &Comparison, test: &TestSpec, replicates: usize) {
-    let seen = match (test.mode, comparison.detectable) {
+    let seen = match (test.question.mode(), comparison.detectable()) {
         (Mode::Prove, _) => format!(
             "to exclude harm of {} with power {}",
             test.margin, test.power
@@ -269,11 +271,10 @@ fn power_line(text: &mut String, comparison: &Comparison, test: &TestSpec, repli
             alpha(comparison.alpha_side)
         ),
     };
-    let needed = match comparison.needed {
+    let needed = match comparison.needed() {
         Some(needed) => {
-            let slice = comparison.slice.as_ref();
-            let place = slice.map_or(String::new(), |slice| {
-                format!(" (slice {} sees least)", slice.weakest)
+            let place = comparison.weakest().map_or(String::new(), |slice| {
+                format!(" (slice {slice} sees least)")
             });
             let draws = if replicates > 1 {
                 ", or more replicates"
@@ -293,7 +294,7 @@ fn power_line(text: &mut String, comparison: &Comparison, test: &TestSpec, repli
 /// The paired difference in words.
 pub fn evidence(comparison: &Comparison, margin: f64) -> String {
     let limits = comparison
-        .limits
+        .limits()
         .map_or("no valid limits".to_owned(), |(lower, upper)| {
             let of = if comparison.has_spread() {
                 " of this model alone"
@@ -307,7 +308,7 @@ pub fn evidence(comparison: &Comparison, margin: f64) -> String {
         .as_ref()
         .map_or(String::new(), |slice| format!("slice {}: ", slice.name));
     let about_margin = comparison.p_margin.map_or(String::new(), |p| {
-        let shown = match comparison.mode {
+        let shown = match comparison.question.mode() {
             Mode::Prove => "within the margin",
             Mode::Detect => "beyond the margin",
         };
@@ -323,13 +324,40 @@ pub fn evidence(comparison: &Comparison, margin: f64) -> String {
     } else {
         ""
     };
+    let assumed = assumption(comparison);
     format!(
-        "{slice}{} against a margin of {}, {limits} at alpha {}, p = {} ({of}{beyond}){about_margin}",
+        "{slice}{} against a margin of {}, {limits} at alpha {}, p = {} ({of}{beyond}){about_margin}{assumed}",
         signed(comparison.change),
         number(margin),
         alpha(comparison.alpha_side),
         probability(p),
     )
+}
+
+/// What a p-value rests on that the data do not show.
+fn assumption(comparison: &Comparison) -> String {
+    let Assumed { change, cluster } = comparison.assumed;
+    let change = change.map(|(declared, seen)| {
+        let beyond = if seen > declared {
+            ": MORE than is declared"
+        } else {
+            ""
+        };
+        format!(
+            "largest_change = {} (the largest seen: {}{beyond})",
+            number(declared),
+            number(seen)
+        )
+    });
+    let cluster = cluster.map(|(declared, seen)| match declared {
+        Some(declared) => format!("largest_cluster = {declared} (the largest seen: {seen})"),
+        None => format!("no cluster of more than {seen} examples"),
+    });
+    let assumed: Vec<String> = change.into_iter().chain(cluster).collect();
+    if assumed.is_empty() {
+        return String::new();
+    }
+    format!(", assuming {}", assumed.join(" and "))
 }
 
 fn flip_lines(text: &mut String, flips: &Flips, run: &Run) {

@@ -131,7 +131,7 @@ impl Retrains {
                 _ => Row::Hard,
             })
             .collect();
-        let mut model = |harm: f64| -> Vec<u16> {
+        let mut model = |harm: f64| -> Vec<u32> {
             let coin = 0.5 + (self.spread * draw.normal() - harm) / COINS;
             // Harm beyond the coins falls on what is easy.
             let easy = 1.0 + coin.min(0.0) * COINS / EASY;
@@ -140,7 +140,7 @@ impl Retrains {
                 Row::Easy => easy >= 1.0 || draw.uniform() < easy,
                 Row::Hard => false,
             };
-            rows.iter().map(right).map(u16::from).collect()
+            rows.iter().map(right).map(u32::from).collect()
         };
         let [anchor, old, new] = [0.0, 0.0, self.harm].map(&mut model);
         let retrains: Vec<f64> = (0..self.recorded)
@@ -169,7 +169,7 @@ fn margin(gates: &[Gate; 2], n: usize, discordance: f64, harm: f64, models: u64)
             let mut right = |harm: f64| {
                 let flips = 0.25 * discordance;
                 let u = draw.uniform();
-                u16::from(if shared {
+                u32::from(if shared {
                     u >= (flips + harm) / 0.9
                 } else {
                     u < flips / 0.1

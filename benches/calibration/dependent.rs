@@ -26,11 +26,11 @@ fn gate(margin: f64) -> Gate {
 fn meet(
     gate: &Gate,
     margin: f64,
-    rows: [Vec<u16>; 2],
+    rows: [Vec<u32>; 2],
     replicates: usize,
     clusters: Option<Vec<u32>>,
 ) -> Met {
-    let right = |rows: &[u16]| rows.iter().map(|&row| usize::from(row)).sum();
+    let right = |rows: &[u32]| rows.iter().map(|&row| row as usize).sum();
     let n = rows[0].len();
     let (old_right, new_right) = (right(&rows[0]), right(&rows[1]));
     let [old, new] = rows.map(|rows| right_or_wrong(rows, replicates));
@@ -112,7 +112,7 @@ pub fn replicates(effort: Effort) -> String {
                                         [latent.base, latent.new].into_iter().enumerate()
                                     {
                                         let score = of_example[model] + of_row[model];
-                                        rows[model].push(u16::from(score < threshold));
+                                        rows[model].push(u32::from(score < threshold));
                                     }
                                 }
                             }
@@ -154,7 +154,7 @@ pub fn layouts() -> [(&'static str, Vec<usize>); 4] {
 /// Rows of two models in clusters of these `sizes`, and the cluster of each row. The true
 /// change varies from cluster to cluster, uniformly with standard deviation .05 about
 /// `drop`; base accuracy .8, discordance 20 %.
-pub fn of_clusters(sizes: &[usize], drop: f64, draw: &mut Draw) -> ([Vec<u16>; 2], Vec<u32>) {
+pub fn of_clusters(sizes: &[usize], drop: f64, draw: &mut Draw) -> ([Vec<u32>; 2], Vec<u32>) {
     const SPREAD: f64 = 0.05;
     let [mut old, mut new] = [Vec::new(), Vec::new()];
     let mut clusters = Vec::new();

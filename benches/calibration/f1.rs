@@ -15,7 +15,7 @@ const ALPHA: f64 = 0.05;
 const MARGIN: f64 = 0.02;
 /// That of clusters that are enough to prove it.
 const WIDE: f64 = 0.05;
-const CLASSES: u16 = 3;
+const CLASSES: u32 = 3;
 /// Base accuracy and discordance of independent rows.
 const CELLS: [(f64, f64); 3] = [(0.9, 0.02), (0.9, 0.1), (0.8, 0.2)];
 /// Independent rows, and simulated models.
@@ -27,14 +27,14 @@ type Met = [bool; 4];
 /// Outcomes of two models that are right or wrong. Classes are as frequent and as often
 /// mistaken, so that the macro F1 of the population is the accuracy. A wrong answer is
 /// the same of both models.
-fn outcomes(gate: &Gate, right: &[Vec<u16>; 2], labels: &[u16], draw: &mut Draw) -> [Outcomes; 2] {
-    let others: Vec<u16> = labels
+fn outcomes(gate: &Gate, right: &[Vec<u32>; 2], labels: &[u32], draw: &mut Draw) -> [Outcomes; 2] {
+    let others: Vec<u32> = labels
         .iter()
-        .map(|label| (label + 1 + draw.below(usize::from(CLASSES) - 1) as u16) % CLASSES)
+        .map(|label| (label + 1 + draw.below(CLASSES as usize - 1) as u32) % CLASSES)
         .collect();
     right.each_ref().map(|right| {
         let answers = right.iter().zip(labels.iter().zip(&others));
-        let answers: Vec<u16> = answers
+        let answers: Vec<u32> = answers
             .map(|(&right, (&label, &other))| if right == 1 { label } else { other })
             .collect();
         let columns = gate.columns().into_iter().map(|spec| {
@@ -62,7 +62,7 @@ fn meet(gate: &Gate, margin: f64, [old, new]: [Outcomes; 2], clusters: Option<Ve
     let value = |outcomes: &Outcomes| {
         let labels = &outcomes.column(LABEL).expect("labels").values;
         let rows = Rows::new(outcomes, &columns, labels).expect("the columns");
-        rows.value(metric, parameters, CLASSES.into())
+        rows.value(metric, parameters, CLASSES as usize)
     };
     let drop = value(&old) - value(&new);
     let groups = Groups {
@@ -109,7 +109,7 @@ pub fn section(effort: Effort) -> String {
     };
     let harms = [(0.0, "0"), (1.0, "m"), (2.0, "2m")];
     for (n, models) in SIZES {
-        let labels: Vec<u16> = (0..n).map(|row| row as u16 % CLASSES).collect();
+        let labels: Vec<u32> = (0..n).map(|row| row as u32 % CLASSES).collect();
         for (accuracy, discordance) in CELLS {
             let cell = format!("{}, {:.0} %", number(accuracy, 1), 100.0 * discordance);
             for harm in harms {
@@ -139,9 +139,9 @@ pub fn section(effort: Effort) -> String {
             let found = rates(effort.models(1_000), |model| {
                 let mut draw = Draw::new("f1", &format!("{layout} {}", harm.1), model);
                 let (right, clusters) = of_clusters(&sizes, harm.0 * margin, &mut draw);
-                let labels: Vec<u16> = clusters
+                let labels: Vec<u32> = clusters
                     .iter()
-                    .map(|_| draw.below(CLASSES.into()) as u16)
+                    .map(|_| draw.below(CLASSES as usize) as u32)
                     .collect();
                 let runs = outcomes(&gate, &right, &labels, &mut draw);
                 meet(&gate, margin, runs, Some(clusters))

@@ -52,13 +52,13 @@ impl FlipGate {
     }
 
     /// The same from rows of right and wrong.
-    fn rows(&self, old: Vec<u16>, new: Vec<u16>) -> Vec<Finding> {
+    fn rows(&self, old: Vec<u32>, new: Vec<u32>) -> Vec<Finding> {
         let baseline = self.gate.baseline(&right_or_wrong(old, 1));
         self.gate.judge(&baseline, right_or_wrong(new, 1))
     }
 
     /// What each test finds about two runs; the `number`th pair.
-    pub fn pair(&self, number: u64, old: &[u16], new: &[u16]) -> Arc<[Finding]> {
+    pub fn pair(&self, number: u64, old: &[u32], new: &[u32]) -> Arc<[Finding]> {
         let (harm, gain) = flips(old, new);
         let findings = self.flips(old.len(), harm, gain);
         if number.is_multiple_of(CHECKED) {
@@ -70,7 +70,7 @@ impl FlipGate {
 }
 
 /// Rows that became wrong, and that became right.
-pub fn flips(old: &[u16], new: &[u16]) -> (usize, usize) {
+pub fn flips(old: &[u32], new: &[u32]) -> (usize, usize) {
     old.iter()
         .zip(new)
         .fold((0, 0), |(harm, gain), pair| match pair {

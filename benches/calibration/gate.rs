@@ -207,6 +207,7 @@ impl Gate {
                         error: 0.0,
                     })
                     .collect(),
+                columns: Vec::new(),
             };
             file.retrains = values.iter().map(retrain).collect();
             file.seal();
@@ -239,6 +240,7 @@ impl Gate {
                     of,
                 }
             }),
+            ranked: Vec::new(),
         };
         let mut findings: Vec<(usize, Finding)> = Vec::new();
         for ((case, chosen), references) in self.specs.iter().zip(&accepted.0) {
@@ -273,6 +275,7 @@ fn file(case: &Case, outcomes: &Outcomes) -> BaselineFile {
         ids: None,
         clusters: None,
         slices: None,
+        ranked: Vec::new(),
     };
     Draft {
         case: case.name.clone(),
@@ -288,6 +291,7 @@ fn file(case: &Case, outcomes: &Outcomes) -> BaselineFile {
             reason: "simulated".to_owned(),
         },
         history: Vec::new(),
+        slices: Vec::new(),
         examples: None,
     }
     .finish()
@@ -362,7 +366,7 @@ fn identity(model: &str) -> Identity {
 }
 
 /// Outcomes of right and wrong alone, `replicates` an example.
-pub fn right_or_wrong(correct: Vec<u16>, replicates: usize) -> Outcomes {
+pub fn right_or_wrong(correct: Vec<u32>, replicates: usize) -> Outcomes {
     let examples = correct.len() / replicates;
     Outcomes {
         examples,

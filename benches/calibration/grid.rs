@@ -4,11 +4,11 @@
 use rayon::prelude::*;
 
 use crate::Effort;
-use crate::flips::FlipGate;
+use crate::flips::{FlipGate, flips};
 use crate::gate::{Rule, Test};
 use crate::simulate::{Draw, Pair};
 use crate::table::{Cells, Rate, Table, number};
-use crate::today::{fixed_threshold, unpaired_z};
+use crate::today::{Exit, fixed_threshold, nemo_compare, unpaired_z};
 
 const MARGIN: f64 = 0.01;
 const SIZES: [usize; 4] = [50, 200, 1000, 5000];
@@ -19,10 +19,10 @@ const DISCORDANCES: [f64; 3] = [0.01, 0.05, 0.15];
 const DROPS: [(f64, &str); 4] = [(0.0, "0"), (0.5, "m/2"), (1.0, "m"), (2.0, "2m")];
 
 /// The rates of one cell: of the fixed threshold, and by alpha of the unpaired
-/// test and of each rule.
+/// test, of NeMo's comparison and of each rule.
 struct Measured {
     fixed: Rate,
-    by_alpha: Vec<(Rate, [Rate; 3])>,
+    by_alpha: Vec<[Rate; 5]>,
 }
 
 /// A row of the tables.
@@ -52,7 +52,8 @@ pub fn section(effort: Effort) -> String {
     let mut text = format!(
         "Each cell is base accuracy × discordance (the share of examples on which exactly one of the two models is right), \
          {{.5, .9, .99}} × {{1, 5, 15 %}}, {models} retrained models each. A rate is the mean over the feasible cells with its exact 95 % interval, \
-         and the smallest and largest cell in brackets. Infeasible, and left out: {}.\n\n",
+         and the smallest and largest cell in brackets. Infeasible, and left out: {}. \
+         `nel compare`, of NVIDIA's NeMo Evaluator 0.4.0, blocks if the exact one-sided test of McNemar rejects at alpha and the measured drop is above m.\n\n",
         infeasible()
     );
     for (index, alpha) in ALPHAS.into_iter().enumerate() {
@@ -65,6 +66,7 @@ pub fn section(effort: Effort) -> String {
             "n",
             "acc ≥ base − m",
             "unpaired z",
+            "`nel compare`: BLOCK",
             "**detect**",
             "detect, null = \"margin\"",
             "prove",
@@ -75,9 +77,8 @@ pub fn section(effort: Effort) -> String {
             };
             let mut line = vec![DROPS[row.drop].1.to_owned(), row.n.to_string()];
             line.push(cells(&|cell| cell.fixed));
-            line.push(cells(&|cell| cell.by_alpha[index].0));
-            for rule in 0..3 {
-                line.push(cells(&|cell| cell.by_alpha[index].1[rule]));
+            for test in 0..5 {
+                line.push(cells(&|cell| cell.by_alpha[index][test]));
             }
             table.row(&line);
         }
@@ -132,36 +133,35 @@ fn infeasible() -> String {
 }
 
 fn measure(gate: &FlipGate, pair: Pair, n: usize, models: u64) -> Measured {
-    // By model: the fixed threshold, and by alpha the unpaired test and the rules.
-    let found: Vec<(bool, Vec<[bool; 4]>)> = (0..models)
+    // By model: the fixed threshold, and by alpha the other tests of today and the
+    // rules.
+    let found: Vec<(bool, Vec<[bool; 5]>)> = (0..models)
         .into_par_iter()
         .map(|model| {
             let mut draw = Draw::new("grid", &format!("{n} {}", pair.name()), model);
             let (old, new) = pair.rows(n, &mut draw);
-            let right = |rows: &[u16]| rows.iter().map(|&row| usize::from(row)).sum();
+            let right = |rows: &[u32]| rows.iter().map(|&row| row as usize).sum();
             let (old_right, new_right): (usize, usize) = (right(&old), right(&new));
+            let (harm, gain) = flips(&old, &new);
             let findings = gate.pair(model, &old, &new);
             let by_alpha = ALPHAS
                 .iter()
                 .zip(findings.chunks(3))
                 .map(|(&alpha, rules)| {
                     let unpaired = unpaired_z(n, old_right, new_right, alpha);
-                    [unpaired, rules[0].fails, rules[1].fails, rules[2].fails]
+                    let nemo = nemo_compare(n, harm, gain, MARGIN, alpha) == Exit::Fails;
+                    let [detect, margin, prove] = [0, 1, 2].map(|rule| rules[rule].fails);
+                    [unpaired, nemo, detect, margin, prove]
                 })
                 .collect();
             (fixed_threshold(n, old_right, new_right, MARGIN), by_alpha)
         })
         .collect();
-    let rate = |alpha: usize, which: usize| Rate::of(found.iter().map(|(_, by)| by[alpha][which]));
+    let rate = |alpha: usize, test: usize| Rate::of(found.iter().map(|(_, by)| by[alpha][test]));
     Measured {
         fixed: Rate::of(found.iter().map(|(fixed, _)| *fixed)),
         by_alpha: (0..ALPHAS.len())
-            .map(|alpha| {
-                (
-                    rate(alpha, 0),
-                    [rate(alpha, 1), rate(alpha, 2), rate(alpha, 3)],
-                )
-            })
+            .map(|alpha| [0, 1, 2, 3, 4].map(|test| rate(alpha, test)))
             .collect(),
     }
 }

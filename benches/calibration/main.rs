@@ -1,7 +1,7 @@
 //! Whether the gate's error rates are what it says they are: retrained models are
 //! simulated and judged by the library itself, beside what teams do today.
 //!
-//!     cargo bench --bench calibration -- [--quick] [--only SECTION]… [--write docs/statistics.md]
+//!     cargo bench --bench calibration -- [--quick] [--only SECTION]… [--write docs/statistics-tables.md]
 //!
 //! Prints Markdown; `--write` puts it between the markers of a file, section by
 //! section. `cargo bench --bench calibration -- --quick` simulates a tenth.
@@ -16,10 +16,12 @@ mod gate;
 mod grid;
 mod harness;
 mod metrics;
+mod ranking;
 mod rare;
 mod retrain;
 mod scratch;
 mod simulate;
+mod skewed;
 mod succession;
 mod table;
 mod today;
@@ -69,6 +71,16 @@ const SECTIONS: &[Section] = &[
         run: dependent::clusters,
     },
     Section {
+        name: "skewed",
+        title: "Few that gain or lose all",
+        run: skewed::section,
+    },
+    Section {
+        name: "ranking",
+        title: "AUROC on any scales",
+        run: ranking::section,
+    },
+    Section {
         name: "metrics",
         title: "Other metrics",
         run: metrics::section,
@@ -85,7 +97,7 @@ const SECTIONS: &[Section] = &[
     },
     Section {
         name: "family",
-        title: "A family of 75 cases",
+        title: "Families of 25 and of 75 cases",
         run: family::section,
     },
     Section {

@@ -239,12 +239,12 @@ fn first_largest(probabilities: &[f64]) -> usize {
 }
 
 /// The values of one column.
-fn values(spec: &ColumnSpec, gate: &Gate, predictions: &[Prediction<'_>]) -> Vec<u16> {
+fn values(spec: &ColumnSpec, gate: &Gate, predictions: &[Prediction<'_>]) -> Vec<u32> {
     let (metric, parameters) = gate.metric();
     let value = |prediction: &Prediction<'_>| match spec.name.as_str() {
-        LABEL => prediction.label as u16,
-        CLASS => prediction.class as u16,
-        CORRECT => u16::from(prediction.class == prediction.label),
+        LABEL => prediction.label as u32,
+        CLASS => prediction.class as u32,
+        CORRECT => u32::from(prediction.class == prediction.label),
         CONFIDENCE => spec.quantise(prediction.probabilities[prediction.class]),
         name if name.starts_with(PROBABILITY) => {
             let class: usize = name[PROBABILITY.len()..].parse().expect("a class");

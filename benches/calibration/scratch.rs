@@ -32,7 +32,7 @@ pub const MARGIN: f64 = 0.02;
 pub const FAMILY_ALPHA: f64 = 0.05;
 
 /// The answers of a model: right or wrong, by case and example.
-pub type Answers = Vec<Vec<u16>>;
+pub type Answers = Vec<Vec<u32>>;
 
 /// Set where this program is to be the harness of the scratch repository.
 const SIDE: &str = "CALIBRATION_SIDE";
@@ -171,7 +171,7 @@ impl Repository {
         let mut repository = Self {
             folder,
             cases,
-            seen: ExamplesSeen::of(&rows.expect("the data"), false).expect("rows by position"),
+            seen: ExamplesSeen::of(&rows.expect("the data"), false),
             runs: Vec::new(),
         };
         let [mut first, second] = two.map(|table| repository.runs_of(table));
@@ -212,9 +212,9 @@ impl Repository {
             case: case.name.clone(),
             metrics: accepted_metrics(case, &run),
             outcomes: run
-                .outcomes
-                .select(&wanted_columns(case))
+                .kept(&wanted_columns(case))
                 .expect("the columns of the metrics"),
+            slices: run.slice_names().to_vec(),
             identity: run.identity,
             history: Vec::new(),
             examples: Some(self.seen.clone()),
@@ -358,7 +358,7 @@ fn data() -> Vec<u8> {
         }
         head.push('\n');
         let mut file = b"\x93NUMPY\x01\x00".to_vec();
-        file.extend((head.len() as u16).to_le_bytes());
+        file.extend((head.len() as u32).to_le_bytes());
         file.extend(head.as_bytes());
         file.extend(bytes);
         file

@@ -80,7 +80,7 @@ impl Pair {
     }
 
     /// `n` independent rows of both.
-    pub fn rows(self, n: usize, draw: &mut Draw) -> (Vec<u16>, Vec<u16>) {
+    pub fn rows(self, n: usize, draw: &mut Draw) -> (Vec<u32>, Vec<u32>) {
         let (harm, gain) = (self.harm(), self.harm() + self.gain());
         let both_right = gain + self.accuracy - self.harm();
         (0..n)

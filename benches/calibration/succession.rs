@@ -34,10 +34,10 @@ impl Sequence {
     }
 
     /// The next model's right and wrong answers, `loss` below the first.
-    fn model(&self, loss: f64, draw: &mut Draw) -> Vec<u16> {
+    fn model(&self, loss: f64, draw: &mut Draw) -> Vec<u32> {
         let (shared, own) = self.latent.shares();
         let threshold = normal_quantile(PAIR.accuracy - loss);
-        let right = |common: &f64| u16::from(shared * common + own * draw.normal() < threshold);
+        let right = |common: &f64| u32::from(shared * common + own * draw.normal() < threshold);
         self.common.iter().map(right).collect()
     }
 }
@@ -46,8 +46,8 @@ fn test(alpha: f64, rule: Rule) -> Test {
     Test::accuracy(MARGIN, alpha, rule)
 }
 
-fn right(rows: &[u16]) -> usize {
-    rows.iter().map(|&row| usize::from(row)).sum()
+fn right(rows: &[u32]) -> usize {
+    rows.iter().map(|&row| row as usize).sum()
 }
 
 /// When the baseline moves, and what else holds.
@@ -80,7 +80,7 @@ impl Policy {
     }
 
     /// The number of models that pass before one is stopped.
-    fn passed(self, gates: &Gates, models: &[Vec<u16>]) -> usize {
+    fn passed(self, gates: &Gates, models: &[Vec<u32>]) -> usize {
         let mut baseline = 0;
         for (step, new) in models.iter().enumerate().skip(1) {
             let old = &models[baseline];
@@ -146,7 +146,7 @@ pub fn boiling_frog(effort: Effort) -> String {
             .map(|number| {
                 let mut draw = Draw::new("frog", &format!("{name} {n}"), number);
                 let sequence = Sequence::new(latent, n, &mut draw);
-                let models: Vec<Vec<u16>> = (0..=STEPS)
+                let models: Vec<Vec<u32>> = (0..=STEPS)
                     .map(|step| sequence.model(loss * step as f64, &mut draw))
                     .collect();
                 Policy::ALL.map(|policy| policy.passed(&gates, &models))

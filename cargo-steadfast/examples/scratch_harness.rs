@@ -253,6 +253,18 @@ fn main() -> std::process::ExitCode {
                 table(&batch, &cells)
             }))
         })
+        .model("scores", || {
+            let text = std::fs::read_to_string(file("models/table.txt"))
+                .map_err(|error| ModelError::Failed(error.to_string()))?;
+            let scores: Vec<f32> = text.lines().filter_map(|line| line.parse().ok()).collect();
+            Ok(from_fn(Gives::Logits, move |batch: ArrayViewD<'_, f32>| {
+                let mut logits = Array2::zeros((batch.len_of(Axis(0)), 2));
+                for (input, mut row) in batch.axis_iter(Axis(0)).zip(logits.rows_mut()) {
+                    row[1] = scores[input[[0]].round() as usize];
+                }
+                logits
+            }))
+        })
         .model("digits", || digits("models/digits.safetensors"))
         .model("digits-worse", || digits("models/digits-worse.safetensors"))
         .perturbation("roll", Roll)

@@ -4,7 +4,7 @@
 use steadfast::baseline::{self, Anchor, BaselineFile, Common, Lookup};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::report::number;
-use steadfast::spec::AnchorAt;
+use steadfast::spec::{AnchorAt, Exact};
 
 use crate::acceptance::Acceptance;
 use crate::cases::Recorded;
@@ -43,7 +43,11 @@ pub fn keep(
                 .common
                 .as_ref()
                 .is_some_and(Common::is_enough);
-        if first && comparable && old.columns != file.columns {
+        let same = old
+            .columns
+            .iter()
+            .all(|column| file.columns.contains(column));
+        if first && comparable && !same {
             keep(old)
         } else {
             Ok(None)
@@ -83,25 +87,62 @@ pub fn spent(case: &Recorded, acceptance: &Acceptance) -> Vec<String> {
     if acceptance.reanchor {
         return vec!["it is the anchor now: harm counts anew".to_owned()];
     }
-    let metrics = case.case.metrics().iter().zip(&case.judgement.metrics);
-    metrics
-        .filter_map(|(spec, metric)| {
-            let test = spec.test.as_ref()?;
-            let asked = test.anchor.as_ref()?;
-            let before = match &metric.anchor {
-                Some(since) => since.value,
-                None => metric.baseline?,
-            };
-            let sign = test.direction.sign(spec.kind.better) as f64;
-            let harm = sign * (before - metric.value);
-            (harm > 0.0).then(|| {
-                format!(
-                    "{}: {} of the {} that are tolerable since the anchor are spent",
-                    metric.name,
-                    number(harm),
-                    asked.margin
-                )
-            })
+    losses(case)
+        .filter(|loss| loss.harm > 0.0)
+        .map(|loss| {
+            format!(
+                "{}: {} of the {} that are tolerable since the anchor are spent",
+                loss.metric,
+                number(loss.harm),
+                loss.tolerable
+            )
         })
         .collect()
+}
+
+/// The metrics whose losses since the anchor are more than is tolerable, in words.
+pub fn overdrawn(case: &Recorded) -> Vec<String> {
+    losses(case)
+        .filter(|loss| loss.harm > loss.tolerable.value())
+        .map(|loss| {
+            format!(
+                "{}: {} would have lost {} since its anchor, and {} is tolerable",
+                case.case.name,
+                loss.metric,
+                number(loss.harm),
+                loss.tolerable
+            )
+        })
+        .collect()
+}
+
+/// What a metric has lost since the anchor, and may lose.
+struct Loss<'a> {
+    metric: &'a str,
+    harm: f64,
+    tolerable: &'a Exact,
+}
+
+fn losses(case: &Recorded) -> impl Iterator<Item = Loss<'_>> {
+    let metrics = case.case.metrics().iter().zip(&case.judgement.metrics);
+    metrics.filter_map(|(spec, metric)| {
+        let test = spec.test.as_ref()?;
+        let asked = test.anchor.as_ref()?;
+        let sign = test.direction.sign(spec.kind.better) as f64;
+        // Examples that are let go of were right, and are counted as lost.
+        let (change, dropped) = match &metric.anchor {
+            Some(since) => (since.comparison.change, since.dropped),
+            None => {
+                let dropped = case.judgement.dropped.as_ref();
+                let dropped = dropped.map_or(0.0, |dropped| dropped.share());
+                (metric.value - metric.baseline?, dropped)
+            }
+        };
+        let unit = spec.kind.range == (0.0, 1.0);
+        Some(Loss {
+            metric: &metric.name,
+            harm: if unit { dropped } else { 0.0 } - sign * change,
+            tolerable: &asked.margin,
+        })
+    })
 }

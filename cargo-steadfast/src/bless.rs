@@ -29,8 +29,11 @@ pub struct Arguments {
     /// Move all matched cases, and make the new baselines the anchors, too: harm counts anew
     #[arg(long)]
     reanchor: bool,
+    /// Accept changes that together cost more than is tolerable since the anchor, and keep it
+    #[arg(long, conflicts_with = "reanchor")]
+    overdraw: bool,
     /// Record the run as an honest retrain of the accepted model, and move nothing
-    #[arg(long, conflicts_with_all = ["all", "reanchor"])]
+    #[arg(long, conflicts_with_all = ["all", "reanchor", "overdraw"])]
     retrain: bool,
     /// Delete the baselines and anchors of cases that no spec asks for
     #[arg(long)]
@@ -121,10 +124,39 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         );
         return Ok(ExitCode::Regressed);
     }
+    let losing: Vec<&str> = ready
+        .iter()
+        .filter(|case| matches!(case.references.anchor, Anchor::Incomparable(_)))
+        .filter(|case| case.judgement.dropped.is_some())
+        .map(|case| case.case.name.as_str())
+        .collect();
+    if !losing.is_empty() && !arguments.reanchor {
+        eprintln!(
+            "Error: so many examples are gone that the anchor cannot be compared with any more, and accepted losses would count anew: {}. Restore the examples; bless --reanchor lets go of the anchor\nnothing was moved",
+            losing.join(", ")
+        );
+        return Ok(ExitCode::Regressed);
+    }
     let mut tally = Tally::default();
-    for case in ready {
+    let is_moved = |case: &Recorded| {
         let moves = case.judgement.verdict.moves() || case.lookup_is_unusable();
-        if moves || arguments.all || arguments.reanchor {
+        moves || arguments.all || arguments.reanchor
+    };
+    if !arguments.reanchor {
+        let moved = ready.iter().filter(|case| is_moved(case));
+        let overdrawn: Vec<String> = moved.flat_map(anchor::overdrawn).collect();
+        for line in &overdrawn {
+            eprintln!("OVERDRAWN: {line}");
+        }
+        if !overdrawn.is_empty() && !arguments.overdraw {
+            eprintln!(
+                "Error: these losses are more than is tolerable since the anchor: each next one fails as drifted. bless --reanchor counts losses anew from here; bless --overdraw accepts them beside the old anchor\nnothing was moved"
+            );
+            return Ok(ExitCode::Regressed);
+        }
+    }
+    for case in ready {
+        if is_moved(&case) {
             if case.is_pending() {
                 say!("{}", case.message().trim_end());
             }
@@ -211,6 +243,10 @@ pub fn accept(
     }
     save(repository, &file)?;
     say!("  blessed:   {}", baseline::path(name));
+    if let Some(dropped) = &case.judgement.dropped {
+        say!("             {}", dropped.words());
+        say!("             dropped: {}", dropped.ids.join(", "));
+    }
     for line in anchor::spent(case, acceptance) {
         say!("             {line}");
     }
@@ -231,7 +267,7 @@ fn draft(
     acceptance: &Acceptance,
 ) -> Result<Draft, Error> {
     let columns = wanted_columns(&case.case);
-    let outcomes = case.run.outcomes.select(&columns).ok_or_else(|| {
+    let outcomes = case.run.kept(&columns).ok_or_else(|| {
         let message = format!(
             "the record of {} does not have the columns that its metrics need. Run it again: {}",
             case.case.name,
@@ -249,6 +285,7 @@ fn draft(
         metrics: accepted_metrics(&case.case, &case.run),
         identity: case.run.identity.clone(),
         outcomes,
+        slices: case.run.slice_names().to_vec(),
         accepted: acceptance.of(case),
         history,
         examples: repository.examples(&case.case)?,

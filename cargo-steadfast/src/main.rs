@@ -28,6 +28,7 @@ mod repository;
 mod retrain;
 mod review;
 mod schema;
+mod selftest;
 mod show;
 mod status;
 mod test;
@@ -70,6 +71,8 @@ enum Verb {
     Report(report::Arguments),
     /// Say what each case can and cannot detect, and what it would take
     Power(power::Arguments),
+    /// Say how often this suite cries wolf, and what it misses, by simulation
+    Selftest(selftest::Arguments),
     /// Write a contact sheet of one example under every perturbation of a spec
     Show(show::Arguments),
     /// Print the JSON Schema of specs or of suite.toml, or the spec reference
@@ -95,6 +98,7 @@ fn main() -> std::process::ExitCode {
         Verb::Compare(arguments) => compare::run(&arguments),
         Verb::Report(arguments) => report::run(&arguments),
         Verb::Power(arguments) => power::run(&arguments),
+        Verb::Selftest(arguments) => selftest::run(&arguments),
         Verb::Show(arguments) => show::run(&arguments),
         Verb::Schema(arguments) => schema::run(&arguments),
         Verb::Worker => worker::run(),

@@ -1,12 +1,12 @@
 //! `power`: what each case can and cannot detect, and the examples, replicates or
 //! margin that it would take.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use steadfast::baseline::{Lookup, look_up};
 use steadfast::engine;
 use steadfast::error::Error;
-use steadfast::judge::{ASSUMED_CHURN, Basis, Comparison, Outlook};
+use steadfast::judge::{ASSUMED_CHURN, Basis, Comparison, FEWEST_RETRAINS, Outlook};
 use steadfast::metric::ACCURACY;
 use steadfast::report::{alpha, not_below, number};
 use steadfast::spec::{Case, Examples, MetricSpec, Mode, Null, TestSpec};
@@ -133,7 +133,7 @@ impl Sight {
         let observed = self
             .comparison(metric)
             .filter(|comparison| comparison.error > ROUNDING)
-            .map(|comparison| Outlook::of_run(test, comparison, self.examples, self.replicates));
+            .map(|comparison| Outlook::of_run(test, comparison, self.replicates));
         // The error that retrains record is not that of a slice at its share of alpha.
         let retrained = || {
             if metric.kind.needs_slices {
@@ -173,11 +173,11 @@ fn words(test: &TestSpec, outlook: &Outlook) -> String {
         }
         Basis::Assumed(churn) => format!("if {churn} of the answers change; one replicate"),
     };
-    let asked = match test.mode {
+    let asked = match test.question.mode() {
         Mode::Detect => &test.detectable_drop,
         Mode::Prove => &test.margin,
     };
-    let what = match (test.mode, outlook.smallest) {
+    let what = match (test.question.mode(), outlook.smallest) {
         (Mode::Detect, Some(smallest)) => format!("detects a change of {}", not_below(smallest)),
         (Mode::Detect, None) => "detects no change, however large".to_owned(),
         (Mode::Prove, Some(smallest)) => {
@@ -189,6 +189,12 @@ fn words(test: &TestSpec, outlook: &Outlook) -> String {
     if outlook.is_enough(test) {
         return format!("{head}; {asked} is asked for");
     }
+    let cures = cures(test, outlook);
+    format!("{head}; {asked} is asked for: that needs {cures}")
+}
+
+/// What would let a test see what it is asked to see.
+pub fn cures(test: &TestSpec, outlook: &Outlook) -> String {
     let mut cures = Vec::new();
     if let Some(needed) = outlook.needed {
         cures.push(format!("n = {needed}"));
@@ -199,14 +205,13 @@ fn words(test: &TestSpec, outlook: &Outlook) -> String {
     if let Some(margin) = outlook.margin {
         cures.push(format!("margin = {}", rounded_up(margin)));
     }
-    let cures = if cures.is_empty() && test.null == Null::Retrain {
+    if cures.is_empty() && test.question.null() == Null::Retrain {
         "more retrains, or a larger alpha".to_owned()
     } else if cures.is_empty() {
         "more examples or clusters".to_owned()
     } else {
         cures.join(", or ")
-    };
-    format!("{head}; {asked} is asked for: that needs {cures}")
+    }
 }
 
 /// Two significant digits, not below the value: a margin that does.
@@ -224,7 +229,8 @@ fn rounded_up(value: f64) -> String {
 #[derive(Default)]
 struct Blind {
     cases: Vec<String>,
-    worst: Option<(f64, String)>,
+    /// Its size, its case, and what is to be said of it.
+    worst: Option<(f64, String, String)>,
     prove: bool,
 }
 
@@ -235,10 +241,12 @@ pub fn lint(
     cases: Vec<(Case, Option<Recorded>)>,
 ) -> (Vec<String>, ExitCode) {
     let mut blind: BTreeMap<(String, String), Blind> = BTreeMap::new();
+    let mut notes = BTreeSet::new();
     for (case, recorded) in cases {
         if case.spec.ignore.is_some() {
             continue;
         }
+        notes.extend(doubtful(repository, &case));
         // What is refused is said with the case, and sees nothing.
         let Ok(sight) = engine::check(&case, &repository.context)
             .map_err(Error::from)
@@ -256,10 +264,10 @@ pub fn lint(
             let key = (case.spec.name.clone(), metric.label.clone());
             let entry = blind.entry(key).or_default();
             entry.cases.push(case.name.clone());
-            entry.prove |= test.mode == Mode::Prove;
+            entry.prove |= test.question.mode() == Mode::Prove;
             let size = outlook.smallest.unwrap_or(f64::INFINITY);
-            if entry.worst.as_ref().is_none_or(|(worst, _)| size > *worst) {
-                entry.worst = Some((size, words(test, &outlook)));
+            if entry.worst.as_ref().is_none_or(|(worst, ..)| size > *worst) {
+                entry.worst = Some((size, case.name.clone(), words(test, &outlook)));
             }
         }
     }
@@ -271,14 +279,43 @@ pub fn lint(
         } else {
             "warning"
         };
-        let first = blind.cases.first().map_or("", String::as_str);
         let others = match blind.cases.len() {
             0 | 1 => String::new(),
             count => format!(" and {} more", count - 1),
         };
-        let words = blind.worst.map(|(_, words)| words).unwrap_or_default();
-        format!("{kind}: {first}{others}: {metric} {words}")
+        let (_, worst, words) = blind.worst.unwrap_or_default();
+        format!("{kind}: {worst}{others}: {metric} {words}")
     });
-    let lines = lines.collect();
+    let lines = lines.chain(notes).collect();
     (lines, code)
+}
+
+/// What a spec assumes or asks for without what that takes.
+fn doubtful(repository: &Repository, case: &Case) -> Vec<String> {
+    let name = &case.spec.name;
+    let recorded = match look_up(&repository.root, &case.name) {
+        Lookup::Found(baseline) => Some(baseline.retrains.len()),
+        _ => None,
+    };
+    let mut notes = Vec::new();
+    for (metric, test) in judged(case) {
+        let largest = test.largest_change.as_ref();
+        if largest.is_some_and(|largest| largest.value() <= 2.0 * test.margin.value()) {
+            notes.push(format!(
+                "warning: {name}: {}: largest_change is at most twice the margin, so that nearly anything is proven. Is it true that no example changes by more?",
+                metric.label
+            ));
+        }
+        let asked = test.question.null() == Null::Retrain;
+        match recorded {
+            Some(recorded) if asked && recorded < FEWEST_RETRAINS => notes.push(format!(
+                "note: {name}: null = \"retrain\", and fewer than {FEWEST_RETRAINS} retrains are recorded: retrains that differ by chance fail. Record some: cargo steadfast bless --retrain"
+            )),
+            Some(1..) if !asked => notes.push(format!(
+                "note: {name}: retrains are recorded and do not count: [gate] null = \"retrain\" uses them"
+            )),
+            _ => {}
+        }
+    }
+    notes
 }

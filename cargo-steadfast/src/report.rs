@@ -149,7 +149,7 @@ fn tests_table(cases: &[Recorded]) -> String {
     );
     for (index, (case, metric, name, before, margin, comparison)) in rows.iter().enumerate() {
         let limits = comparison
-            .limits
+            .limits()
             .map_or("none valid".to_owned(), |(lower, upper)| {
                 let of = if comparison.has_spread() {
                     " of this model alone"

@@ -95,7 +95,7 @@ impl Repository {
         let mut known = self.examples.borrow_mut();
         let seen = known
             .entry(key)
-            .or_insert_with(|| ExamplesSeen::of(&data, asked.ids.is_some()));
+            .or_insert_with(|| Some(ExamplesSeen::of(&data, asked.ids.is_some())));
         Ok(seen.clone())
     }
 

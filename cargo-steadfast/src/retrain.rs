@@ -3,8 +3,10 @@
 
 use steadfast::baseline::{self, Retrain};
 use steadfast::error::{Error, ErrorKind};
-use steadfast::judge::{FEWEST_RETRAINS, retrain_metrics};
-use steadfast::verdict::Verdict;
+use steadfast::judge::{FEWEST_RETRAINS, retrain_metrics, wanted_columns};
+use steadfast::outcome::{PackedColumn, pack};
+use steadfast::spec::Null;
+use steadfast::verdict::{Status, Verdict};
 
 use crate::acceptance::{Acceptance, save};
 use crate::cases::Recorded;
@@ -35,15 +37,47 @@ pub fn run(
     for (file, case) in files.iter().zip(cases) {
         say!("{}", case.message().trim_end());
         save(repository, file)?;
+        if case.judgement.status == Status::Fail {
+            say!(
+                "CAUTION: this one fails by itself ({}). Recorded, it widens what passes as a retrain: take it out (git checkout -- {}) unless the pipeline really gives such models",
+                case.judgement.verdict.words(),
+                baseline::path(&file.case)
+            );
+        }
         let count = file.retrains.len();
         let more = if count < FEWEST_RETRAINS {
             format!("; {FEWEST_RETRAINS} are needed")
         } else {
             String::new()
         };
-        say!("{}: {count} recorded{more}", baseline::path(&file.case));
+        let unused = case
+            .case
+            .metrics()
+            .iter()
+            .filter_map(|spec| spec.test.as_ref());
+        let unused = if unused
+            .clone()
+            .any(|test| test.question.null() == Null::Retrain)
+        {
+            ""
+        } else {
+            "; they count once the spec says [gate] null = \"retrain\""
+        };
+        say!(
+            "{}: {count} recorded{more}{unused}",
+            baseline::path(&file.case)
+        );
     }
     Ok(ExitCode::Good)
+}
+
+/// The outcomes of a retrain over the examples of its baseline; none where the data changed.
+fn outcomes(case: &Recorded, old: &baseline::BaselineFile) -> Vec<PackedColumn> {
+    if case.run.identity.inputs_digest != old.inputs_digest {
+        return Vec::new();
+    }
+    let columns = case.run.outcomes.select(&wanted_columns(&case.case));
+    columns.map_or(Vec::new(), |outcomes| pack(&outcomes))
 }
 
 fn add(case: &Recorded, acceptance: &Acceptance) -> Result<baseline::BaselineFile, String> {
@@ -58,6 +92,12 @@ fn add(case: &Recorded, acceptance: &Acceptance) -> Result<baseline::BaselineFil
             "{}: bless the accepted model anew first",
             case.judgement.verdict.words()
         ));
+    }
+    if case.judgement.dropped.is_some() {
+        return Err(
+            "examples of the baseline are gone, so that its value is of other examples: restore them"
+                .to_owned(),
+        );
     }
     let Some(model) = case.run.identity.model.digest.clone() else {
         return Err(
@@ -76,6 +116,7 @@ fn add(case: &Recorded, acceptance: &Acceptance) -> Result<baseline::BaselineFil
         model,
         accepted: acceptance.of(case),
         metrics: retrain_metrics(&case.judgement.metrics),
+        columns: outcomes(case, old),
     });
     file.seal();
     Ok(file)

@@ -7,6 +7,7 @@ use steadfast::error::{Error, ErrorKind};
 use steadfast::record::Record;
 use steadfast::report::plural;
 use steadfast::spec::{Case, ledger};
+use steadfast::verdict::Status;
 
 use crate::cases::{Recorded, recorded};
 use crate::exit_code::ExitCode;
@@ -51,6 +52,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
             Found::Good | Found::Unrun | Found::Pending(_) | Found::Ignored => ExitCode::Good,
         });
     }
+    for name in gains(&seen) {
+        say!("to hold what was gained: cargo steadfast bless {name} --reason \"…\"");
+    }
     let orphans = orphans(&repository)?;
     for (name, path) in &orphans {
         say!(
@@ -86,6 +90,23 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         );
     }
     Ok(code)
+}
+
+/// The cases whose gain is worth holding: beyond what recorded retrains differ by, in a
+/// spec of which nothing failed.
+fn gains(seen: &[(Case, Option<Recorded>)]) -> Vec<&str> {
+    let judged = || {
+        seen.iter()
+            .filter_map(|(case, recorded)| Some((case, &recorded.as_ref()?.judgement)))
+    };
+    let failed: Vec<&str> = judged()
+        .filter(|(_, judgement)| judgement.status == Status::Fail)
+        .map(|(case, _)| case.spec.name.as_str())
+        .collect();
+    judged()
+        .filter(|(case, judgement)| judgement.is_gain && !failed.contains(&case.spec.name.as_str()))
+        .map(|(case, _)| case.name.as_str())
+        .collect()
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -220,12 +241,7 @@ fn stale_fields(
         return Ok(fields);
     }
     let data = repository.context.dataset(&case.spec)?;
-    let old = (
-        &baseline.inputs,
-        baseline.examples.as_ref(),
-        baseline.counts.n,
-    );
-    Ok(match baseline::common(old, &wanted, &data) {
+    Ok(match baseline::common(baseline, &wanted, &data) {
         Some(common) if common.is_enough() => Vec::new(),
         Some(few) => vec![few.shortfall()],
         None => fields,

@@ -9,17 +9,21 @@ use serde_json::Value;
 use super::grown::ExamplesSeen;
 
 use crate::digest::{Digest, canonical_json};
-use crate::outcome::{Outcomes, PackedColumn, UnpackError, pack, unpack};
+use crate::outcome::{Outcomes, PackedColumn, SLICE, UnpackError, pack, unpack};
 use crate::provenance::{Environment, Identity, ModelIdentity};
 
-/// The version of the format.
-pub const SCHEMA: u32 = 1;
+/// The version of the format that is written.
+pub const SCHEMA: u32 = 2;
+
+/// The oldest that is read: without labels, clusters and slices, so that rows that changed
+/// make it stale.
+const OLDEST: u32 = 1;
 
 /// A baseline file, its keys in this order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BaselineFile {
-    /// [`SCHEMA`].
+    /// [`SCHEMA`], or an older one.
     pub schema: u32,
     /// The case's name.
     pub case: String,
@@ -46,10 +50,13 @@ pub struct BaselineFile {
     /// Honest retrains of the accepted model.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub retrains: Vec<Retrain>,
-    /// What the examples were; `None`: nothing that grown data could be held against.
+    /// What the examples were; `None`: nothing that changed data could be held against.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub examples: Option<ExamplesSeen>,
-    /// The outcomes.
+    /// What the slices are called, by number.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub slices: Vec<String>,
+    /// The outcomes, and the labels, clusters and slices that they are of.
     pub columns: Vec<PackedColumn>,
     /// The examples' ids, in order.
     pub ids_digest: Digest,
@@ -115,6 +122,9 @@ pub struct Retrain {
     pub accepted: Accepted,
     /// What each metric was.
     pub metrics: Vec<RetrainMetric>,
+    /// Its outcomes, in the columns of the baseline; none: an older steadfast recorded it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub columns: Vec<PackedColumn>,
 }
 
 /// A metric of a retrain.
@@ -138,8 +148,10 @@ pub struct Draft {
     pub metrics: Vec<BaselineMetric>,
     /// What decided the outcomes.
     pub identity: Identity,
-    /// The columns that the metrics need.
+    /// What [`Run::kept`](crate::record::Run::kept) gives.
     pub outcomes: Outcomes,
+    /// What the slices are called, by number.
+    pub slices: Vec<String>,
     /// Who and why.
     pub accepted: Accepted,
     /// What was accepted before.
@@ -173,7 +185,7 @@ pub enum BaselineError {
     },
     /// It is of another version of the format.
     #[error(
-        "the baseline {path} has schema {found}, and this steadfast reads {SCHEMA}. Update steadfast, or bless the case anew"
+        "the baseline {path} has schema {found}, and this steadfast reads {OLDEST} to {SCHEMA}. Update steadfast, or bless the case anew"
     )]
     Schema {
         /// From the root.
@@ -256,6 +268,7 @@ impl Draft {
             anchor: None,
             retrains: Vec::new(),
             examples: self.examples,
+            slices: self.slices,
             columns: pack(&self.outcomes),
             ids_digest: self.identity.ids_digest,
             digest: Digest::of(b""),
@@ -280,13 +293,16 @@ impl BaselineFile {
         self.digest = self.content_digest();
     }
 
-    /// Adds the metrics that `other` has and this one has not, with their columns; says
-    /// whether there were any. Both must be of the same examples.
+    /// Adds the metrics that `other` has and this one has not, or has of another version,
+    /// with their columns; says whether there were any. Both must be of the same examples.
     pub fn add_metrics(&mut self, other: &Self) -> bool {
+        let same = |one: &BaselineMetric, other: &BaselineMetric| {
+            one.name == other.name && one.identity == other.identity
+        };
         let new: Vec<BaselineMetric> = other
             .metrics
             .iter()
-            .filter(|metric| !self.metrics.iter().any(|known| known.name == metric.name))
+            .filter(|metric| !self.metrics.iter().any(|known| same(known, metric)))
             .cloned()
             .collect();
         if new.is_empty() || self.counts != other.counts || self.inputs != other.inputs {
@@ -295,6 +311,8 @@ impl BaselineFile {
         let there = |name: &str| self.columns.iter().any(|column| column.name == name);
         let columns = other.columns.iter().filter(|column| !there(&column.name));
         let columns: Vec<PackedColumn> = columns.cloned().collect();
+        let outdated = |known: &BaselineMetric| new.iter().any(|metric| metric.name == known.name);
+        self.metrics.retain(|known| !outdated(known));
         self.metrics.extend(new);
         self.columns.extend(columns);
         self.seal();
@@ -392,6 +410,9 @@ pub fn render(file: &BaselineFile) -> String {
     if let Some(examples) = &file.examples {
         entries.push(("examples", json(examples)));
     }
+    if !file.slices.is_empty() {
+        entries.push(("slices", json(&file.slices)));
+    }
     entries.extend([
         ("columns", format!("[{}\n ]", columns.join(","))),
         ("ids_digest", json(&file.ids_digest)),
@@ -416,7 +437,7 @@ pub fn parse(path: &str, case: &str, text: &[u8]) -> Result<BaselineFile, Baseli
         reason: error.to_string(),
     };
     let head: Head = serde_json::from_slice(text).map_err(malformed)?;
-    if head.schema != SCHEMA {
+    if !(OLDEST..=SCHEMA).contains(&head.schema) {
         return Err(BaselineError::Schema {
             path: path.to_owned(),
             found: head.schema,
@@ -444,7 +465,20 @@ pub fn parse(path: &str, case: &str, text: &[u8]) -> Result<BaselineFile, Baseli
             found: file.case,
         });
     }
-    if let Err(source) = file.outcomes() {
+    let names = file.slices.len();
+    let outcomes = file.outcomes();
+    let beyond = outcomes.as_ref().is_ok_and(|outcomes| {
+        let slices = outcomes.column(SLICE);
+        slices.is_some_and(|column| column.values.iter().any(|&of| of as usize >= names))
+    });
+    if beyond || file.counts.n == 0 {
+        return Err(BaselineError::Malformed {
+            path: path.to_owned(),
+            case: case.to_owned(),
+            reason: "it has no examples, or a slice without a name".to_owned(),
+        });
+    }
+    if let Err(source) = outcomes {
         return Err(BaselineError::Damaged {
             path: path.to_owned(),
             source,
@@ -461,7 +495,7 @@ mod tests {
     use serde_json::json;
 
     /// A baseline as the digits suite has them, of `n` examples.
-    fn draft(n: usize, replicates: usize, with_score: bool, fill: u16) -> Draft {
+    fn draft(n: usize, replicates: usize, with_score: bool, fill: u32) -> Draft {
         let digest = Digest::of(b"x");
         let mut columns = vec![Column {
             spec: ColumnSpec::correct(),
@@ -511,6 +545,11 @@ mod tests {
                 commit: Some("cbe35c93d1155c8ae081ab55ecfa3785be837785+".to_owned()),
                 reason: "retrained with augmentation".to_owned(),
             },
+            slices: if with_score {
+                vec!["day".to_owned()]
+            } else {
+                Vec::new()
+            },
             history: Vec::new(),
             examples: None,
         }
@@ -528,6 +567,21 @@ mod tests {
     }
 
     #[test]
+    fn older_baselines_are_read_and_newer_ones_are_not() {
+        let read = |schema: u32| {
+            let mut file = draft(9, 2, false, 7).finish();
+            file.schema = schema;
+            file.seal();
+            parse("b", &file.case, render(&file).as_bytes()).map(|read| read.schema)
+        };
+        assert_eq!((read(1).unwrap(), read(SCHEMA).unwrap()), (1, SCHEMA));
+        for unknown in [0, SCHEMA + 1] {
+            let error = read(unknown).unwrap_err();
+            assert!(matches!(error, BaselineError::Schema { found, .. } if found == unknown));
+        }
+    }
+
+    #[test]
     fn only_outcomes_and_identities_make_a_file_another() {
         let file = draft(9, 2, true, 7).finish();
         let mut other = draft(9, 2, true, 7);
@@ -539,7 +593,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read_again(
-            n in 1usize..50, replicates in 1usize..4, with_score: bool, fill: u16, reason in "\\PC{0,40}",
+            n in 1usize..50, replicates in 1usize..4, with_score: bool, fill in 0u32..65_536, reason in "\\PC{0,40}",
         ) {
             let mut draft = draft(n, replicates, with_score, fill);
             draft.accepted.reason = reason;
@@ -554,6 +608,7 @@ mod tests {
                         value: 0.1 * f64::from(fill),
                         error: 1.0 / f64::from(fill.max(1)),
                     }],
+                    columns: if with_score { file.columns.clone() } else { Vec::new() },
                 };
                 replicates % 3
             ];

@@ -61,8 +61,7 @@ impl References {
             if file.inputs_digest == run.identity.inputs_digest {
                 return None;
             }
-            let old = (&file.inputs, file.examples.as_ref(), file.counts.n);
-            common(old, &run.identity.inputs, data?)
+            common(file, &run.identity.inputs, data?)
         };
         let common = match &baseline {
             Lookup::Found(file) => shared(file),

@@ -24,6 +24,7 @@ use ndarray::ArrayD;
 pub use context::{Context, LoadedModel, Registry, tried};
 pub use guard::install_panic_hook;
 pub use identity::{differences_to_tree, differing_fields, input_differences, tree_inputs};
+pub use pooled::family_cells;
 
 use self::threads::Threads;
 use crate::catalogue::Parameters;
@@ -114,7 +115,7 @@ pub fn run(
         return context.once(&case.name, || cell(case, context, progress));
     }
     let data = context.dataset(&case.spec)?;
-    size::check(case, &data)?;
+    size::check(case, &data, context.registry())?;
     let cells = cells(case);
     // What cannot be computed of the cells is known before any is run.
     let wanted = pooled::Wanted::of(case, &cells)?;
@@ -151,7 +152,7 @@ pub fn check(case: &Case, context: &Context) -> Result<(), RunError> {
         check_critical(case, &data)?;
         enough_of_each_class(case, &data)?;
     }
-    size::check(case, &data)
+    size::check(case, &data, context.registry())
 }
 
 /// Opens the model and the data of a spec, and holds them against each other; the model
@@ -368,7 +369,7 @@ fn execute(
         }
         scored.push(result?);
     }
-    let outcomes = score::collect(&scores, scored, &data, replicates)?;
+    let (outcomes, ranked) = score::collect(&scores, scored, &data, replicates)?;
     Ok(Run {
         identity,
         outcomes,
@@ -380,6 +381,7 @@ fn execute(
             of: slices.iter().map(|&slice| slice as u32).collect(),
             names: data.slice_names().to_vec(),
         }),
+        ranked,
     })
 }
 
@@ -403,12 +405,12 @@ fn enough_of_each_class(case: &Case, data: &Dataset) -> Result<(), RunError> {
         if strata == Strata::All {
             continue;
         }
-        let mut counts = BTreeMap::<u16, usize>::new();
+        let mut counts = BTreeMap::<u32, usize>::new();
         if let Strata::OneAgainstRest(_) = strata {
             counts.extend([(0, 0), (1, 0)]);
         }
         for &label in data.labels() {
-            let label = u16::try_from(label).unwrap_or(u16::MAX);
+            let label = u32::try_from(label).unwrap_or(u32::MAX);
             *counts.entry(strata.of(label)).or_default() += 1;
         }
         let few = counts.iter().find(|(_, count)| **count < FEWEST_OF_A_CLASS);
@@ -446,7 +448,8 @@ type Score = (&'static dyn Metric, Parameters);
 
 impl Scores {
     fn of(case: &Case) -> Result<Self, RunError> {
-        let mut columns: Vec<(ColumnSpec, Option<Score>)> = Vec::new();
+        // What says whether an answer is right by another label, too.
+        let mut columns: Vec<(ColumnSpec, Option<Score>)> = vec![(ColumnSpec::class(), None)];
         let mut metrics = Vec::new();
         if case.spec.critical.is_some() || case.spec.family().next().is_some() {
             columns.push((ColumnSpec::correct(), None));

@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
+use super::score::ranks;
 use super::{RunError, metric};
 use crate::metric::family::{FamilyCell, Linear};
-use crate::outcome::{CORRECT, Column, ColumnSpec, LABEL, Outcomes, Per};
+use crate::outcome::{CLASS, CORRECT, Column, ColumnSpec, LABEL, Outcomes, Per};
 use crate::provenance::Identity;
 use crate::record::Run;
 use crate::spec::{Case, Setting};
@@ -22,7 +23,7 @@ pub struct Wanted {
 impl Wanted {
     /// What `case` asks for. Known before any cell is run.
     pub fn of(case: &Case, cells: &[Case]) -> Result<Self, RunError> {
-        let mut joined = vec![LABEL.to_owned()];
+        let mut joined = vec![LABEL.to_owned(), CLASS.to_owned()];
         if case.spec.critical.is_some() {
             joined.push(CORRECT.to_owned());
         }
@@ -51,7 +52,7 @@ impl Wanted {
 }
 
 /// The cells as the metrics of a family see them.
-fn family_cells(cells: &[Case]) -> Vec<FamilyCell> {
+pub fn family_cells(cells: &[Case]) -> Vec<FamilyCell> {
     let mut seen = Vec::new();
     for case in cells {
         let Some((entry, setting)) = case.cell() else {
@@ -93,7 +94,18 @@ pub fn pool(identity: Identity, wanted: &Wanted, cells: &[Arc<Run>]) -> Result<R
             continue;
         }
         let of_cells = of_cells(cells, &column.spec.name)?;
+        let ranked = cells.iter().map(|run| {
+            let (_, scores) = run
+                .ranked
+                .iter()
+                .find(|(name, _)| *name == column.spec.name)?;
+            Some((scores.as_slice(), run.outcomes.replicates))
+        });
         let values = match column.spec.per {
+            // Ranks of one cell say nothing beside those of another: the scores do.
+            Per::Replicate if let Some(scores) = ranked.collect::<Option<Vec<_>>>() => {
+                ranks(&replicates(&scores, examples, most))
+            }
             Per::Replicate => replicates(&of_cells, examples, most),
             Per::Example => means(&of_cells, examples),
         };
@@ -120,11 +132,12 @@ pub fn pool(identity: Identity, wanted: &Wanted, cells: &[Arc<Run>]) -> Result<R
         ids: first.ids.clone(),
         clusters: first.clusters.clone(),
         slices: first.slices.clone(),
+        ranked: Vec::new(),
     })
 }
 
 /// A column of each cell, with its number of replicates.
-fn of_cells<'a>(cells: &'a [Arc<Run>], name: &str) -> Result<Vec<(&'a [u16], usize)>, RunError> {
+fn of_cells<'a>(cells: &'a [Arc<Run>], name: &str) -> Result<Vec<(&'a [u32], usize)>, RunError> {
     cells
         .iter()
         .map(|run| {
@@ -138,21 +151,21 @@ fn of_cells<'a>(cells: &'a [Arc<Run>], name: &str) -> Result<Vec<(&'a [u16], usi
 
 /// Example by example: what the shares of right answers in each cell amount to.
 fn scores<'a>(
-    cells: &'a [(&'a [u16], usize)],
+    cells: &'a [(&'a [u32], usize)],
     examples: usize,
     linear: &'a Linear,
 ) -> impl Iterator<Item = f64> + 'a {
     (0..examples).map(move |example| {
         linear.value(cells.iter().map(|&(correct, replicates)| {
             let own = &correct[example * replicates..(example + 1) * replicates];
-            let right: u32 = own.iter().map(|&right| u32::from(right)).sum();
+            let right: u32 = own.iter().sum();
             f64::from(right) / replicates as f64
         }))
     })
 }
 
 /// Example by example, cell by cell: the replicates, or as many copies of the one.
-fn replicates(cells: &[(&[u16], usize)], examples: usize, most: usize) -> Vec<u16> {
+fn replicates<T: Copy>(cells: &[(&[T], usize)], examples: usize, most: usize) -> Vec<T> {
     let mut values = Vec::with_capacity(examples * cells.len() * most);
     for example in 0..examples {
         for &(column, replicates) in cells {
@@ -164,7 +177,7 @@ fn replicates(cells: &[(&[u16], usize)], examples: usize, most: usize) -> Vec<u1
 }
 
 /// Example by example: the mean over the cells, to the nearest.
-fn means(cells: &[(&[u16], usize)], examples: usize) -> Vec<u16> {
+fn means(cells: &[(&[u32], usize)], examples: usize) -> Vec<u32> {
     let count = cells.len() as u64;
     (0..examples)
         .map(|example| {
@@ -172,7 +185,7 @@ fn means(cells: &[(&[u16], usize)], examples: usize) -> Vec<u16> {
                 .iter()
                 .map(|(column, _)| u64::from(column[example]))
                 .sum();
-            ((sum + count / 2) / count) as u16
+            ((sum + count / 2) / count) as u32
         })
         .collect()
 }
@@ -184,16 +197,61 @@ mod tests {
     #[test]
     fn every_cell_has_the_same_weight() {
         // A cell without draws beside one of two draws, over two examples.
-        let cells: [(&[u16], usize); 2] = [(&[1, 0], 1), (&[0, 1, 1, 1], 2)];
+        let cells: [(&[u32], usize); 2] = [(&[1, 0], 1), (&[0, 1, 1, 1], 2)];
         assert_eq!(replicates(&cells, 2, 2), [1, 1, 0, 1, 0, 0, 1, 1]);
-        let scores: [(&[u16], usize); 2] = [(&[10, 3], 1), (&[13, 3], 2)];
+        let scores: [(&[u32], usize); 2] = [(&[10, 3], 1), (&[13, 3], 2)];
         assert_eq!(means(&scores, 2), [12, 3]);
+    }
+
+    /// A rank of one cell is no rank among those of another: the scores are.
+    #[test]
+    fn ranks_are_of_the_scores_in_all_cells() {
+        let cell = |scores: &[f64]| {
+            let column = Column {
+                spec: ColumnSpec::rank(1),
+                values: ranks(scores),
+            };
+            let digest = crate::digest::Digest::of(b"");
+            Arc::new(Run {
+                identity: Identity {
+                    inputs: serde_json::Value::Null,
+                    inputs_digest: digest.clone(),
+                    ids_digest: digest,
+                    model: crate::provenance::ModelIdentity {
+                        origin: String::new(),
+                        digest: None,
+                        gives: String::new(),
+                        input: None,
+                        output: None,
+                    },
+                    environment: crate::provenance::Environment::of_engine("none"),
+                },
+                outcomes: Outcomes {
+                    examples: 2,
+                    replicates: scores.len() / 2,
+                    columns: vec![column],
+                },
+                ids: None,
+                clusters: None,
+                slices: None,
+                ranked: vec![("rank_1".to_owned(), scores.to_vec())],
+            })
+        };
+        let wanted = Wanted {
+            joined: vec!["rank_1".to_owned()],
+            family: Vec::new(),
+        };
+        // One draw beside two, over two examples.
+        let cells = [cell(&[5.0, 7.0]), cell(&[6.0, 5.0, 1.0, 8.0])];
+        let found = pool(cells[0].identity.clone(), &wanted, &cells).unwrap();
+        let scores = [5.0, 5.0, 6.0, 5.0, 7.0, 7.0, 1.0, 8.0];
+        assert_eq!(found.outcomes.columns[0].values, ranks(&scores));
     }
 
     #[test]
     fn draws_are_averaged_within_a_cell() {
         // Half of the draws of the second cell are right, for the first example.
-        let cells: [(&[u16], usize); 2] = [(&[1, 0], 1), (&[0, 1, 1, 1], 2)];
+        let cells: [(&[u32], usize); 2] = [(&[1, 0], 1), (&[0, 1, 1, 1], 2)];
         let linear = Linear {
             constant: 1.0,
             right: vec![-0.25, -0.5],

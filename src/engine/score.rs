@@ -10,7 +10,9 @@ use super::{RunError, Scores};
 use crate::data::Dataset;
 use crate::metric::Prediction;
 use crate::model::Gives;
-use crate::outcome::{CLASS, CONFIDENCE, CORRECT, Column, ColumnSpec, Outcomes, PROBABILITY, Per};
+use crate::outcome::{
+    CLASS, CONFIDENCE, CORRECT, Column, ColumnSpec, Outcomes, PROBABILITY, Per, RANK,
+};
 
 /// How far from one the probabilities of an answer may sum.
 const TOLERANCE: f64 = 1e-3;
@@ -78,7 +80,12 @@ impl Scorer<'_> {
                     (CORRECT, None) => f64::from(u8::from(class == label)),
                     (CLASS, None) => class as f64,
                     (CONFIDENCE, None) => probabilities[class],
-                    (other, None) if let Some(of) = probability_of(other, &probabilities) => of,
+                    (other, None) if let Some(of) = class_of(PROBABILITY, other) => {
+                        probabilities[of]
+                    }
+                    (other, None) if let Some(of) = class_of(RANK, other) => {
+                        self.ranking_score(answer, of, &probabilities)
+                    }
                     (other, None) => {
                         return Err(fail(format!("no metric fills the column `{other}`")));
                     }
@@ -86,6 +93,23 @@ impl Scorer<'_> {
             }
         }
         Ok(Scored { columns })
+    }
+
+    /// What ranks examples by a class: of logits its log odds, which do not round to 0 or 1
+    /// as probabilities do.
+    fn ranking_score(&self, answer: ArrayView1<'_, f32>, class: usize, of: &[f64]) -> f64 {
+        if self.gives != Gives::Logits {
+            return of[class];
+        }
+        let others = || {
+            let others = answer.iter().enumerate();
+            others
+                .filter(|(other, _)| *other != class)
+                .map(|(_, &logit)| f64::from(logit))
+        };
+        let largest = others().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = others().map(|logit| libm::exp(logit - largest)).sum();
+        f64::from(answer[class]) - largest - libm::log(sum)
     }
 
     /// The probabilities that an answer stands for.
@@ -155,10 +179,23 @@ impl Scorer<'_> {
     }
 }
 
-/// The probability that a column of this name keeps.
-fn probability_of(column: &str, probabilities: &[f64]) -> Option<f64> {
-    let class: usize = column.strip_prefix(PROBABILITY)?.parse().ok()?;
-    probabilities.get(class).copied()
+/// The class that a column of such names is of.
+fn class_of(names: &str, column: &str) -> Option<usize> {
+    column.strip_prefix(names)?.parse().ok()
+}
+
+/// The rank of each score among the distinct ones, from 0.
+pub fn ranks(scores: &[f64]) -> Vec<u32> {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_unstable_by(|&one, &other| scores[one].total_cmp(&scores[other]));
+    let mut ranks = vec![0; scores.len()];
+    let ties = order.chunk_by(|&one, &other| scores[one] == scores[other]);
+    for (rank, ties) in ties.enumerate() {
+        for &row in ties {
+            ranks[row] = rank as u32;
+        }
+    }
+    ranks
 }
 
 /// The first class of the largest probability.
@@ -172,13 +209,16 @@ fn first_largest(probabilities: &[f64]) -> usize {
     best
 }
 
+/// What the columns of ranks are of, by name.
+pub type Ranked = Vec<(String, Vec<f64>)>;
+
 /// Puts the batches together, in order, and adds the labels.
 pub fn collect(
     scores: &Scores,
     batches: Vec<Scored>,
     data: &Dataset,
     replicates: usize,
-) -> Result<Outcomes, RunError> {
+) -> Result<(Outcomes, Ranked), RunError> {
     let rows = data.len() * replicates;
     let mut all: Vec<Vec<f64>> = vec![Vec::with_capacity(rows); scores.columns.len()];
     for batch in batches {
@@ -186,7 +226,7 @@ pub fn collect(
             column.append(&mut values);
         }
     }
-    let mut columns = Vec::new();
+    let (mut columns, mut ranked) = (Vec::new(), Vec::new());
     for ((spec, _), values) in scores.columns.iter().zip(all) {
         if values.len() != rows {
             return Err(RunError::Mismatch(format!(
@@ -194,8 +234,13 @@ pub fn collect(
                 values.len()
             )));
         }
-        let values: Vec<u16> = match (spec.per, spec.range) {
-            (Per::Replicate, None) => values.into_iter().map(|value| value as u16).collect(),
+        let values: Vec<u32> = match (spec.per, spec.range) {
+            (Per::Replicate, None) if spec.name.starts_with(RANK) => {
+                let found = ranks(&values);
+                ranked.push((spec.name.clone(), values));
+                found
+            }
+            (Per::Replicate, None) => values.into_iter().map(|value| value as u32).collect(),
             (Per::Replicate, Some(_)) => values
                 .into_iter()
                 .map(|value| spec.quantise(value))
@@ -211,14 +256,71 @@ pub fn collect(
             values,
         });
     }
-    let labels = data.labels().iter().map(|&label| label as u16).collect();
+    let labels = data.labels().iter().map(|&label| label as u32).collect();
     columns.push(Column {
         spec: ColumnSpec::label(),
         values: labels,
     });
-    Ok(Outcomes {
+    let outcomes = Outcomes {
         examples: data.len(),
         replicates,
         columns,
-    })
+    };
+    Ok((outcomes, ranked))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::arr1;
+
+    fn scorer<'a>(gives: Gives, scores: &'a Scores) -> Scorer<'a> {
+        Scorer {
+            gives,
+            labels: &[],
+            scores,
+        }
+    }
+
+    static NONE: Scores = Scores {
+        columns: Vec::new(),
+        metrics: Vec::new(),
+    };
+
+    #[test]
+    fn equal_scores_have_one_rank() {
+        assert_eq!(ranks(&[0.5, -1.0, 0.5, 7.0, -0.0, 0.0]), [2, 0, 2, 3, 1, 1]);
+        assert_eq!(ranks(&[]), [0_u32; 0]);
+    }
+
+    /// Of three logits the log odds of class 1: log(p / (1 − p)) of its softmax.
+    #[test]
+    fn a_logit_is_ranked_by_its_log_odds() {
+        let scorer = scorer(Gives::Logits, &NONE);
+        let answer = arr1(&[0.5_f32, 2.0, -1.0]);
+        let odds = 2.0_f64.exp() / (0.5_f64.exp() + (-1.0_f64).exp());
+        let found = scorer.ranking_score(answer.view(), 1, &[]);
+        assert!((found - odds.ln()).abs() < 1e-12, "{found}");
+        // Probabilities as they are.
+        let given = self::scorer(Gives::Probabilities, &NONE);
+        assert_eq!(given.ranking_score(answer.view(), 1, &[0.3, 0.6, 0.1]), 0.6);
+    }
+
+    /// Logits that are shifted or scaled alike, and so far that every probability is 0 or 1,
+    /// are the same ranking.
+    #[test]
+    fn scores_that_are_scaled_rank_alike() {
+        let logits = [-9.0_f32, -8.5, 0.0, 0.25, 60.0, 61.0, 300.0];
+        let of = |scale: f32, shift: f32| {
+            let scorer = scorer(Gives::Logits, &NONE);
+            let score = |&logit: &f32| {
+                let answer = arr1(&[shift, scale * logit + shift]);
+                scorer.ranking_score(answer.view(), 1, &[])
+            };
+            ranks(&logits.iter().map(score).collect::<Vec<_>>())
+        };
+        assert_eq!(of(1.0, 0.0), [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(of(7.0, 3.0), of(1.0, 0.0));
+        assert_eq!(of(0.01, -2.0), of(1.0, 0.0));
+    }
 }

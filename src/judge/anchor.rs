@@ -3,7 +3,7 @@
 
 use super::pair::Comparison;
 use crate::baseline::{Accepted, BaselineFile};
-use crate::spec::{AnchorSpec, Direction, Exact, MetricSpec, Mode, Null, TestSpec};
+use crate::spec::{AnchorSpec, Direction, Exact, MetricSpec, Null, Question, TestSpec};
 
 /// A metric since the anchor.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct AnchorJudgement {
     pub comparison: Comparison,
     /// The largest tolerable harm since then.
     pub margin: Exact,
+    /// The share of the anchor's examples that were right and are gone.
+    pub dropped: f64,
     /// Whether harm beyond that is shown.
     pub drifted: bool,
     /// What was accepted in between, oldest first.
@@ -42,7 +44,7 @@ impl AnchorJudgement {
         comparison: Comparison,
         (anchor, baseline): (&BaselineFile, &BaselineFile),
     ) -> Self {
-        let [harm, gain] = match test.null {
+        let [harm, gain] = match test.question.null() {
             Null::Margin => [
                 comparison.shows_harm_beyond_margin,
                 comparison.shows_gain_beyond_margin,
@@ -56,6 +58,7 @@ impl AnchorJudgement {
         Self {
             accepted: anchor.accepted.clone(),
             value,
+            dropped: 0.0,
             drifted: harm || both && gain,
             comparison,
             margin: test.margin.clone(),
@@ -64,7 +67,8 @@ impl AnchorJudgement {
     }
 }
 
-/// The test of a metric against its anchor, of the same null.
+/// The test of a metric against its anchor: of the same null, and of a proof, too, whether
+/// there is harm.
 pub fn test(test: &TestSpec, anchor: &AnchorSpec) -> TestSpec {
     TestSpec {
         margin: anchor.margin.clone(),
@@ -73,7 +77,9 @@ pub fn test(test: &TestSpec, anchor: &AnchorSpec) -> TestSpec {
             .times(2)
             .unwrap_or_else(|| test.detectable_drop.clone()),
         alpha: anchor.alpha.clone(),
-        mode: Mode::Detect,
+        question: Question::Harm {
+            null: test.question.null(),
+        },
         anchor: None,
         ..test.clone()
     }
@@ -81,7 +87,7 @@ pub fn test(test: &TestSpec, anchor: &AnchorSpec) -> TestSpec {
 
 /// How drift was shown, in words.
 pub fn rule(test: &TestSpec, comparison: &Comparison) -> &'static str {
-    match test.null {
+    match test.question.null() {
         Null::Margin => "the whole interval since the anchor lies beyond the anchor's margin",
         Null::Retrain if comparison.has_spread() => {
             "harm since the anchor beyond the spread of accepted retrains is shown (p ≤ alpha), and the change is beyond the anchor's margin"

@@ -1,48 +1,90 @@
-//! The change of a metric between two runs, p-values, limits, and what the test could
-//! have seen. How each form of metric gets there is in `mean`, `whole` and `slices`.
+//! The change of a metric between two runs, and its p-values. How each form of metric gets
+//! there is in `mean`, `ranking`, `classes`, `whole` and `slices`.
 
-use super::pair::{Comparison, Pair};
-use super::{mean, slices, whole};
+use std::collections::HashMap;
+
+use super::pair::{Assumed, Comparison, Decisive, Finding, Pair, Part};
+use super::{classes, mean, ranking, slices, whole};
 use crate::metric::Form;
 use crate::spec::SeedScope;
-use crate::stats::Limits;
 
 /// Compares the two runs.
 pub fn compare(pair: &Pair<'_>) -> Comparison {
-    let harm = match pair.metric.form() {
+    let finding = match pair.metric.form() {
+        Form::WorstSlice => return slices::compare(pair),
         Form::Mean => mean::judge(pair),
+        Form::Ranking => ranking::judge(pair),
+        Form::Classes => classes::judge(pair),
         Form::Whole => whole::judge(pair),
-        Form::WorstSlice => slices::judge(pair),
     };
+    let part = Part {
+        name: String::new(),
+        examples: pair.examples(),
+        sampling: finding.sampling.clone(),
+    };
+    of(pair, finding, vec![part], 0, None)
+}
+
+/// A comparison of what was `found` about the part that decided.
+pub(super) fn of(
+    pair: &Pair<'_>,
+    found: Finding,
+    parts: Vec<Part>,
+    decisive: usize,
+    slice: Option<Decisive>,
+) -> Comparison {
     let sign = pair.sign() as f64;
-    let turned = |limits: Limits| {
-        if sign > 0.0 {
-            (limits.lower, limits.upper)
-        } else {
-            (-limits.upper, -limits.lower)
-        }
-    };
+    let alpha = pair.alpha();
     let crossed = pair.design.seed_scope == SeedScope::Shared && pair.new.per_example > 1;
     Comparison {
-        change: sign * harm.estimate,
-        error: harm.error,
-        limits: harm.limits.map(turned),
-        p_harm: harm.p_harm,
-        p_gain: harm.p_gain,
-        p_margin: harm.p_margin,
-        mode: pair.test.mode,
-        alpha_side: pair.alpha(),
-        harm_exceeds_margin: harm.beyond[0],
-        gain_exceeds_margin: harm.beyond[1],
-        excludes_harm: harm.excludes[0],
-        excludes_gain: harm.excludes[1],
-        shows_harm_beyond_margin: harm.shows_beyond[0],
-        shows_gain_beyond_margin: harm.shows_beyond[1],
-        detectable: harm.detectable,
-        needed: harm.needed,
+        change: sign * found.sampling.estimate(),
+        error: found.sampling.error(),
+        p_harm: found.p_harm,
+        p_gain: found.p_gain,
+        p_margin: found.p_margin(pair),
+        question: pair.test.question,
+        alpha_side: alpha,
+        harm_exceeds_margin: found.beyond[0],
+        gain_exceeds_margin: found.beyond[1],
+        excludes_harm: found.p_within[0] <= alpha,
+        excludes_gain: found.p_within[1] <= alpha,
+        shows_harm_beyond_margin: found.p_beyond[0] <= alpha,
+        shows_gain_beyond_margin: found.p_beyond[1] <= alpha,
         too_few_replicates: crossed && pair.new.per_example < 5,
-        replicate_share: harm.replicate_share,
+        replicate_share: found.replicate_share,
         retrains: None,
-        slice: harm.slice,
+        slice,
+        assumed: assumed(pair, &found),
+        spread: None,
+        sign,
+        test: pair.power(),
+        drop: pair.test.detectable_drop.value(),
+        largest: pair.range(),
+        parts,
+        decisive,
+        examples: pair.examples(),
+    }
+}
+
+/// What is assumed of what was not drawn.
+fn assumed(pair: &Pair<'_>, found: &Finding) -> Assumed {
+    // What macro F1 assumes of an example follows from its class.
+    let seen = found.sampling.largest_seen();
+    let seen = seen.filter(|_| pair.metric.form() != Form::Classes);
+    let change = pair.test.largest_change.as_ref().zip(seen);
+    let sizes = pair.clusters.filter(|_| seen.is_some()).map(|clusters| {
+        let mut sizes = HashMap::<u32, u64>::new();
+        for &cluster in clusters {
+            *sizes.entry(cluster).or_default() += 1;
+        }
+        let smallest = sizes.values().min().copied().unwrap_or(0);
+        (smallest, sizes.into_values().max().unwrap_or(0))
+    });
+    let declared = pair.design.largest_cluster;
+    Assumed {
+        change: change.map(|(declared, seen)| (declared.value(), seen)),
+        cluster: sizes
+            .filter(|(smallest, largest)| smallest < largest || declared.is_some())
+            .map(|(_, largest)| (declared, largest)),
     }
 }

@@ -3,7 +3,7 @@
 
 use super::pair::Comparison;
 use super::retrain::FEWEST_RETRAINS;
-use crate::spec::{Direction, Mode, Null, OnInconclusive, TestSpec};
+use crate::spec::{Direction, Null, OnInconclusive, Question, TestSpec};
 use crate::verdict::{Status, Verdict};
 
 /// A verdict, what it does, and why.
@@ -20,7 +20,8 @@ pub struct Decision {
 /// not (in prove mode that is no proof yet).
 pub fn decide(comparison: &Comparison, test: &TestSpec, identical: bool) -> Decision {
     let both = test.direction == Direction::Both;
-    let prove = test.mode == Mode::Prove;
+    let prove = test.question == Question::Proof;
+    let null = test.question.null();
     let not_worse = comparison.excludes_harm;
     let not_better = comparison.excludes_gain;
     let proven = not_worse && (!both || not_better);
@@ -50,12 +51,12 @@ pub fn decide(comparison: &Comparison, test: &TestSpec, identical: bool) -> Deci
     let spread = comparison
         .retrains
         .is_some_and(|retrains| retrains >= FEWEST_RETRAINS);
-    let regressed = match test.null {
+    let regressed = match null {
         Null::NoHarm | Null::Retrain => harmed && comparison.harm_exceeds_margin,
         Null::Margin => comparison.shows_harm_beyond_margin,
     };
     if regressed {
-        let rule = match test.null {
+        let rule = match null {
             Null::NoHarm => "harm is shown (p ≤ alpha) and the change is beyond the margin",
             Null::Retrain if spread => {
                 "harm beyond the spread of accepted retrains is shown (p ≤ alpha) and the change is beyond the margin"
@@ -71,7 +72,7 @@ pub fn decide(comparison: &Comparison, test: &TestSpec, identical: bool) -> Deci
         }
         return decision(Verdict::Regressed, Status::Fail, rule);
     }
-    let (gained_beyond, rule) = match test.null {
+    let (gained_beyond, rule) = match null {
         Null::NoHarm | Null::Retrain => (
             gained && comparison.gain_exceeds_margin,
             "a change in the other direction is shown, beyond the margin, and direction = \"both\"",
@@ -117,17 +118,16 @@ pub fn decide(comparison: &Comparison, test: &TestSpec, identical: bool) -> Deci
             "the lower limit lies within the margin",
         );
     }
-    let detectable = comparison
-        .detectable
-        .is_some_and(|smallest| smallest <= test.detectable_drop.value());
-    if detectable && !prove {
+    if !prove && comparison.sees_what_is_asked() {
         return decision(
             Verdict::NoRegression,
             Status::Pass,
             "no harm is shown, and harm of the detectable drop would have been seen",
         );
     }
-    let rule = if prove {
+    let rule = if comparison.hidden_by_retrains() {
+        "no harm is shown, and the recorded retrains differ by too much to see the detectable drop"
+    } else if prove {
         "harm beyond the margin is not excluded"
     } else {
         "no harm is shown, and there are too few examples to see the detectable drop"

@@ -6,7 +6,7 @@ use super::pair::{Comparison, Design};
 use crate::metric::Form;
 use crate::outcome::{Per, QUANTA};
 use crate::record::Run;
-use crate::spec::{Direction, Exact, MetricSpec, Mode, Null, OnInconclusive, TestSpec};
+use crate::spec::{Direction, Exact, MetricSpec, Null, OnInconclusive, Question, TestSpec};
 
 /// Groups that are left out, one after the other, of a metric that is no mean: more
 /// would cost more and tell little more.
@@ -42,13 +42,13 @@ pub fn difference(
         detectable_drop: asked.margin.times(2)?,
         alpha: asked.alpha_side.clone(),
         power: Exact::parse("0.8").ok()?,
-        mode: Mode::Detect,
+        question: Question::Harm { null: Null::NoHarm },
         direction: if asked.rise_is_harm {
             Direction::Higher
         } else {
             Direction::Lower
         },
-        null: Null::NoHarm,
+        largest_change: None,
         on_inconclusive: OnInconclusive::Warn,
         anchor: None,
     };
@@ -138,7 +138,7 @@ fn example_means(spec: &MetricSpec, run: &Run) -> Option<Vec<f64>> {
         (low, (high - low) / f64::from(QUANTA))
     });
     let each = (column.values.len() / run.outcomes.examples.max(1)).max(1);
-    let mean = |values: &[u16]| {
+    let mean = |values: &[u32]| {
         let sum: u64 = values.iter().map(|&value| u64::from(value)).sum();
         low + quantum * sum as f64 / each as f64
     };
@@ -195,6 +195,7 @@ mod tests {
             ids: None,
             clusters,
             slices: None,
+            ranked: Vec::new(),
         }
     }
 
@@ -203,7 +204,7 @@ mod tests {
         let mut stream = Stream::new(seed, "test@1", 0, "difference");
         let mut uniform = || stream.below(1 << 20) as f64 / f64::from(1 << 20);
         let hard: Vec<f64> = (0..EXAMPLES).map(|_| 0.2 * uniform()).collect();
-        let labels: Vec<u16> = (0..EXAMPLES).map(|example| (example % 3) as u16).collect();
+        let labels: Vec<u32> = (0..EXAMPLES).map(|example| (example % 3) as u32).collect();
         let mut classes = Vec::new();
         for (example, &label) in labels.iter().enumerate() {
             let cluster = clusters.map_or(example, |clusters| clusters[example] as usize);
@@ -213,9 +214,9 @@ mod tests {
             }
         }
         let correct = classes.iter().enumerate();
-        let correct = correct.map(|(row, class)| u16::from(labels[row / REPLICATES] == *class));
+        let correct = correct.map(|(row, class)| u32::from(labels[row / REPLICATES] == *class));
         let correct = correct.collect();
-        let scores = (0..EXAMPLES).map(|_| (65535.0 * uniform()) as u16);
+        let scores = (0..EXAMPLES).map(|_| (65535.0 * uniform()) as u32);
         let scores = scores.collect();
         let columns = [
             (ColumnSpec::correct(), correct),
@@ -243,6 +244,7 @@ mod tests {
     const PLAIN: Design = Design {
         examples: Examples::Sample,
         seed_scope: SeedScope::Example,
+        largest_cluster: None,
     };
 
     fn mean_and_error(contributions: &[f64]) -> (f64, f64) {
@@ -283,9 +285,9 @@ mod tests {
     #[test]
     fn contributions_of_a_score_below_zero_are_in_its_unit() {
         let relative = metric(&RELATIVE_MEAN_CORRUPTION_ERROR);
-        let of = |quanta: fn(u16) -> u16| {
+        let of = |quanta: fn(u32) -> u32| {
             let spec = ColumnSpec::score(&relative.label, (-1.0, 1.0));
-            let values = (0..EXAMPLES as u16).map(quanta).collect();
+            let values = (0..EXAMPLES as u32).map(quanta).collect();
             run(vec![Column { spec, values }], None)
         };
         let (old, new) = (of(|_| 20_000), of(|example| 20_000 + example));

@@ -7,7 +7,7 @@ use crate::record::Run;
 use crate::spec::{Case, MetricSpec};
 
 /// Quanta by which scores may differ and still be the same but for rounding.
-const ROUNDING: u16 = 2;
+const ROUNDING: u32 = 2;
 
 /// How the stored columns of two runs compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

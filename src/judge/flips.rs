@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use crate::baseline::Common;
 use crate::outcome::{CORRECT, Outcomes};
 use crate::record::Run;
 use crate::spec::{Case, CriticalSpec};
@@ -74,16 +73,16 @@ pub fn standing(
     case: &Case,
     run: &Run,
     flips: Option<&Flips>,
-    common: Option<&Common>,
+    places: Option<&[usize]>,
 ) -> Option<String> {
     let critical = case.spec.critical.as_ref()?;
     let correct = run.outcomes.column(CORRECT)?;
     let flipped: HashSet<usize> = flips
         .into_iter()
         .flat_map(|flips| &flips.wrong)
-        .filter_map(|&example| match common {
+        .filter_map(|&example| match places {
             None => Some(example),
-            Some(common) => common.new.get(example).copied(),
+            Some(places) => places.get(example).copied(),
         })
         .collect();
     let rows = correct.values.chunks(run.outcomes.replicates.max(1));

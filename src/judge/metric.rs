@@ -2,14 +2,17 @@
 //! anchor.
 
 use super::anchor::{self, AnchorJudgement};
+use super::changed::{self, As};
 use super::compare::compare;
+use super::decide::{self, Decision};
 use super::pair::{Comparison, Design, Pair};
-use super::{Beside, decide, retrain, whole};
-use crate::baseline::{BaselineMetric, RetrainMetric};
-use crate::metric::{Metric, Rows};
+use super::{Beside, retrain, whole};
+use crate::baseline::{BaselineFile, BaselineMetric, RetrainMetric};
+use crate::catalogue::Better;
+use crate::metric::{Form, Metric, Rows};
 use crate::outcome::{ColumnSpec, Outcomes};
 use crate::record::Run;
-use crate::spec::{Case, MetricSpec, Mode, Null, TestSpec};
+use crate::spec::{Case, Direction, MetricSpec, Null, Question, TestSpec};
 use crate::verdict::{Status, Verdict};
 
 /// What was found about one metric.
@@ -71,7 +74,7 @@ impl MetricJudgement {
 }
 
 /// What all metrics of a case are judged by.
-pub struct Question<'a> {
+pub struct Judging<'a> {
     /// The case.
     pub case: &'a Case,
     /// The baseline beside the run.
@@ -86,64 +89,30 @@ pub struct Question<'a> {
     pub drifted_alone: bool,
 }
 
-impl Question<'_> {
+impl Judging<'_> {
     /// Judges one metric.
     pub fn judge(&self, spec: &MetricSpec) -> MetricJudgement {
-        let Beside { file, old, new } = self.beside;
-        let after = value(spec, &new.outcomes, new).unwrap_or(f64::NAN);
-        let judgement = MetricJudgement::new(spec, after, value(spec, old, new));
+        let Beside { file, rows, .. } = self.beside;
+        let after = value(spec, &rows.new.outcomes, &rows.new).unwrap_or(f64::NAN);
+        let judgement = MetricJudgement::new(spec, after, value(spec, &rows.old, &rows.new));
         let Some(test) = &spec.test else {
             return MetricJudgement {
                 rule: "only reported".to_owned(),
                 ..judgement
             };
         };
-        let fail = |verdict, rule: String| (verdict, Status::Fail, rule);
-        let known = file.metrics.iter().find(|metric| metric.name == spec.label);
-        let fixed = match known {
-            None => Some(fail(
-                Verdict::Missing,
-                "the baseline does not have this metric yet".to_owned(),
-            )),
-            Some(known) if known.identity != spec.identity() => {
-                let rule = match spec.differing_parameters(&known.identity) {
-                    Some(differing) => format!(
-                        "the baseline has other parameters: {}",
-                        differing.join("; ")
-                    ),
-                    None => format!(
-                        "the baseline has {}, and this is {}",
-                        known.identity,
-                        spec.identity()
-                    ),
-                };
-                Some(fail(Verdict::Stale, rule))
-            }
-            Some(_) if self.drifted_alone => None,
-            Some(_) if self.identical && (test.mode == Mode::Detect || self.same_model) => Some((
-                Verdict::Identical,
-                Status::Pass,
-                "every stored outcome is equal".to_owned(),
-            )),
-            Some(_) => None,
-        };
-        if let Some((verdict, status, rule)) = fixed {
+        if let Some((verdict, status, rule)) = self.beforehand(spec, test, file) {
             return judgement.decided(verdict, status, rule);
         }
-        let Some(mut comparison) = self.compare(spec, test, self.beside) else {
+        let Some((comparison, decision)) = self.decide(spec, test, rows) else {
             let rule = "the baseline does not have the columns that this metric needs";
             return judgement.decided(Verdict::Error, Status::Fail, rule);
         };
-        if test.null == Null::Retrain {
-            let change = after - judgement.baseline.unwrap_or(f64::NAN);
-            let reference = retrain::Reference::Accepted { change };
-            retrain::widen(&mut comparison, spec, test, file, reference);
-        }
         let mut judgement = if self.drifted_alone {
             let rule = "nothing changed but the outcomes";
             judgement.decided(Verdict::Nondeterministic, Status::Fail, rule)
         } else {
-            let decision = decide::decide(&comparison, test, self.identical);
+            let decision = self.with_vanished(spec, test, decision);
             let decided = judgement.decided(decision.verdict, decision.status, decision.rule);
             if decided.verdict == Some(Verdict::Identical) {
                 decided
@@ -153,6 +122,114 @@ impl Question<'_> {
         };
         judgement.comparison = Some(comparison);
         judgement
+    }
+
+    /// What is known without a test.
+    fn beforehand(
+        &self,
+        spec: &MetricSpec,
+        test: &TestSpec,
+        file: &BaselineFile,
+    ) -> Option<(Verdict, Status, String)> {
+        let fail = |verdict, rule: String| Some((verdict, Status::Fail, rule));
+        let known = file.metrics.iter().find(|metric| metric.name == spec.label);
+        let Some(known) = known else {
+            let rule = "the baseline does not have this metric yet".to_owned();
+            return fail(Verdict::Missing, rule);
+        };
+        if known.identity != spec.identity() {
+            let rule = match spec.differing_parameters(&known.identity) {
+                Some(differing) => format!(
+                    "the baseline has other parameters: {}",
+                    differing.join("; ")
+                ),
+                None => format!(
+                    "the baseline has {}, and this is {}",
+                    known.identity,
+                    spec.identity()
+                ),
+            };
+            return fail(Verdict::Stale, rule);
+        }
+        let dropped = self.beside.dropped();
+        let gone = self.beside.rows.vanished.len();
+        if let Some(dropped) = dropped.filter(|_| is_of_all(spec)) {
+            let rule = format!(
+                "{}, and {} is of all of them together. {}",
+                dropped.words(),
+                spec.label,
+                restore(&self.case.name)
+            );
+            return fail(Verdict::Stale, rule);
+        }
+        let identical = self.identical && !self.drifted_alone && gone == 0;
+        if identical && (test.question != Question::Proof || self.same_model) {
+            let rule = "every stored outcome is equal".to_owned();
+            return Some((Verdict::Identical, Status::Pass, rule));
+        }
+        None
+    }
+
+    /// Compares and decides, over some rows.
+    fn decide(
+        &self,
+        spec: &MetricSpec,
+        test: &TestSpec,
+        rows: &changed::Rows<'_>,
+    ) -> Option<(Comparison, Decision)> {
+        let mut comparison = self.compare(spec, test, rows)?;
+        if test.question.null() == Null::Retrain {
+            let before = value(spec, &rows.old, &rows.new)?;
+            let change = value(spec, &rows.new.outcomes, &rows.new)? - before;
+            let reference = retrain::Reference::Accepted { change };
+            retrain::widen(&mut comparison, spec, test, self.beside.file, reference);
+        }
+        let gone = !self.beside.rows.vanished.is_empty();
+        let identical = self.identical && !gone;
+        let decision = decide::decide(&comparison, test, identical);
+        if gone && decision.verdict == Verdict::Improved && decision.status == Status::Pass {
+            // Rows may have been chosen: what is left of them is no gain.
+            comparison.p_gain = 1.0;
+            let decision = decide::decide(&comparison, test, identical);
+            return Some((comparison, decision));
+        }
+        Some((comparison, decision))
+    }
+
+    /// The same with rows that are gone counted as harm, and where either change fails as
+    /// gain: a failure that only they hide is stale.
+    fn with_vanished(&self, spec: &MetricSpec, test: &TestSpec, decision: Decision) -> Decision {
+        if decision.status == Status::Fail {
+            return decision;
+        }
+        let beside = self.beside;
+        for counted in counted(spec, test) {
+            let Some(rows) = beside.rows.with_vanished(beside.file, counted) else {
+                continue;
+            };
+            let Some((_, second)) = self.decide(spec, test, &rows) else {
+                continue;
+            };
+            if second.status == Status::Fail {
+                return Decision {
+                    verdict: Verdict::Stale,
+                    status: Status::Fail,
+                    rule: format!(
+                        "{}; counted as {} they are {}. {}",
+                        beside.dropped().map_or(String::new(), |it| it.words()),
+                        words(spec, counted),
+                        match (test.question, second.verdict) {
+                            (Question::Proof, _) => "no proof of the margin",
+                            (_, Verdict::Inconclusive) => "too few to tell",
+                            (_, Verdict::Improved) => "a change beyond the margin",
+                            _ => "harm beyond the margin",
+                        },
+                        restore(&self.case.name)
+                    ),
+                };
+            }
+        }
+        decision
     }
 
     /// Adds the test against the anchor, which overrules all that passes and a
@@ -173,38 +250,70 @@ impl Question<'_> {
             .iter()
             .any(|metric| metric.name == spec.label && metric.identity == spec.identity());
         let test = &anchor::test(test, asked);
-        let comparison = known.then(|| self.compare(spec, test, beside)).flatten();
-        let before = value(spec, &beside.old, &beside.new);
-        let (Some(mut comparison), Some(before)) = (comparison, before) else {
+        if !known {
+            return judgement;
+        }
+        let since = |rows: &changed::Rows<'_>| -> Option<AnchorJudgement> {
+            let mut comparison = self.compare(spec, test, rows)?;
+            let before = value(spec, &rows.old, &rows.new)?;
+            if test.question.null() == Null::Retrain {
+                let after = value(spec, &rows.new.outcomes, &rows.new)?;
+                let change = after - before;
+                let reference = retrain::Reference::Anchor { change };
+                retrain::widen(&mut comparison, spec, test, self.beside.file, reference);
+            }
+            let files = (beside.file, self.beside.file);
+            Some(AnchorJudgement::new(spec, test, before, comparison, files))
+        };
+        if let Some(dropped) = beside.dropped().filter(|_| is_of_all(spec)) {
+            if judgement.status == Status::Fail {
+                return judgement;
+            }
+            let rule = format!(
+                "since the anchor: {}, and {} is of all of them together. {}",
+                dropped.words(),
+                spec.label,
+                anew(&self.case.name)
+            );
+            return judgement.decided(Verdict::Stale, Status::Fail, rule);
+        }
+        let Some(found) = since(&beside.rows) else {
             return judgement;
         };
-        if test.null == Null::Retrain {
-            let after = value(spec, &beside.new.outcomes, &beside.new);
-            let change = after.map_or(f64::NAN, |after| after - before);
-            let reference = retrain::Reference::Anchor { change };
-            retrain::widen(&mut comparison, spec, test, self.beside.file, reference);
-        }
-        let since = AnchorJudgement::new(
-            spec,
-            test,
-            before,
-            comparison,
-            (beside.file, self.beside.file),
-        );
-        let judgement = if since.drifted && since.comparison.too_few_replicates {
+        let judgement = if found.drifted && found.comparison.too_few_replicates {
             let rule = "harm since the anchor is shown, beyond its margin, but fewer than 5 shared draws are too few to fail by";
             match judgement.status {
                 Status::Fail => judgement,
                 _ => judgement.decided(Verdict::Drifted, Status::Warn, rule),
             }
-        } else if since.drifted {
-            let rule = anchor::rule(test, &since.comparison);
+        } else if found.drifted {
+            let rule = anchor::rule(test, &found.comparison);
             judgement.decided(Verdict::Drifted, Status::Fail, rule)
         } else {
-            judgement
+            let hidden = counted(spec, test).into_iter().find(|&counted| {
+                let rows = beside.rows.with_vanished(beside.file, counted);
+                rows.and_then(|rows| since(&rows))
+                    .is_some_and(|it| it.drifted && !it.comparison.too_few_replicates)
+            });
+            match hidden.filter(|_| judgement.status != Status::Fail) {
+                Some(counted) => {
+                    let rule = format!(
+                        "since the anchor: {}; counted as {} they are harm beyond the anchor's margin. {}",
+                        beside.dropped().map_or(String::new(), |it| it.words()),
+                        words(spec, counted),
+                        anew(&self.case.name)
+                    );
+                    judgement.decided(Verdict::Stale, Status::Fail, rule)
+                }
+                None => judgement,
+            }
+        };
+        let found = AnchorJudgement {
+            dropped: beside.dropped().map_or(0.0, |dropped| dropped.share()),
+            ..found
         };
         MetricJudgement {
-            anchor: Some(since),
+            anchor: Some(found),
             ..judgement
         }
     }
@@ -214,11 +323,50 @@ impl Question<'_> {
         &self,
         spec: &MetricSpec,
         test: &TestSpec,
-        beside: &Beside<'_>,
+        rows: &changed::Rows<'_>,
     ) -> Option<Comparison> {
         let design = Design::of(&self.case.spec);
-        paired(spec, test, design, (&beside.old, &beside.new))
+        paired(spec, test, design, (&rows.old, &rows.new))
     }
+}
+
+/// Whether a metric has no value for each example, so that none can be left out.
+fn is_of_all(spec: &MetricSpec) -> bool {
+    !matches!(algorithm(spec).form(), Form::Mean | Form::WorstSlice)
+}
+
+/// How rows that are gone are counted: as harm and, where either change fails, as gain.
+fn counted(spec: &MetricSpec, test: &TestSpec) -> Vec<As> {
+    let fall_is_harm = test.direction.sign(spec.kind.better) > 0;
+    match (test.direction, fall_is_harm) {
+        (Direction::Both, true) => vec![As::Lowest, As::Highest],
+        (Direction::Both, false) => vec![As::Highest, As::Lowest],
+        (_, true) => vec![As::Lowest],
+        (_, false) => vec![As::Highest],
+    }
+}
+
+/// What such rows are, in words.
+fn words(spec: &MetricSpec, counted: As) -> &'static str {
+    if (counted == As::Highest) == (spec.kind.better == Better::Higher) {
+        "right"
+    } else {
+        "wrong"
+    }
+}
+
+/// What to do where rows are gone since the anchor.
+fn anew(case: &str) -> String {
+    format!(
+        "Restore them, or start the count of accepted losses anew: cargo steadfast bless {case} --reanchor --reason \"…\""
+    )
+}
+
+/// What to do where rows are gone.
+fn restore(case: &str) -> String {
+    format!(
+        "Restore them, or bless the new data with the old model first: cargo steadfast bless {case} --reason \"…\""
+    )
 }
 
 /// The paired statistics of a metric between some outcomes and a run of the same
@@ -238,6 +386,7 @@ pub(super) fn paired(
         design,
         old: &rows(old, &columns, new)?,
         new: &rows(&new.outcomes, &columns, new)?,
+        replicates: new.outcomes.replicates,
         clusters: new.clusters.as_deref(),
         slices: new.slice_names(),
         slice_array: new
@@ -285,7 +434,7 @@ fn classes(run: &Run, outcomes: &[&Outcomes]) -> usize {
         .filter_map(|outcomes| outcomes.column(crate::outcome::CLASS))
         .flat_map(|column| &column.values);
     let largest = predicted.chain(run.labels()).max().copied().unwrap_or(0);
-    usize::from(largest) + 1
+    largest as usize + 1
 }
 
 /// The rows of some outcomes of the run's examples.

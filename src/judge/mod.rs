@@ -5,6 +5,8 @@
 //! are in `report`.
 
 mod anchor;
+mod changed;
+mod classes;
 mod compare;
 mod decide;
 mod difference;
@@ -14,29 +16,29 @@ mod mean;
 mod metric;
 mod outlook;
 mod pair;
+mod ranking;
 mod retrain;
+mod sampling;
 mod slices;
 mod sums;
 #[cfg(test)]
 mod tests;
 mod whole;
 
-use std::borrow::Cow;
-
 pub use anchor::{AnchorJudgement, Step};
 pub use difference::{Asked, contributions, difference, metric_value, replicate_values};
 pub use flips::Flips;
 pub use metric::{MetricJudgement, accepted_metrics, retrain_metrics, wanted_columns};
 pub use outlook::{ASSUMED_CHURN, Basis, Outlook};
-pub use pair::{Comparison, Decisive, Design, smallest_bearable_margin};
+pub use pair::{Assumed, Comparison, Decisive, Design, smallest_bearable_margin};
 pub use retrain::FEWEST_RETRAINS;
 
 use crate::baseline::{Anchor, BaselineFile, Common, Lookup, References};
 use crate::engine::differing_fields;
-use crate::outcome::Outcomes;
 use crate::record::Run;
 use crate::spec::Case;
 use crate::verdict::{Status, Verdict};
+use changed::Rows;
 use equality::{Equality, equality};
 use flips::{critical, flips, standing};
 
@@ -57,6 +59,47 @@ pub struct Judgement {
     /// Which examples became wrong or right; `None` where it is not kept. The
     /// positions are those of the run.
     pub flips: Option<Flips>,
+    /// Whether a gain is shown that exceeds what recorded retrains differ by.
+    pub is_gain: bool,
+    /// The baseline's examples that a bless would let go of; `None`: none.
+    pub dropped: Option<Dropped>,
+}
+
+/// Examples of a baseline that are gone, or whose input or label is another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dropped {
+    /// Their ids.
+    pub ids: Vec<String>,
+    /// How many were right; `None`: that is not kept.
+    pub right: Option<usize>,
+    /// Examples of the baseline.
+    pub of: usize,
+}
+
+impl Dropped {
+    /// The share of the baseline's examples that were right, and are let go of.
+    pub fn share(&self) -> f64 {
+        self.right.unwrap_or(self.ids.len()) as f64 / self.of.max(1) as f64
+    }
+
+    /// In words.
+    pub fn words(&self) -> String {
+        let all = self.ids.len();
+        let (examples, are) = match all {
+            1 => ("1 example".to_owned(), "is"),
+            all => (format!("{all} examples"), "are"),
+        };
+        let right = self.right.map_or(String::new(), |right| {
+            format!(
+                ", of which {right} {} right",
+                if right == 1 { "was" } else { "were" }
+            )
+        });
+        format!(
+            "{examples} of the baseline's {} {are} gone or changed{right}",
+            self.of
+        )
+    }
 }
 
 /// Judges a run against what it is held against.
@@ -65,8 +108,12 @@ pub fn judge(case: &Case, run: &Run, references: &References) -> Judgement {
         Lookup::Missing => plain(case, run, Verdict::Missing, "no baseline yet".to_owned()),
         Lookup::Unusable(error) => plain(case, run, Verdict::Error, error.to_string()),
         Lookup::Found(baseline) => {
-            against(case, run, baseline, references).unwrap_or_else(|(verdict, note)| {
-                beside_stated(plain(case, run, verdict, note), baseline)
+            against(case, run, baseline, references).unwrap_or_else(|(verdict, note)| Judgement {
+                dropped: references
+                    .common
+                    .as_ref()
+                    .and_then(|common| let_go(baseline, &common.vanished)),
+                ..beside_stated(plain(case, run, verdict, note), baseline)
             })
         }
     }
@@ -84,6 +131,8 @@ fn plain(case: &Case, run: &Run, verdict: Verdict, note: String) -> Judgement {
             .map(|spec| MetricJudgement::plain(spec, run, verdict))
             .collect(),
         flips: None,
+        is_gain: false,
+        dropped: None,
     }
 }
 
@@ -108,12 +157,14 @@ fn beside_stated(judgement: Judgement, baseline: &BaselineFile) -> Judgement {
 /// An accepted run beside the rows of this one that it can be compared with.
 struct Beside<'a> {
     file: &'a BaselineFile,
-    old: Outcomes,
-    new: Cow<'a, Run>,
+    rows: Rows<'a>,
+    /// What changed of the rows that both have: labels, clusters, slices.
+    regrouped: Vec<&'static str>,
 }
 
 impl<'a> Beside<'a> {
     fn new(
+        case: &Case,
         file: &'a BaselineFile,
         run: &'a Run,
         common: Option<&Common>,
@@ -133,26 +184,73 @@ impl<'a> Beside<'a> {
             );
             return Err((Verdict::Stale, note));
         }
-        let old = file
+        let all = file
             .outcomes()
             .map_err(|error| (Verdict::Error, error.to_string()))?;
-        let (old, new) = match common {
-            None => (old, Cow::Borrowed(run)),
-            Some(common) => (
-                old.examples_at(&common.old),
-                Cow::Owned(run.examples_at(&common.new)),
-            ),
+        let replicates = all.replicates;
+        let regrouped = common.map_or(Vec::new(), |common| {
+            changed::regrouped(file, &all, run, common)
+        });
+        let rows = match common {
+            None => Rows::same(all, run),
+            Some(common) => Rows::of(case, file, all, run, common),
         };
-        if (old.examples, old.replicates) != (new.outcomes.examples, new.outcomes.replicates) {
+        let few = Common {
+            old: vec![0; rows.old.examples],
+            new: Vec::new(),
+            vanished: rows.vanished.clone(),
+        };
+        // Rows whose score is of another label are gone as well.
+        if common.is_some() && (rows.old.examples == 0 || !few.is_enough()) {
             let note = format!(
-                "the baseline holds {} examples with {} replicates, and this run has {} with {}",
-                old.examples, old.replicates, new.outcomes.examples, new.outcomes.replicates
+                "the data changed, so that nothing was tested: {}",
+                few.shortfall()
+            );
+            return Err((Verdict::Stale, note));
+        }
+        let new = &rows.new.outcomes;
+        if (rows.old.examples, replicates) != (new.examples, new.replicates) {
+            let note = format!(
+                "the baseline holds {} examples with {replicates} replicates, and this run has {} with {}",
+                rows.old.examples, new.examples, new.replicates
             );
             return Err((Verdict::Error, note));
         }
-        Ok(Self { file, old, new })
+        Ok(Self {
+            file,
+            rows,
+            regrouped,
+        })
+    }
+
+    /// The rows that are gone; `None`: none is.
+    fn dropped(&self) -> Option<Dropped> {
+        let_go(self.file, &self.rows.vanished)
     }
 }
+
+/// What a bless without these rows of a baseline would let go of; `None`: nothing.
+fn let_go(file: &BaselineFile, rows: &[usize]) -> Option<Dropped> {
+    let seen = file.examples.as_ref();
+    let id = |&row: &usize| seen.map_or(row.to_string(), |seen| seen.id(row));
+    let right = |outcomes: crate::outcome::Outcomes| -> Option<usize> {
+        let each = outcomes.replicates.max(1);
+        let correct = &outcomes.column(crate::outcome::CORRECT)?.values;
+        let of = rows
+            .iter()
+            .filter_map(|&row| correct.get(row * each..(row + 1) * each));
+        let right: u32 = of.flatten().sum();
+        Some((f64::from(right) / each as f64).round() as usize)
+    };
+    (!rows.is_empty()).then(|| Dropped {
+        ids: rows.iter().map(id).collect(),
+        right: file.outcomes().ok().and_then(right),
+        of: file.counts.n,
+    })
+}
+
+/// Ids that a message lists.
+const LISTED: usize = 10;
 
 fn against(
     case: &Case,
@@ -161,19 +259,43 @@ fn against(
     references: &References,
 ) -> Result<Judgement, (Verdict, String)> {
     let common = references.common.as_ref();
-    let beside = Beside::new(baseline, run, common)?;
+    let beside = Beside::new(case, baseline, run, common)?;
     let (mut notes, mut cautions) = (Vec::new(), Vec::new());
     if let Some(common) = common {
         cautions.push(format!(
-            "the data changed: judged on the {} examples that the baseline has of its {}, of {} now",
-            common.old.len(),
-            common.of,
+            "the data changed: judged on the {} examples that are the baseline's, of its {} and of {} now",
+            beside.rows.new.outcomes.examples,
+            common.of(),
             run.outcomes.examples
         ));
+        if !beside.regrouped.is_empty() {
+            cautions.push(format!(
+                "{} of these changed: judged by the baseline's until it is blessed anew",
+                beside.regrouped.join(" and ")
+            ));
+        }
+        if let Some(dropped) = beside.dropped() {
+            let ids: Vec<&str> = dropped
+                .ids
+                .iter()
+                .take(LISTED)
+                .map(String::as_str)
+                .collect();
+            let more = if dropped.ids.len() > LISTED {
+                ", …"
+            } else {
+                ""
+            };
+            cautions.push(format!(
+                "{} ({}{more}): judged without them, and again with them as wrong. No gain is shown while they are gone",
+                dropped.words(),
+                ids.join(", ")
+            ));
+        }
     }
     let anchor = match &references.anchor {
         Anchor::None => None,
-        Anchor::Found { file, common } => Some(Beside::new(file, run, common.as_ref())?),
+        Anchor::Found { file, common } => Some(Beside::new(case, file, run, common.as_ref())?),
         Anchor::Absent(reason) => {
             cautions.push(format!("harm since the anchor cannot be seen: {reason}"));
             None
@@ -189,9 +311,9 @@ fn against(
     let same_model =
         run.identity.model.digest.is_some() && baseline.model.digest == run.identity.model.digest;
     let same_environment = baseline.environment == run.identity.environment;
-    let equality = equality(case, &baseline.metrics, &beside.old, &beside.new);
+    let equality = equality(case, &baseline.metrics, &beside.rows.old, &beside.rows.new);
     let deterministic = !case.spec.model.stochastic;
-    let question = metric::Question {
+    let question = metric::Judging {
         case,
         beside: &beside,
         anchor: anchor.as_ref(),
@@ -208,7 +330,7 @@ fn against(
         .iter()
         .map(|spec| question.judge(spec))
         .collect();
-    let flips = flips(&beside.old, &beside.new.outcomes);
+    let flips = flips(&beside.rows.old, &beside.rows.new.outcomes);
     if case.spec.critical.is_some() && flips.is_none() {
         let note = format!(
             "the baseline does not say which examples were right, so that [critical] guards nothing. Make it anew: cargo steadfast bless --all {} --reason \"…\"",
@@ -216,7 +338,8 @@ fn against(
         );
         return Err((Verdict::Error, note));
     }
-    let critical = critical(case, &beside.new, flips.as_ref());
+    let critical =
+        critical(case, &beside.rows.new, flips.as_ref()).or_else(|| gone_critical(case, &beside));
     let (verdict, status) = if critical.is_some() {
         (Verdict::Critical, Status::Fail)
     } else {
@@ -228,16 +351,26 @@ fn against(
         _ => status,
     };
     notes.extend(critical);
-    cautions.extend(standing(case, run, flips.as_ref(), common));
+    let is_gain = status == Status::Pass && retrain::is_gain(case, &metrics, baseline);
+    cautions.extend(standing(case, run, flips.as_ref(), beside.rows.places()));
     match (verdict, equality) {
         (Verdict::Nondeterministic, _) => notes.push(
             "model, data, spec, algorithms and environment are the same, and the outcomes are not: the model answers differently from run to run. Find the source of randomness, or set [model] stochastic = true".to_owned(),
         ),
         (Verdict::Identical, Equality::Rounding) => notes.push("equal but for rounding".to_owned()),
-        (Verdict::Improved, _) if status == Status::Pass => notes.push(format!(
-            "the baseline is behind the model: to hold what was gained, cargo steadfast bless {} --reason \"…\"",
-            case.name
-        )),
+        (Verdict::Regressed, _) if status == Status::Fail && baseline.retrains.is_empty() => {
+            notes.push(
+                "retrains of one pipeline differ by chance, and none is recorded here: if this is one, record a few (cargo steadfast bless --retrain) and set [gate] null = \"retrain\"".to_owned(),
+            );
+        }
+        (Verdict::Improved, _) if status == Status::Pass => notes.push(
+            if is_gain {
+                "the gain exceeds what the recorded retrains differ by"
+            } else {
+                "one lucky draw is no gain: nothing says that it exceeds what retrains of the pipeline differ by (cargo steadfast bless --retrain records some)"
+            }
+            .to_owned(),
+        ),
         _ => {}
     }
     Ok(Judgement {
@@ -246,10 +379,35 @@ fn against(
         notes,
         cautions,
         metrics,
-        flips: flips.map(|flips| match common {
+        flips: flips.map(|flips| match beside.rows.places() {
             None => flips,
-            Some(common) => flips.at(&common.new),
+            Some(places) => flips.at(places),
         }),
+        is_gain,
+        dropped: beside.dropped(),
+    })
+}
+
+/// What is to be said of critical examples that are gone, or whose input changed.
+fn gone_critical(case: &Case, beside: &Beside<'_>) -> Option<String> {
+    let critical = case.spec.critical.as_ref()?;
+    let seen = beside.file.examples.as_ref()?;
+    let slices = beside.file.outcomes().ok()?;
+    let slices = slices.column(crate::outcome::SLICE);
+    let in_slice = |row: usize| {
+        let number = slices.and_then(|column| column.values.get(row))?;
+        beside.file.slices.get(*number as usize)
+    };
+    let gone = beside.rows.vanished.iter().filter(|&&row| {
+        critical.examples.contains(&seen.id(row))
+            || in_slice(row).is_some_and(|name| critical.slices.contains(name))
+    });
+    let ids: Vec<String> = gone.map(|&row| seen.id(row)).collect();
+    (!ids.is_empty()).then(|| {
+        format!(
+            "critical examples are gone, or their inputs or labels changed: {}",
+            ids.join(", ")
+        )
     })
 }
 

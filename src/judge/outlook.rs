@@ -1,13 +1,14 @@
 //! What the test of a metric can see before it has anything to judge: from the last
 //! run that differed, from recorded retrains, or from a churn that is assumed.
 
-use super::pair::Comparison;
+use super::pair::{Comparison, to_show};
 use crate::baseline::BaselineFile;
 use crate::metric::ACCURACY;
-use crate::spec::{MetricSpec, Mode, Null, TestSpec};
+use crate::spec::{MetricSpec, Null, Question, TestSpec};
 use crate::stats::distribution::normal_quantile;
 use crate::stats::mcnemar::fewest_harms;
-use crate::stats::power::{Test, pairs_to_prove, smallest_beyond_margin};
+use crate::stats::power::{Test, ToShow, pairs_to_prove, smallest_beyond_margin};
+use crate::stats::root::least;
 
 /// The share of examples that two equally good models answer differently, where
 /// nothing else is known.
@@ -45,39 +46,27 @@ pub enum Basis {
 impl Outlook {
     /// Whether the test sees what it is asked to see.
     pub fn is_enough(&self, test: &TestSpec) -> bool {
-        let asked = match test.mode {
-            Mode::Detect => &test.detectable_drop,
-            Mode::Prove => &test.margin,
+        let asked = match test.question {
+            Question::Harm { .. } => &test.detectable_drop,
+            Question::Proof => &test.margin,
         };
         self.smallest
             .is_some_and(|smallest| smallest <= asked.value())
     }
 
-    /// From a comparison of two runs that differ, over `examples` with `replicates` each.
-    pub fn of_run(
-        test: &TestSpec,
-        comparison: &Comparison,
-        examples: usize,
-        replicates: usize,
-    ) -> Self {
+    /// From a comparison of two runs that differ, of `replicates` each.
+    pub fn of_run(test: &TestSpec, comparison: &Comparison, replicates: usize) -> Self {
         let error = comparison.error;
-        let known = Self::of_error(test, error, examples, Basis::Run(error));
-        let smallest = match test.mode {
-            Mode::Detect => comparison.detectable,
-            Mode::Prove => known.smallest,
-        };
+        let share = comparison.replicate_share;
         Self {
-            smallest,
-            needed: comparison.needed,
-            // A slice is judged at its share of alpha, which is not known here, and the
-            // spread of retrains is not one of examples.
-            margin: known
-                .margin
-                .filter(|_| comparison.slice.is_none() && comparison.retrains.is_none()),
-            replicates: comparison
-                .replicate_share
-                .and_then(|share| more_replicates(test, error, share, replicates)),
-            basis: known.basis,
+            smallest: comparison.detectable(),
+            needed: comparison.needed(),
+            // The spread of retrains is not one of examples.
+            margin: comparison
+                .bearable_margin()
+                .filter(|_| comparison.retrains.is_none()),
+            replicates: share.and_then(|share| more_replicates(test, error, share, replicates)),
+            basis: Basis::Run(error),
         }
     }
 
@@ -103,12 +92,11 @@ impl Outlook {
         let basis = Basis::Retrains(count, error);
         let examples = baseline.counts.n;
         let known = Self::of_error(test, error, examples, basis);
-        if test.mode == Mode::Detect
-            && test.null == Null::Retrain
+        if test.question.null() == Null::Retrain
             && let Some(spread) = super::retrain::spread(spec, baseline)
         {
             // What the spread of retrains hides, no number of examples shows.
-            let smallest = super::retrain::smallest(test, &spread);
+            let smallest = super::retrain::smallest(&question(test), &spread);
             return Some(Self {
                 smallest: Some(known.smallest.unwrap_or(0.0).max(smallest)),
                 needed: None,
@@ -118,7 +106,7 @@ impl Outlook {
         }
         // Fewer flips than the floor show nothing, whatever their error.
         let floor = fewest_harms(question(test).alpha) as f64 / examples.max(1) as f64;
-        let floored = test.mode == Mode::Detect && spec.kind.name == ACCURACY.name;
+        let floored = test.question != Question::Proof && spec.kind.name == ACCURACY.name;
         Some(Self {
             smallest: known.smallest.map(|smallest| {
                 if floored {
@@ -138,23 +126,27 @@ impl Outlook {
         let asked = question(test);
         let basis = Basis::Assumed(churn);
         let drop = test.detectable_drop.value();
-        match (test.mode, test.null) {
-            (Mode::Detect, Null::NoHarm | Null::Retrain) => Self {
+        match to_show(test.question) {
+            ToShow::Harm => Self {
                 smallest: asked.smallest_drop(n, churn),
                 needed: asked
                     .pairs_needed(drop, (churn + drop).min(1.0))
                     .map(|needed| needed.ceil() as u64),
                 replicates: None,
-                margin: smallest(0.5, |margin| {
-                    let test = Test { margin, ..asked };
-                    test.smallest_drop(n, churn)
-                        .is_some_and(|drop| drop <= 2.0 * margin)
-                }),
+                margin: least(
+                    |margin| {
+                        let test = Test { margin, ..asked };
+                        test.smallest_drop(n, churn)
+                            .is_some_and(|drop| drop <= 2.0 * margin)
+                    },
+                    0.0,
+                    0.5,
+                ),
                 basis,
             },
-            (Mode::Prove, _) => {
+            ToShow::WithinMargin => {
                 let needed = |margin| pairs_to_prove(asked.alpha, asked.power, margin, churn);
-                let margin = smallest(0.5, |margin| needed(margin) <= n as f64);
+                let margin = least(|margin| needed(margin) <= n as f64, 0.0, 0.5);
                 Self {
                     smallest: margin,
                     needed: Some(needed(asked.margin).ceil() as u64),
@@ -163,7 +155,7 @@ impl Outlook {
                     basis,
                 }
             }
-            (Mode::Detect, Null::Margin) => {
+            ToShow::HarmBeyondMargin => {
                 let error = (churn / (n.max(1) as f64)).sqrt();
                 Self::of_error(test, error, examples, basis)
             }
@@ -178,12 +170,12 @@ impl Outlook {
         let reach = (z_alpha + z_power) * error;
         let allowed = allowed_error(test);
         let more = (error / allowed) * (error / allowed);
-        if test.mode == Mode::Prove {
+        if test.question == Question::Proof {
             // The variance at the margin and the floor are in the number of pairs.
             let n = examples as f64;
             let churn = error * error * n;
             let needed = |margin| pairs_to_prove(asked.alpha, asked.power, margin, churn);
-            let margin = smallest(0.5, |margin| needed(margin) <= n);
+            let margin = least(|margin| needed(margin) <= n, 0.0, 0.5);
             return Self {
                 smallest: margin,
                 needed: Some(needed(asked.margin).ceil() as u64),
@@ -192,7 +184,7 @@ impl Outlook {
                 basis,
             };
         }
-        let (smallest, margin) = match test.null {
+        let (smallest, margin) = match test.question.null() {
             Null::Margin => (
                 smallest_beyond_margin(z_alpha, asked.power, asked.margin, error),
                 reach,
@@ -227,11 +219,11 @@ fn allowed_error(test: &TestSpec) -> f64 {
     let z_power = normal_quantile(asked.power);
     let reach = normal_quantile(1.0 - asked.alpha) + z_power;
     let drop = test.detectable_drop.value();
-    match (test.mode, test.null) {
-        (Mode::Prove, _) => asked.margin / reach,
-        (Mode::Detect, Null::Margin) => (drop - asked.margin) / reach,
-        (Mode::Detect, _) if z_power > 0.0 => (drop / reach).min((drop - asked.margin) / z_power),
-        (Mode::Detect, _) => drop / reach,
+    match to_show(test.question) {
+        ToShow::WithinMargin => asked.margin / reach,
+        ToShow::HarmBeyondMargin => (drop - asked.margin) / reach,
+        ToShow::Harm if z_power > 0.0 => (drop / reach).min((drop - asked.margin) / z_power),
+        ToShow::Harm => drop / reach,
     }
 }
 
@@ -241,24 +233,8 @@ fn more_replicates(test: &TestSpec, error: f64, share: f64, replicates: usize) -
     let allowed = allowed_error(test) / error;
     let left = allowed * allowed - (1.0 - share);
     let needed = (replicates as f64 * share / left).ceil();
-    (left > 0.0 && needed <= 10_000.0).then_some(needed as u64)
-}
-
-/// The smallest value up to `largest` for which `holds`, which holds above it, too.
-fn smallest(largest: f64, holds: impl Fn(f64) -> bool) -> Option<f64> {
-    if !holds(largest) {
-        return None;
-    }
-    let (mut low, mut high) = (0.0, largest);
-    for _ in 0..50 {
-        let middle = 0.5 * (low + high);
-        if holds(middle) {
-            high = middle;
-        } else {
-            low = middle;
-        }
-    }
-    Some(high)
+    // Fewer than there are is no advice.
+    (left > 0.0 && needed > replicates as f64 && needed <= 10_000.0).then_some(needed as u64)
 }
 
 #[cfg(test)]
@@ -266,16 +242,18 @@ mod tests {
     use super::*;
     use crate::spec::{Direction, Exact, OnInconclusive};
 
-    fn test(mode: Mode, alpha: &str) -> TestSpec {
+    const HARM: Question = Question::Harm { null: Null::NoHarm };
+
+    fn test(question: Question, alpha: &str) -> TestSpec {
         let number = |text| Exact::parse(text).unwrap();
         TestSpec {
             margin: number("0.01"),
             detectable_drop: number("0.02"),
             alpha: number(alpha),
             power: number("0.8"),
-            mode,
+            question,
             direction: Direction::Lower,
-            null: Null::NoHarm,
+            largest_change: None,
             on_inconclusive: OnInconclusive::Warn,
             anchor: None,
         }
@@ -285,16 +263,13 @@ mod tests {
     fn assumed_churn_gives_the_numbers_of_the_design() {
         // statistics.md 4: 1080 examples for a drop of 2m with churn on top, and 3162 to
         // prove a margin of .01, at alpha .05 and churn 5 %.
-        let detect = Outlook::assumed(&test(Mode::Detect, "0.05"), 1080, 0.05);
+        let detect = Outlook::assumed(&test(HARM, "0.05"), 1080, 0.05);
         assert_eq!(detect.needed, Some(1080));
-        assert!(detect.is_enough(&test(Mode::Detect, "0.05")));
+        assert!(detect.is_enough(&test(HARM, "0.05")));
         assert!((detect.smallest.unwrap() - 0.02).abs() < 1e-4);
         assert!((detect.margin.unwrap() - 0.01).abs() < 1e-4);
-        assert!(
-            !Outlook::assumed(&test(Mode::Detect, "0.05"), 1070, 0.05)
-                .is_enough(&test(Mode::Detect, "0.05"))
-        );
-        let prove = test(Mode::Prove, "0.05");
+        assert!(!Outlook::assumed(&test(HARM, "0.05"), 1070, 0.05).is_enough(&test(HARM, "0.05")));
+        let prove = test(Question::Proof, "0.05");
         let proof = Outlook::assumed(&prove, 3162, 0.05);
         assert!(proof.needed.unwrap().abs_diff(3162) <= 2, "{proof:?}");
         assert!((proof.margin.unwrap() - 0.01).abs() < 1e-5);
@@ -302,7 +277,7 @@ mod tests {
 
     #[test]
     fn replicates_help_only_against_the_noise_of_the_draws() {
-        let test = test(Mode::Detect, "0.05");
+        let test = test(HARM, "0.05");
         let allowed = allowed_error(&test);
         // All noise is of the draws: twice the error needs four times the draws.
         assert_eq!(more_replicates(&test, 2.0 * allowed, 1.0, 5), Some(20));
@@ -325,11 +300,10 @@ mod tests {
             );
         };
         let reach = 1.644_853_627 + 0.841_621_234;
-        is(&test(Mode::Prove, "0.05"), 0.01 / reach);
+        is(&test(Question::Proof, "0.05"), 0.01 / reach);
         let detect = |drop: &str, null| TestSpec {
             detectable_drop: Exact::parse(drop).unwrap(),
-            null,
-            ..test(Mode::Detect, "0.05")
+            ..test(Question::Harm { null }, "0.05")
         };
         is(&detect("0.03", Null::Margin), 0.02 / reach);
         is(&detect("0.02", Null::NoHarm), 0.02 / reach);
@@ -347,7 +321,7 @@ mod tests {
     /// (Connor's formula in SciPy, as for `smallest_bearable_margin`).
     #[test]
     fn the_margin_that_is_borne_is_not_the_one_that_is_asked() {
-        let found = Outlook::assumed(&test(Mode::Detect, "0.0005"), 253, 0.05);
+        let found = Outlook::assumed(&test(HARM, "0.0005"), 253, 0.05);
         let margin = found.margin.unwrap();
         assert!((0.0495..0.05).contains(&margin), "{margin}");
     }

@@ -1,19 +1,19 @@
 //! Two runs of one metric side by side, and what is found about them: the values that
-//! the forms of metrics (`mean`, `whole`, `slices`) start from and give.
+//! the forms of metrics (`mean`, `ranking`, `whole`, `slices`) start from and give.
 
-use crate::metric::{Metric, Rows};
+use super::sampling::Sampling;
+use crate::metric::{Metric, Rows, largest_change};
 use crate::seed::Stream;
-use crate::spec::{Direction, Examples, MetricSpec, Mode, Null, SeedScope, Spec, TestSpec};
+use crate::spec::{
+    Direction, Examples, MetricSpec, Mode, Null, Question, SeedScope, Spec, TestSpec,
+};
 use crate::stats::Limits;
-use crate::stats::distribution::normal_quantile;
-use crate::stats::power::{Test, fewest_to_prove, smallest_beyond_margin};
+use crate::stats::power::{Test, ToShow};
+use crate::stats::root;
+use crate::stats::shared::Estimate;
 
 /// The seed of the judge's own draws: a verdict is the same on every run.
 const SEED: u64 = 0;
-
-/// Below this number of clusters nothing is proven (statistics.md 2.2); of clusters of
-/// unequal size, below this number of effective ones.
-pub(super) const FEWEST_CLUSTERS: usize = 8;
 
 /// The numbers that a verdict rests on.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,37 +22,31 @@ pub struct Comparison {
     pub change: f64,
     /// The standard error of the change, over clusters.
     pub error: f64,
-    /// One-sided limits of the change at `alpha_side` each; `None`: none is valid.
-    pub limits: Option<(f64, f64)>,
     /// The p-value of harm.
     pub p_harm: f64,
     /// The p-value of gain.
     pub p_gain: f64,
-    /// What the test asks about the margin: in prove mode the p-value of harm of the
-    /// margin or more (small: it is shown to be less), with `null = "margin"` that of
-    /// harm of the margin or less (small: it is shown to be more), where gain counts as well the
-    /// smaller of the two; `None`: nothing, or there are too few clusters to tell.
+    /// What the test asks about the margin: of a proof the p-value of harm of the margin or
+    /// more (small: it is shown to be less), with `null = "margin"` that of harm of the
+    /// margin or less (small: it is shown to be more), where gain counts as well the smaller
+    /// of the two; `None`: nothing.
     pub p_margin: Option<f64>,
-    /// Which of the two `p_margin` is.
-    pub mode: Mode,
+    /// What the test asks.
+    pub question: Question,
     /// The alpha of each one-sided test.
     pub alpha_side: f64,
     /// Whether the observed harm exceeds the margin.
     pub harm_exceeds_margin: bool,
     /// Whether the observed gain exceeds the margin.
     pub gain_exceeds_margin: bool,
-    /// Whether harm beyond the margin is excluded.
+    /// Whether harm beyond the margin is excluded, where that is asked or decides.
     pub excludes_harm: bool,
-    /// Whether gain beyond the margin is excluded.
+    /// Whether gain beyond the margin is excluded, likewise.
     pub excludes_gain: bool,
     /// Whether harm beyond the margin is shown, as `null = "margin"` asks.
     pub shows_harm_beyond_margin: bool,
     /// Whether gain beyond the margin is shown, likewise.
     pub shows_gain_beyond_margin: bool,
-    /// The smallest harm that would be seen with the asked power.
-    pub detectable: Option<f64>,
-    /// The number of examples with which the detectable drop would be seen.
-    pub needed: Option<u64>,
     /// Whether there are fewer than five shared draws: what would fail only warns.
     pub too_few_replicates: bool,
     /// The share of the squared error that comes from the draws and not from the
@@ -60,8 +54,37 @@ pub struct Comparison {
     pub replicate_share: Option<f64>,
     /// How many recorded retrains entered, under `null = "retrain"`.
     pub retrains: Option<usize>,
-    /// The slice that change and limits are of, for a metric of slices.
+    /// The slice that decided, for a metric of slices.
     pub slice: Option<Decisive>,
+    /// What is assumed of what was not drawn.
+    pub assumed: Assumed,
+    /// How far one more retrain would lie from the accepted ones.
+    pub(super) spread: Option<Estimate>,
+    /// −1 where a rise is harm.
+    pub(super) sign: f64,
+    /// The test whose power is asked for; of slices at their share of alpha.
+    pub(super) test: Test,
+    /// The harm that must be seen for silence to mean something.
+    pub(super) drop: f64,
+    /// The largest change that there can be.
+    pub(super) largest: f64,
+    /// The metric, or each of its slices.
+    pub(super) parts: Vec<Part>,
+    /// Which of them decided.
+    pub(super) decisive: usize,
+    /// Number of examples.
+    pub(super) examples: usize,
+}
+
+/// A metric of some examples.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Part {
+    /// `array = value` of a slice.
+    pub(super) name: String,
+    /// Number of its examples.
+    pub(super) examples: usize,
+    /// Its change.
+    pub(super) sampling: Sampling,
 }
 
 /// The slice that decided about a metric of slices.
@@ -73,9 +96,121 @@ pub struct Decisive {
     pub before: f64,
     /// Its value in this run.
     pub after: f64,
-    /// The slice that sees least: `error` and `detectable` are its, and `needed` is
-    /// for its sake.
-    pub weakest: String,
+}
+
+/// What is assumed of examples or clusters that were not drawn, beside what was seen of
+/// those that were.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Assumed {
+    /// `largest_change`, where the spec declares one, and the largest that was seen.
+    pub change: Option<(f64, f64)>,
+    /// `largest_cluster`, where the spec declares one, and the most examples of a cluster
+    /// that was drawn; `None`: all have as many, and nothing is declared.
+    pub cluster: Option<(Option<u64>, u64)>,
+}
+
+impl Comparison {
+    /// One-sided limits of the change at `alpha_side` each; `None`: none is valid. They are
+    /// found when they are asked for: no verdict rests on them.
+    pub fn limits(&self) -> Option<(f64, f64)> {
+        let limits = self
+            .parts
+            .get(self.decisive)?
+            .sampling
+            .limits(self.test.alpha)?;
+        let Limits { lower, upper } = limits;
+        Some(if self.sign > 0.0 {
+            (lower, upper)
+        } else {
+            (-upper, -lower)
+        })
+    }
+
+    /// The smallest harm that would be seen with the asked power; of a proof the smallest
+    /// margin that an equal model would be shown to keep. `None`: none is.
+    pub fn detectable(&self) -> Option<f64> {
+        let asked = (to_show(self.question), &self.test);
+        let each = self.parts.iter();
+        let each = each.map(|part| part.sampling.smallest(asked, self.largest));
+        let smallest = each.collect::<Option<Vec<f64>>>()?;
+        let smallest = smallest.into_iter().fold(0.0, f64::max);
+        let spread = self.spread.as_ref();
+        Some(spread.map_or(smallest, |spread| {
+            smallest.max(super::retrain::smallest(&self.test, spread))
+        }))
+    }
+
+    /// Whether harm of the detectable drop would have been seen with the asked power, or an
+    /// equal model been shown to keep the margin.
+    pub fn sees_what_is_asked(&self) -> bool {
+        let asked = (to_show(self.question), &self.test);
+        !self.hidden_by_retrains()
+            && self
+                .parts
+                .iter()
+                .all(|part| part.sampling.sees(asked, self.drop))
+    }
+
+    /// Whether what retrains differ by hides the detectable drop.
+    pub fn hidden_by_retrains(&self) -> bool {
+        let spread = self.spread.as_ref();
+        spread.is_some_and(|spread| super::retrain::smallest(&self.test, spread) > self.drop)
+    }
+
+    /// The number of examples with which the detectable drop would be seen, or an equal
+    /// model be shown to keep the margin; `None`: no number does it.
+    pub fn needed(&self) -> Option<u64> {
+        if self.hidden_by_retrains() {
+            // The spread of retrains is not what more examples would lessen.
+            return None;
+        }
+        let asked = (to_show(self.question), &self.test);
+        let each = self.parts.iter();
+        // More examples come with the same slices.
+        let each = each.map(|part| part.sampling.more_needed(asked, self.drop));
+        let times = each.collect::<Option<Vec<f64>>>()?;
+        let times = times.into_iter().fold(0.0, f64::max);
+        Some((times * self.examples as f64 - 1e-6).ceil() as u64)
+    }
+
+    /// The smallest margin whose double would be seen with the asked power, or of a proof the
+    /// smallest that an equal model would be shown to keep; `None`: none.
+    pub(super) fn bearable_margin(&self) -> Option<f64> {
+        let to_show = to_show(self.question);
+        let bears = |margin: f64| {
+            let test = Test {
+                margin,
+                ..self.test
+            };
+            let mut parts = self.parts.iter();
+            parts.all(|part| part.sampling.sees((to_show, &test), 2.0 * margin))
+        };
+        root::least(bears, 0.0, 0.5 * self.largest)
+    }
+
+    /// The slice that sees least, of a metric of slices.
+    pub fn weakest(&self) -> Option<&str> {
+        self.slice.as_ref()?;
+        let asked = (to_show(self.question), &self.test);
+        let seen = |part: &Part| {
+            let smallest = part.sampling.smallest(asked, self.largest);
+            smallest.unwrap_or(f64::INFINITY)
+        };
+        let weakest = self.parts.iter().map(|part| (seen(part), part));
+        let weakest = weakest.max_by(|one, other| one.0.total_cmp(&other.0));
+        weakest.map(|(_, part)| part.name.as_str())
+    }
+}
+
+/// What a question wants shown.
+pub(super) fn to_show(question: Question) -> ToShow {
+    match question {
+        Question::Proof => ToShow::WithinMargin,
+        Question::Harm { null: Null::Margin } => ToShow::HarmBeyondMargin,
+        Question::Harm {
+            null: Null::NoHarm | Null::Retrain,
+        } => ToShow::Harm,
+    }
 }
 
 /// How the rows of a case were drawn: all that the statistics need to know of a spec.
@@ -85,6 +220,8 @@ pub struct Design {
     pub examples: Examples,
     /// What one random draw belongs to.
     pub seed_scope: SeedScope,
+    /// The most examples of a cluster, drawn or not; `None`: of those that were drawn.
+    pub largest_cluster: Option<u64>,
 }
 
 impl Design {
@@ -93,6 +230,7 @@ impl Design {
         Self {
             examples: spec.data.examples,
             seed_scope: spec.seed_scope,
+            largest_cluster: spec.data.largest_cluster,
         }
     }
 }
@@ -111,6 +249,8 @@ pub struct Pair<'a> {
     pub old: &'a Rows<'a>,
     /// This run's rows.
     pub new: &'a Rows<'a>,
+    /// Random draws an example, whether its rows keep them or their mean.
+    pub replicates: usize,
     /// Which examples belong together.
     pub clusters: Option<&'a [u32]>,
     /// What the slices are called.
@@ -121,22 +261,61 @@ pub struct Pair<'a> {
     pub classes: usize,
 }
 
-/// Everything in terms of harm: a difference is negative where the new run is
-/// worse, and in the unit of the metric.
-pub(super) struct Harm {
-    pub(super) estimate: f64,
-    pub(super) error: f64,
+/// What was found about a metric, or about one of its slices: a difference is negative
+/// where the new run is worse, and in the unit of the metric.
+pub(super) struct Finding {
+    pub(super) sampling: Sampling,
     pub(super) replicate_share: Option<f64>,
-    pub(super) limits: Option<Limits>,
     pub(super) p_harm: f64,
     pub(super) p_gain: f64,
-    pub(super) p_margin: Option<f64>,
+    /// Whether the observed harm, and gain, is beyond the margin.
     pub(super) beyond: [bool; 2],
-    pub(super) excludes: [bool; 2],
-    pub(super) shows_beyond: [bool; 2],
-    pub(super) detectable: Option<f64>,
-    pub(super) needed: Option<u64>,
-    pub(super) slice: Option<Decisive>,
+    /// The p-values against harm, and gain, of the margin or more; 1 where neither is asked.
+    pub(super) p_within: [f64; 2],
+    /// Those against harm, and gain, of the margin or less, likewise.
+    pub(super) p_beyond: [f64; 2],
+}
+
+impl Finding {
+    /// What `sampling` says; `beyond`: whether harm, and gain, was observed beyond the
+    /// margin.
+    pub(super) fn new(pair: &Pair<'_>, sampling: Sampling, beyond: [bool; 2]) -> Self {
+        let turned = sampling.turned();
+        let (p_harm, p_gain) = (sampling.p_harm(), turned.p_harm());
+        let m = pair.margin();
+        let sides = [&sampling, &turned];
+        let within = pair.spec.kind.has_limits;
+        let p_within = sides.map(|side| if within { side.p_within(m) } else { 1.0 });
+        let beyond_margin = to_show(pair.test.question) == ToShow::HarmBeyondMargin;
+        let p_beyond = sides.map(|side| if beyond_margin { side.p_beyond(m) } else { 1.0 });
+        Self {
+            sampling,
+            replicate_share: None,
+            p_harm: rounded(p_harm),
+            p_gain: rounded(p_gain),
+            beyond,
+            p_within: p_within.map(rounded),
+            p_beyond: p_beyond.map(rounded),
+        }
+    }
+
+    /// The p-value that is asked for about the margin.
+    pub(super) fn p_margin(&self, pair: &Pair<'_>) -> Option<f64> {
+        let both = pair.test.direction == Direction::Both;
+        match to_show(pair.test.question) {
+            ToShow::WithinMargin if both => Some(self.p_within[0].max(self.p_within[1])),
+            ToShow::WithinMargin => Some(self.p_within[0]),
+            ToShow::HarmBeyondMargin if both => Some(self.p_beyond[0].min(self.p_beyond[1])),
+            ToShow::HarmBeyondMargin => Some(self.p_beyond[0]),
+            ToShow::Harm => None,
+        }
+    }
+}
+
+/// Twelve significant digits: a p-value that is alpha but for the last bits is alpha
+/// (statistics.md 7).
+fn rounded(p: f64) -> f64 {
+    format!("{p:.11e}").parse().unwrap_or(p)
 }
 
 impl Pair<'_> {
@@ -153,22 +332,16 @@ impl Pair<'_> {
         alpha_side(self.test)
     }
 
-    /// The p-value that the test asks for: that the harm is `within` the margin, or
-    /// that harm or gain is `beyond` it.
-    pub(super) fn p_margin(
-        &self,
-        within: impl FnOnce() -> f64,
-        beyond: impl FnOnce() -> [f64; 2],
-    ) -> Option<f64> {
-        match (self.test.mode, self.test.null) {
-            (Mode::Prove, _) => Some(within()),
-            (Mode::Detect, Null::Margin) => {
-                let [harm, gain] = beyond();
-                let both = self.test.direction == Direction::Both;
-                Some(if both { harm.min(gain) } else { harm })
-            }
-            (Mode::Detect, Null::NoHarm | Null::Retrain) => None,
-        }
+    /// The largest change that an example or cluster may have, that was not drawn: as the
+    /// spec declares it, else of the metric's range.
+    pub(super) fn largest_change(&self) -> f64 {
+        let declared = self.test.largest_change.as_ref();
+        declared.map_or(self.range(), |declared| declared.value())
+    }
+
+    /// The largest change that an example's score can have.
+    pub(super) fn range(&self) -> f64 {
+        largest_change(self.metric, self.spec)
     }
 
     /// The test whose power is asked for.
@@ -193,44 +366,8 @@ impl Pair<'_> {
 pub(super) fn alpha_side(test: &TestSpec) -> f64 {
     let alpha = test.alpha.value();
     // Two one-sided tests prove equivalence at alpha each (Schuirmann 1987).
-    let halved = test.direction == Direction::Both && test.mode == Mode::Detect;
+    let halved = test.direction == Direction::Both && test.question.mode() == Mode::Detect;
     if halved { alpha / 2.0 } else { alpha }
-}
-
-/// What a mean with this standard error can see against a `critical` value, and
-/// the number of examples that the question needs. A test whose `least` reachable
-/// p-value is above its alpha sees nothing.
-pub(super) fn by_error(
-    pair: &Pair<'_>,
-    error: f64,
-    critical: f64,
-    least: f64,
-) -> (Option<f64>, Option<u64>) {
-    let test = pair.power();
-    let drop = pair.test.detectable_drop.value();
-    let n = pair.examples() as f64;
-    let z_power = normal_quantile(test.power);
-    let smallest = match pair.test.null {
-        Null::NoHarm | Null::Retrain => test.smallest_mean(error, critical),
-        Null::Margin => smallest_beyond_margin(critical, test.power, test.margin, error),
-    };
-    let more = match (pair.test.mode, pair.test.null) {
-        (Mode::Prove, _) => Some(((critical + z_power) * error / test.margin).powi(2)),
-        (Mode::Detect, Null::NoHarm | Null::Retrain) => test.more_needed(drop, error, critical),
-        (Mode::Detect, Null::Margin) => {
-            Some(((smallest - test.margin) / (drop - test.margin)).powi(2))
-        }
-    };
-    let fewest = match pair.test.mode {
-        Mode::Prove => fewest_to_prove(test.alpha, test.margin),
-        Mode::Detect => 0.0,
-    };
-    if least > test.alpha {
-        return (None, None);
-    }
-    let more = more.filter(|more| more.is_finite());
-    let needed = more.map(|more| (n * more).max(fewest).ceil() as u64);
-    (smallest.is_finite().then_some(smallest), needed)
 }
 
 /// The margin that `n` examples bear at `alpha`: the smallest usual one whose

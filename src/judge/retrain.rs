@@ -8,12 +8,15 @@
 //! paired test against the baseline as well, so that nothing fails that would pass
 //! without.
 
-use super::pair::{Comparison, alpha_side};
+use super::metric::MetricJudgement;
+use super::pair::Comparison;
 use crate::baseline::BaselineFile;
-use crate::spec::{MetricSpec, TestSpec};
+use crate::spec::{Case, MetricSpec, TestSpec};
 use crate::stats::distribution::{normal_quantile, t_quantile};
+use crate::stats::power::Test;
 use crate::stats::prediction::{one_from_another, one_more};
 use crate::stats::shared::Estimate;
+use crate::verdict::Verdict;
 
 /// Retrains without which their spread is not known: harm is then tested as if
 /// `null` were `"no_harm"`.
@@ -69,16 +72,11 @@ pub fn widen(
         return;
     };
     let margin = test.margin.value();
+    comparison.spread = Some(found);
     comparison.p_harm = comparison.p_harm.max(found.p_harm());
     comparison.p_gain = comparison.p_gain.max(1.0 - found.p_harm());
     comparison.harm_exceeds_margin &= -found.estimate > margin;
     comparison.gain_exceeds_margin &= found.estimate > margin;
-    let smallest = smallest(test, &found);
-    comparison.detectable = comparison.detectable.map(|known| known.max(smallest));
-    if smallest > test.detectable_drop.value() {
-        // The spread of retrains is not what more examples would lessen.
-        comparison.needed = None;
-    }
 }
 
 /// The values of a metric in the recorded retrains, one each whatever the number of
@@ -113,10 +111,30 @@ pub fn spread(spec: &MetricSpec, baseline: &BaselineFile) -> Option<Estimate> {
     one_more(*accepted.last()?, &accepted)
 }
 
+/// Whether some metric of a case shows a gain that exceeds what the recorded retrains differ
+/// by; without enough of them none does.
+pub fn is_gain(case: &Case, metrics: &[MetricJudgement], baseline: &BaselineFile) -> bool {
+    case.metrics().iter().zip(metrics).any(|(spec, judged)| {
+        let (Some(test), Some(Verdict::Improved)) = (&spec.test, judged.verdict) else {
+            return false;
+        };
+        let (Some(accepted), Some(comparison)) =
+            (accepted(&spec.identity(), baseline), &judged.comparison)
+        else {
+            return false;
+        };
+        let sign = test.direction.sign(spec.kind.better) as f64;
+        let signed: Vec<f64> = accepted.iter().map(|value| sign * value).collect();
+        let own = signed.last().map(|own| own + sign * comparison.change);
+        own.and_then(|own| one_more(own, &signed))
+            .is_some_and(|found| 1.0 - found.p_harm() <= comparison.alpha_side)
+    })
+}
+
 /// The smallest harm that is seen beyond that spread with the asked power.
-pub fn smallest(test: &TestSpec, spread: &Estimate) -> f64 {
-    let critical = t_quantile(1.0 - alpha_side(test), spread.degrees);
-    let power = normal_quantile(test.power.value());
-    let beyond = test.margin.value() + power * spread.error;
+pub fn smallest(test: &Test, spread: &Estimate) -> f64 {
+    let critical = t_quantile(1.0 - test.alpha, spread.degrees);
+    let power = normal_quantile(test.power);
+    let beyond = test.margin + power * spread.error;
     ((critical + power) * spread.error).max(beyond)
 }

@@ -5,11 +5,12 @@
 //!
 //! Source: Roy 1953; Berger 1982.
 
+use super::compare;
 use super::mean;
-use super::pair::{Decisive, Harm, Pair};
+use super::pair::{Comparison, Decisive, Finding, Pair, Part};
 use crate::metric::{Accuracy, Metric, Rows};
 use crate::outcome::{Column, ColumnSpec, Outcomes};
-use crate::spec::Mode;
+use crate::spec::{Direction, Mode};
 
 /// What was found about one slice.
 struct Slice {
@@ -17,46 +18,41 @@ struct Slice {
     examples: usize,
     before: f64,
     after: f64,
-    harm: Harm,
+    found: Finding,
 }
 
-/// Judges the pair.
-pub fn judge(pair: &Pair<'_>) -> Harm {
+/// Compares the two runs.
+pub fn compare(pair: &Pair<'_>) -> Comparison {
     let numbers = pair.new.slices().unwrap_or(&[]);
     let count = numbers.iter().max().map_or(1, |&last| last as usize + 1);
-    let mut members = vec![Vec::new(); count];
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); count];
     for example in 0..pair.examples() {
         let slice = numbers.get(example).map_or(0, |&slice| slice as usize);
         members[slice].push(example);
     }
+    let count = members.iter().filter(|members| !members.is_empty()).count();
     // Each slice has its share of alpha, except where all of them must be shown.
     let mut test = pair.test.clone();
-    if test.mode == Mode::Detect {
+    if test.question.mode() == Mode::Detect {
         test.alpha = test
             .alpha
             .shared_by(u32::try_from(count).unwrap_or(u32::MAX));
     }
-    let slices: Vec<Slice> = members
-        .iter()
-        .enumerate()
-        .map(|(number, members)| {
-            one(
-                &Pair {
-                    test: &test,
-                    ..*pair
-                },
-                number,
-                members,
-            )
-        })
-        .collect();
-    join(pair, slices)
+    let shared = &Pair {
+        test: &test,
+        ..*pair
+    };
+    // A slice of which nothing is left says nothing.
+    let members = members.iter().enumerate();
+    let members = members.filter(|(_, members)| !members.is_empty());
+    let slices = members.map(|(number, members)| one(shared, number, members));
+    join(pair, shared, slices.collect())
 }
 
 /// Judges one slice by itself.
 fn one(pair: &Pair<'_>, number: usize, members: &[usize]) -> Slice {
     let columns = Accuracy.columns(&pair.spec.label, &pair.spec.parameters);
-    let labels: Vec<u16> = vec![0; members.len()];
+    let labels: Vec<u32> = vec![0; members.len()];
     let [old, new] = [pair.old, pair.new].map(|rows| part(rows, members, &columns));
     let clusters: Option<Vec<u32>> = pair
         .clusters
@@ -71,7 +67,7 @@ fn one(pair: &Pair<'_>, number: usize, members: &[usize]) -> Slice {
         examples: members.len(),
         before: value(&old),
         after: value(&new),
-        harm: mean::judge(&Pair {
+        found: mean::judge(&Pair {
             metric: &Accuracy,
             old: &old,
             new: &new,
@@ -101,54 +97,55 @@ fn part(rows: &Rows<'_>, examples: &[usize], columns: &[ColumnSpec]) -> Outcomes
     }
 }
 
-/// One answer from those about all slices.
-fn join(pair: &Pair<'_>, slices: Vec<Slice>) -> Harm {
-    let (alpha, count) = (pair.alpha(), slices.len() as f64);
-    let any_of = |p: f64| (p * count).min(1.0);
-    let smallest = |p: &dyn Fn(&Harm) -> f64| {
-        let values = slices.iter().map(|slice| p(&slice.harm));
-        values.fold(1.0, f64::min)
-    };
-    let p_harm = any_of(smallest(&|harm| harm.p_harm));
-    let p_gain = any_of(smallest(&|harm| harm.p_gain));
-    let largest_margin = slices
-        .iter()
-        .map(|slice| slice.harm.p_margin)
-        .try_fold(0.0, |largest: f64, p| p.map(|p| largest.max(p)));
-    let smallest_margin = slices
-        .iter()
-        .filter_map(|slice| slice.harm.p_margin)
-        .reduce(f64::min)
-        .map(any_of);
-    // A slice shows harm, or gain, and that it is beyond the margin.
-    let harmed = |harm: &Harm| any_of(harm.p_harm) <= alpha && harm.beyond[0];
-    let gained = |harm: &Harm| any_of(harm.p_gain) <= alpha && harm.beyond[1];
-    let all = |test: &dyn Fn(&Harm) -> bool| slices.iter().all(|slice| test(&slice.harm));
-    let any = |test: &dyn Fn(&Harm) -> bool| slices.iter().any(|slice| test(&slice.harm));
-    let beyond = [any(&harmed), any(&gained)];
-    let excludes = [all(&|harm| harm.excludes[0]), all(&|harm| harm.excludes[1])];
-    let shows_beyond = [0, 1].map(|side| any(&|harm| harm.shows_beyond[side]));
-
-    // The slice that decided: one that failed, else the nearest to failing.
-    let rank = |harm: &Harm| -> (bool, f64) {
-        let margin = harm.p_margin.unwrap_or(1.0);
-        match (pair.test.mode, harm.p_margin) {
-            (Mode::Prove, _) => (!harmed(harm), -margin),
-            (Mode::Detect, Some(p)) => (!harm.shows_beyond[0], p),
-            (Mode::Detect, None) => (!harmed(harm), harm.p_harm),
+/// One answer from those about all slices; `shared`: the pair with their share of alpha.
+///
+/// The numbers are those of the slice that decided: one that failed, else the one of least
+/// p, against harm, or against gain where only that is shown.
+fn join(pair: &Pair<'_>, shared: &Pair<'_>, slices: Vec<Slice>) -> Comparison {
+    let alpha = shared.alpha();
+    let proof = pair.test.question.mode() == Mode::Prove;
+    let harmed = |found: &Finding| found.p_harm <= alpha;
+    let any = |test: &dyn Fn(&Finding) -> bool| slices.iter().any(|slice| test(&slice.found));
+    let only_gain = !any(&harmed) && any(&|found| found.p_gain <= alpha);
+    let both = pair.test.direction == Direction::Both;
+    let rank = |found: &Finding| -> (u8, f64) {
+        let fell = harmed(found) && found.beyond[0];
+        let rose = both && found.p_gain <= alpha && found.beyond[1];
+        match found.p_margin(pair) {
+            Some(p) if proof => (u8::from(!fell), -p),
+            Some(p) => (u8::from(p > alpha), p),
+            None if fell => (0, found.p_harm),
+            None if rose => (1, found.p_gain),
+            None if only_gain => (2, found.p_gain),
+            None => (2, found.p_harm),
         }
     };
-    let decisive = slices
-        .iter()
-        .map(|slice| (rank(&slice.harm), slice))
+    let ranked = slices.iter().enumerate();
+    let decisive = ranked
+        .map(|(place, slice)| (rank(&slice.found), place))
         .min_by(|(one, _), (other, _)| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)))
-        .map(|(_, slice)| slice);
-    // Harm of the detectable drop is seen in every slice only where it is seen in
-    // the weakest, as a rule the smallest. More examples come with the same slices.
-    let weakest = slices.iter().max_by(|one, other| {
-        let seen = |slice: &Slice| slice.harm.detectable.unwrap_or(f64::INFINITY);
-        seen(one).total_cmp(&seen(other))
-    });
+        .map_or(0, |(_, place)| place);
+    let count = slices.len() as f64;
+    let any_of = |p: f64| (p * count).min(1.0);
+    // All must be within the margin; beyond it is one of them.
+    let worst = |p: &dyn Fn(&Finding) -> f64| {
+        let values = slices.iter().map(|slice| p(&slice.found));
+        values.fold(0.0, f64::max)
+    };
+    let least = |p: &dyn Fn(&Finding) -> f64| {
+        let values = slices.iter().map(|slice| p(&slice.found));
+        any_of(values.fold(1.0, f64::min))
+    };
+    let chosen = &slices[decisive].found;
+    let found = Finding {
+        sampling: chosen.sampling.clone(),
+        replicate_share: chosen.replicate_share,
+        p_harm: any_of(chosen.p_harm),
+        p_gain: any_of(chosen.p_gain),
+        beyond: chosen.beyond,
+        p_within: [0, 1].map(|side| worst(&|found| found.p_within[side])),
+        p_beyond: [0, 1].map(|side| least(&|found| found.p_beyond[side])),
+    };
     let name = |slice: &Slice| {
         let known = pair.slices.get(slice.number).cloned();
         let value = known.unwrap_or_else(|| slice.number.to_string());
@@ -157,32 +154,21 @@ fn join(pair: &Pair<'_>, slices: Vec<Slice>) -> Harm {
             None => value,
         }
     };
-    let of = |value: fn(&Harm) -> f64| decisive.map_or(0.0, |slice| value(&slice.harm));
-    Harm {
-        estimate: of(|harm| harm.estimate),
-        error: weakest.map_or(0.0, |slice| slice.harm.error),
-        replicate_share: weakest.and_then(|slice| slice.harm.replicate_share),
-        limits: decisive.and_then(|slice| slice.harm.limits),
-        p_harm,
-        p_gain,
-        p_margin: match pair.test.mode {
-            Mode::Prove => largest_margin,
-            Mode::Detect => smallest_margin,
-        },
-        beyond,
-        excludes,
-        shows_beyond,
-        detectable: weakest.and_then(|slice| slice.harm.detectable),
-        needed: weakest.and_then(|slice| {
-            let of_all = pair.examples() as f64 / slice.examples as f64;
-            let needed = slice.harm.needed? as f64;
-            Some((needed * of_all).ceil() as u64)
-        }),
-        slice: decisive.zip(weakest).map(|(decisive, weakest)| Decisive {
-            name: name(decisive),
-            before: decisive.before,
-            after: decisive.after,
-            weakest: name(weakest),
-        }),
+    let of = &slices[decisive];
+    let shown = Decisive {
+        name: name(of),
+        before: of.before,
+        after: of.after,
+    };
+    let parts = slices.iter().map(|slice| Part {
+        name: name(slice),
+        examples: slice.examples,
+        sampling: slice.found.sampling.clone(),
+    });
+    let parts = parts.collect();
+    Comparison {
+        // Each slice is planned, and has its limits, at its share of alpha.
+        test: shared.power(),
+        ..compare::of(pair, found, parts, decisive, Some(shown))
     }
 }

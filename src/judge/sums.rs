@@ -3,8 +3,7 @@
 
 use crate::catalogue::Parameters;
 use crate::metric::{Metric, Rows, Strata};
-use crate::seed::Stream;
-use crate::stats::jackknife::{Jackknife, effective_clusters};
+use crate::stats::jackknife::Jackknife;
 
 /// Sums that leaving clusters out one by one may visit, for a standard error that
 /// no limit rests on: beyond it neighbouring clusters are left out together.
@@ -20,7 +19,7 @@ pub struct Sums<'a> {
     /// The number of rows of each cluster.
     rows: Vec<usize>,
     /// The stratum of each cluster, where examples are compared within strata.
-    strata: Option<Vec<u16>>,
+    strata: Option<Vec<u32>>,
     runs: Vec<Run>,
 }
 
@@ -134,11 +133,6 @@ impl<'a> Sums<'a> {
         self.rows.len()
     }
 
-    /// How many clusters of equal size would say as much.
-    pub fn effective_clusters(&self) -> f64 {
-        effective_clusters(&self.rows)
-    }
-
     /// What values with each cluster [left out](Self::left_out) say.
     pub fn jackknife(&self, left_out: &[f64]) -> Jackknife {
         Jackknife::new(left_out, self.strata.as_deref()).of_sizes(&self.rows)
@@ -212,39 +206,6 @@ impl<'a> Sums<'a> {
             })
             .collect()
     }
-
-    /// The values of all runs over clusters drawn with replacement, within strata
-    /// where there are any.
-    pub fn bootstrap(&self, draws: usize, stream: &mut Stream) -> Vec<Vec<f64>> {
-        let mut pools = std::collections::BTreeMap::<u16, Vec<usize>>::new();
-        for cluster in 0..self.clusters() {
-            let stratum = self.strata.as_ref().map_or(0, |strata| strata[cluster]);
-            pools.entry(stratum).or_default().push(cluster);
-        }
-        let mut drawn = Vec::with_capacity(self.clusters());
-        let mut sums: Vec<Vec<i64>> = self.runs.iter().map(|run| run.totals.clone()).collect();
-        (0..draws)
-            .map(|_| {
-                drawn.clear();
-                for pool in pools.values() {
-                    let count = pool.len() as u64;
-                    drawn.extend(pool.iter().map(|_| pool[stream.below(count) as usize]));
-                }
-                let rows = drawn.iter().map(|&cluster| self.rows[cluster]).sum();
-                self.runs
-                    .iter()
-                    .zip(&mut sums)
-                    .map(|(run, sums)| {
-                        sums.fill(0);
-                        for &cluster in &drawn {
-                            apply(run.cluster(cluster), 1, sums);
-                        }
-                        self.value_of(sums, rows)
-                    })
-                    .collect()
-            })
-            .collect()
-    }
 }
 
 /// Adds a term, as several where it is too large for one.
@@ -264,7 +225,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// Rows of `metric` over `examples` with two replicates, from `values`.
-    fn outcomes(metric: &dyn Metric, parameters: &Parameters, values: &[u16]) -> Outcomes {
+    fn outcomes(metric: &dyn Metric, parameters: &Parameters, values: &[u32]) -> Outcomes {
         let columns = metric.columns("x", parameters).into_iter().enumerate();
         Outcomes {
             examples: values.len() / 2,
@@ -288,17 +249,17 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_kept_gives_what_all_rows_give(
-            old in prop::collection::vec(0u16..500, 12..40), more in any::<u16>(), which in 0usize..4,
+            old in prop::collection::vec(0u32..500, 12..40), more in any::<u32>(), which in 0usize..4,
             clustered in any::<bool>(),
         ) {
             let metric: &dyn Metric =
                 [&MacroF1 as &dyn Metric, &Auroc, &AdaptiveCalibrationError, &WorstSliceAccuracy][which];
             let parameters = Parameters(vec![("bins".to_owned(), 4.0), ("class".to_owned(), 1.0)]);
             let old = &old[..old.len() / 2 * 2];
-            let new: Vec<u16> =
-                old.iter().enumerate().map(|(row, value)| (value + more % (row as u16 + 1)) % 500).collect();
+            let new: Vec<u32> =
+                old.iter().enumerate().map(|(row, value)| (value + more % (row as u32 + 1)) % 500).collect();
             let examples = old.len() / 2;
-            let labels: Vec<u16> = (0..examples).map(|example| (example % 3) as u16).collect();
+            let labels: Vec<u32> = (0..examples).map(|example| (example % 3) as u32).collect();
             let slices: Vec<u32> = (0..examples).map(|example| (example % 2) as u32).collect();
             let clusters: Option<Vec<u32>> =
                 clustered.then(|| (0..examples as u32).map(|example| example % 4).collect());
@@ -321,7 +282,7 @@ mod tests {
                     };
                     let places: Vec<usize> = (0..examples).filter(stays).collect();
                     let part = runs[run].examples_at(&places);
-                    let labels: Vec<u16> = places.iter().map(|&place| labels[place]).collect();
+                    let labels: Vec<u32> = places.iter().map(|&place| labels[place]).collect();
                     let slices: Vec<u32> = places.iter().map(|&place| slices[place]).collect();
                     let rows = Rows::new(&part, &columns, &labels).unwrap();
                     let expected =
@@ -335,24 +296,6 @@ mod tests {
                 apply(&change, -1, &mut back);
             }
             prop_assert_eq!(back.as_slice(), sums.totals(0));
-        }
-
-        #[test]
-        fn draws_stay_within_strata(old in prop::collection::vec(0u16..3, 24..48), seed in any::<u64>()) {
-            // Every prediction is class 0: whatever is drawn, the value depends on how
-            // many examples of each class there are alone.
-            let old = &old[..old.len() / 2 * 2];
-            let labels: Vec<u16> = old.chunks(2).map(|pair| pair[0] % 2).collect();
-            let parameters = Parameters::default();
-            let run = outcomes(&MacroF1, &parameters, &vec![0; old.len()]);
-            let columns = MacroF1.columns("x", &parameters);
-            let rows = Rows::new(&run, &columns, &labels).unwrap();
-            let sums = Sums::new(&MacroF1, &parameters, &[&rows], None, 2);
-            let mut stream = Stream::new(seed, "test@1", 0, "");
-            let value = sums.value(sums.totals(0));
-            for draw in sums.bootstrap(5, &mut stream) {
-                prop_assert_eq!(draw[0], value);
-            }
         }
     }
 

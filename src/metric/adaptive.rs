@@ -45,7 +45,7 @@ impl Metric for AdaptiveCalibrationError {
     /// A confidence in quanta has two: its rows, and the sum of (correct −
     /// confidence), in quanta.
     fn sums(&self, _: Sizes, _: &Parameters) -> usize {
-        2 * (usize::from(QUANTA) + 1)
+        2 * (QUANTA as usize + 1)
     }
 
     fn cell(&self) -> usize {

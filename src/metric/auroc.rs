@@ -1,15 +1,15 @@
-//! Area under the ROC curve: how well the probability of one class ranks its
+//! Area under the ROC curve: how well the score of one class ranks its
 //! examples above the others.
 
 use super::{Form, Metric, Row, Sizes, Strata};
 use crate::catalogue::{Better, MetricKind, Parameter, Parameters};
-use crate::outcome::{ColumnSpec, QUANTA};
+use crate::outcome::ColumnSpec;
 
 /// The catalogue's entry.
 pub static AUROC: MetricKind = MetricKind {
     name: "auroc",
-    version: 1,
-    about: "The area under the ROC curve of the probability of one class against the rest: the share of pairs, one of the class and one not, in which it is the greater, ties counting half. 0.5 where one side is empty.",
+    version: 2,
+    about: "The area under the ROC curve of one class against the rest: the share of pairs, one of the class and one not, in which the score of the class is the greater, ties counting half. 0.5 where one side is empty. The score is the probability of the class; from logits its logit, less the logarithm of the sum of the others' exponentials, which has the same order and no rounding to 0 or 1.",
     source: "Hanley & McNeil 1982; DeLong, DeLong & Clarke-Pearson 1988",
     better: Better::Higher,
     range: (0.0, 1.0),
@@ -18,7 +18,7 @@ pub static AUROC: MetricKind = MetricKind {
     family: None,
     parameters: &[Parameter {
         name: "class",
-        about: "The class whose probability ranks.",
+        about: "The class whose score ranks.",
         minimum: 0.0,
         maximum: 65_534.0,
         integer: true,
@@ -35,11 +35,11 @@ impl Metric for Auroc {
     }
 
     fn form(&self) -> Form {
-        Form::Whole
+        Form::Ranking
     }
 
     fn columns(&self, _: &str, parameters: &Parameters) -> Vec<ColumnSpec> {
-        vec![ColumnSpec::probability(parameters.get("class") as usize)]
+        vec![ColumnSpec::rank(parameters.get("class") as usize)]
     }
 
     fn check(&self, classes: usize, parameters: &Parameters) -> Result<(), String> {
@@ -54,12 +54,12 @@ impl Metric for Auroc {
     }
 
     fn strata(&self, parameters: &Parameters) -> Strata {
-        Strata::OneAgainstRest(parameters.get("class") as u16)
+        Strata::OneAgainstRest(parameters.get("class") as u32)
     }
 
-    /// A score in quanta has two: its rows of the rest, and of the class.
-    fn sums(&self, _: Sizes, _: &Parameters) -> usize {
-        2 * (usize::from(QUANTA) + 1)
+    /// A rank has two: its rows of the rest, and of the class.
+    fn sums(&self, sizes: Sizes, _: &Parameters) -> usize {
+        2 * (sizes.largest + 1)
     }
 
     fn cell(&self) -> usize {
@@ -93,13 +93,13 @@ mod tests {
     use crate::metric::testing::{parameters, value};
     use proptest::prelude::*;
 
-    fn auroc(labels: &[u16], scores: &[f64]) -> f64 {
-        value(
-            &Auroc,
-            &parameters(&[("class", 1.0)]),
-            labels,
-            &[scores.to_vec()],
-        )
+    fn auroc(labels: &[u32], scores: &[f64]) -> f64 {
+        let mut distinct = scores.to_vec();
+        distinct.sort_by(f64::total_cmp);
+        distinct.dedup();
+        let rank = |score: &f64| distinct.partition_point(|other| other < score) as f64;
+        let ranks = scores.iter().map(rank).collect();
+        value(&Auroc, &parameters(&[("class", 1.0)]), labels, &[ranks])
     }
 
     #[test]
@@ -133,15 +133,14 @@ mod tests {
     #[test]
     fn agrees_with_the_reference() {
         let group = crate::stats::reference::group("ml_metrics");
-        let labels = |list: &serde_json::Value| -> Vec<u16> {
+        let labels = |list: &serde_json::Value| -> Vec<u32> {
             let items = list.as_array().unwrap().iter();
-            items.map(|item| item.as_u64().unwrap() as u16).collect()
+            items.map(|item| item.as_u64().unwrap() as u32).collect()
         };
         let scores = |list: &serde_json::Value| -> Vec<f64> {
             let items = list.as_array().unwrap().iter();
             items.map(|item| item.as_f64().unwrap()).collect()
         };
-        // Three decimals are told apart in 16 bits: ranks are those of the reference.
         for (scored, expected) in [
             ("score_a", &group["auroc_a"]),
             ("score_b", &group["delong"]["auc_b"]),
@@ -160,9 +159,9 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_the_share_of_pairs_in_order(
-            rows in prop::collection::vec((0u16..3, 0u32..6), 1..40),
+            rows in prop::collection::vec((0u32..3, 0u32..6), 1..40),
         ) {
-            let labels: Vec<u16> = rows.iter().map(|row| row.0).collect();
+            let labels: Vec<u32> = rows.iter().map(|row| row.0).collect();
             let scores: Vec<f64> = rows.iter().map(|row| f64::from(row.1) / 6.0).collect();
             let (mut right, mut pairs) = (0.0, 0.0);
             for (label, score) in &rows {

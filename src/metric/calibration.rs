@@ -70,7 +70,7 @@ mod tests {
     use super::*;
     use crate::metric::testing::{parameters, value};
 
-    fn error(rows: &[(u16, f64)], bins: f64) -> f64 {
+    fn error(rows: &[(u32, f64)], bins: f64) -> f64 {
         let (correct, confidence) = rows
             .iter()
             .map(|&(correct, confidence)| (f64::from(correct), confidence))
@@ -107,10 +107,10 @@ mod tests {
         let labels = group["y"].as_array().unwrap();
         for (scores, expected) in [("score_a", "ece10_a"), ("score_b", "ece10_b")] {
             // The reference bins P(y = 1); as rows: confidence P, correct y.
-            let rows: Vec<(u16, f64)> = labels
+            let rows: Vec<(u32, f64)> = labels
                 .iter()
                 .zip(group[scores].as_array().unwrap())
-                .map(|(label, score)| (label.as_u64().unwrap() as u16, score.as_f64().unwrap()))
+                .map(|(label, score)| (label.as_u64().unwrap() as u32, score.as_f64().unwrap()))
                 .collect();
             let expected = group[expected].as_f64().unwrap();
             // Confidence is kept in 16 bits: half a quantum is 7.6e-6.

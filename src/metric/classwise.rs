@@ -75,7 +75,7 @@ impl Metric for ClasswiseCalibrationError {
         let bins = parameters.get("bins") as i64;
         for class in 0..parameters.get("classes") as usize {
             let probability = row.value(class);
-            let truth = i64::from(usize::from(row.label) == class);
+            let truth = i64::from(row.label as usize == class);
             let gap = truth * i64::from(QUANTA) - probability;
             // Most of many classes have no probability, and are not the label.
             if gap != 0 {
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
     use crate::metric::testing::{parameters, value};
 
-    fn error(labels: &[u16], rows: &[&[f64]], bins: f64) -> f64 {
+    fn error(labels: &[u32], rows: &[&[f64]], bins: f64) -> f64 {
         let classes = rows[0].len();
         let column = |class: usize| rows.iter().map(|row| row[class]).collect::<Vec<f64>>();
         value(
@@ -128,11 +128,11 @@ mod tests {
     #[test]
     fn agrees_with_the_reference() {
         let group = crate::stats::reference::group("ml_metrics");
-        let labels: Vec<u16> = group["y"]
+        let labels: Vec<u32> = group["y"]
             .as_array()
             .unwrap()
             .iter()
-            .map(|label| label.as_u64().unwrap() as u16)
+            .map(|label| label.as_u64().unwrap() as u32)
             .collect();
         for (scores, expected) in [("score_a", "ece10_a"), ("score_b", "ece10_b")] {
             let scores: Vec<f64> = group[scores]

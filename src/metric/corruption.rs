@@ -203,7 +203,7 @@ mod tests {
 
     /// Accuracies of 10,000 at the severities 1 to 5, corruption by corruption: RobustBench,
     /// `model_info/imagenet/corruptions/unaggregated_results.csv` at commit 78fcc9e.
-    type Accuracies = [[u16; 5]; 15];
+    type Accuracies = [[u32; 5]; 15];
 
     const BY_ALEXNET: Accuracies = [
         [3110, 1814, 724, 214, 58],
@@ -298,7 +298,7 @@ mod tests {
     /// The mean errors of a model by whose accuracies others are measured.
     fn errors(accuracies: &Accuracies) -> Vec<(&'static str, f64)> {
         let errors = accuracies.iter().map(|row| {
-            let right: u16 = row.iter().map(|of| of / 2).sum();
+            let right: u32 = row.iter().map(|of| of / 2).sum();
             1.0 - f64::from(right) / 25_000.0
         });
         named(&CORRUPTIONS, errors)

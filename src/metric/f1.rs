@@ -27,7 +27,7 @@ impl Metric for MacroF1 {
     }
 
     fn form(&self) -> Form {
-        Form::Whole
+        Form::Classes
     }
 
     fn columns(&self, _: &str, _: &Parameters) -> Vec<ColumnSpec> {
@@ -49,7 +49,7 @@ impl Metric for MacroF1 {
     }
 
     fn terms(&self, row: Row<'_>, _: &Parameters, add: &mut dyn FnMut(usize, i64)) {
-        let [class, label] = [row.value(0) as usize, usize::from(row.label)];
+        let [class, label] = [row.value(0) as usize, row.label as usize];
         if class == label {
             add(2 * class, 1);
         }
@@ -74,8 +74,8 @@ mod tests {
     use super::*;
     use crate::metric::testing::value;
 
-    fn f1(pairs: &[(u16, u16)]) -> f64 {
-        let (labels, classes): (Vec<u16>, Vec<f64>) = pairs
+    fn f1(pairs: &[(u32, u32)]) -> f64 {
+        let (labels, classes): (Vec<u32>, Vec<f64>) = pairs
             .iter()
             .map(|&(label, class)| (label, f64::from(class)))
             .unzip();
@@ -93,11 +93,11 @@ mod tests {
     #[test]
     fn agrees_with_the_reference() {
         let group = crate::stats::reference::group("ml_metrics");
-        let numbers = |name: &str| -> Vec<u16> {
+        let numbers = |name: &str| -> Vec<u32> {
             let items = group[name].as_array().unwrap().iter();
-            items.map(|item| item.as_u64().unwrap() as u16).collect()
+            items.map(|item| item.as_u64().unwrap() as u32).collect()
         };
-        let pairs: Vec<(u16, u16)> = numbers("multiclass_y")
+        let pairs: Vec<(u32, u32)> = numbers("multiclass_y")
             .into_iter()
             .zip(numbers("multiclass_pred"))
             .collect();

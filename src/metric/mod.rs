@@ -5,7 +5,8 @@
 //! `judge`.
 
 use crate::catalogue::{MetricKind, Parameters};
-use crate::outcome::{ColumnSpec, Outcomes};
+use crate::outcome::{ColumnSpec, Outcomes, Per};
+use crate::spec::MetricSpec;
 use family::{FamilyCell, Linear};
 
 mod accuracy;
@@ -51,8 +52,12 @@ pub enum Form {
     /// The mean of one column over examples and replicates: paired differences of
     /// means have exact tests (statistics.md 2.1, 2.2).
     Mean,
+    /// A function of how often each class is predicted for each (statistics.md II.4).
+    Classes,
     /// Anything else that follows from sums over all records (statistics.md 2.4).
     Whole,
+    /// The order of one column between two classes (statistics.md II.2).
+    Ranking,
     /// The smallest of the means of one column over the slices: each slice has its
     /// own test (statistics.md 2.4).
     WorstSlice,
@@ -68,21 +73,21 @@ pub enum Strata {
     Classes,
     /// Those of this class, and those of all others: the first column ranks the
     /// one against the other.
-    OneAgainstRest(u16),
+    OneAgainstRest(u32),
 }
 
 impl Strata {
     /// The number of an example's stratum, by its class.
-    pub fn of(self, label: u16) -> u16 {
+    pub fn of(self, label: u32) -> u32 {
         match self {
             Self::All => 0,
             Self::Classes => label,
-            Self::OneAgainstRest(class) => u16::from(label == class),
+            Self::OneAgainstRest(class) => u32::from(label == class),
         }
     }
 
     /// What a stratum is called.
-    pub fn words(self, stratum: u16) -> String {
+    pub fn words(self, stratum: u32) -> String {
         match (self, stratum) {
             (Self::All, _) => "the data".to_owned(),
             (Self::Classes, class) => format!("class {class}"),
@@ -99,15 +104,17 @@ pub struct Sizes {
     pub classes: usize,
     /// Number of slices; one where there are none.
     pub slices: usize,
+    /// The largest number in the first column.
+    pub largest: usize,
 }
 
 /// The kept numbers of one replicate of one example.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
-    columns: &'a [&'a [u16]],
+    columns: &'a [&'a [u32]],
     row: usize,
     /// The true class.
-    pub label: u16,
+    pub label: u32,
     /// The number of the example's slice.
     pub slice: u32,
 }
@@ -183,11 +190,22 @@ pub trait Metric: Send + Sync {
     fn value(&self, sums: &[i64], rows: usize, parameters: &Parameters) -> f64;
 }
 
+/// The largest change that one example can have: from one end of its score's range to the
+/// other, else of the metric's.
+pub fn largest_change(metric: &dyn Metric, spec: &MetricSpec) -> f64 {
+    let columns = metric.columns(&spec.label, &spec.parameters);
+    let scored = columns.iter().find(|column| column.per == Per::Example);
+    let (low, high) = scored
+        .and_then(|column| column.range)
+        .unwrap_or(spec.kind.range);
+    high - low
+}
+
 /// The rows of a metric's columns: for each example its replicates, or one row
 /// where the columns are kept by example.
 pub struct Rows<'a> {
-    columns: Vec<&'a [u16]>,
-    labels: &'a [u16],
+    columns: Vec<&'a [u32]>,
+    labels: &'a [u32],
     slices: Option<&'a [u32]>,
     /// Rows an example.
     pub per_example: usize,
@@ -196,7 +214,7 @@ pub struct Rows<'a> {
 impl<'a> Rows<'a> {
     /// The rows of `columns` in `outcomes`; `None` where one is missing or of
     /// another kind.
-    pub fn new(outcomes: &'a Outcomes, columns: &[ColumnSpec], labels: &'a [u16]) -> Option<Self> {
+    pub fn new(outcomes: &'a Outcomes, columns: &[ColumnSpec], labels: &'a [u32]) -> Option<Self> {
         let mut found = Vec::new();
         let mut per_example = 1;
         for spec in columns {
@@ -232,7 +250,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The true class of each example.
-    pub fn labels(&self) -> &'a [u16] {
+    pub fn labels(&self) -> &'a [u32] {
         self.labels
     }
 
@@ -242,7 +260,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The values of the metric's column `column`, row by row.
-    pub fn column(&self, column: usize) -> &'a [u16] {
+    pub fn column(&self, column: usize) -> &'a [u32] {
         self.columns[column]
     }
 
@@ -263,6 +281,7 @@ impl<'a> Rows<'a> {
         Sizes {
             classes,
             slices: last.map_or(1, |&last| last as usize + 1),
+            largest: self.columns[0].iter().max().map_or(0, |&it| it as usize),
         }
     }
 
@@ -319,13 +338,13 @@ pub(crate) mod testing {
     pub(crate) fn value(
         metric: &dyn Metric,
         parameters: &Parameters,
-        labels: &[u16],
+        labels: &[u32],
         columns: &[Vec<f64>],
     ) -> f64 {
         let outcomes = outcomes(metric, parameters, columns);
         let specs = metric.columns("x", parameters);
         let rows = Rows::new(&outcomes, &specs, labels).unwrap();
-        let classes = labels.iter().max().map_or(0, |&last| usize::from(last)) + 1;
+        let classes = labels.iter().max().map_or(0, |&last| last as usize) + 1;
         rows.value(metric, parameters, classes)
     }
 }

@@ -61,7 +61,7 @@ pub struct Ledger {
 /// and that of its test against the anchor.
 fn alphas(metric: &MetricSpec) -> impl Iterator<Item = &Exact> {
     let test = metric.test.as_ref();
-    let own = test.filter(|test| test.mode == Mode::Detect);
+    let own = test.filter(|test| test.question.mode() == Mode::Detect);
     let anchor = test.and_then(|test| test.anchor.as_ref());
     own.map(|test| &test.alpha)
         .into_iter()

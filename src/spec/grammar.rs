@@ -323,6 +323,12 @@ pub const DATA: &[Key] = &[
         "The array or column that says which slice (a group, a site, a device) a row is in, for `worst_slice_accuracy`.",
     ),
     key(
+        "largest_cluster",
+        Form::Integer(1, LARGEST),
+        Is("the largest that was drawn"),
+        "An assumption, recorded and shown with each verdict that rests on it: no cluster, drawn or not, has more examples than this.",
+    ),
+    key(
         "range",
         Form::Interval,
         Is("[0, 1]"),
@@ -397,6 +403,12 @@ pub const GATE: &[Key] = &[
         ANY_MARGIN,
         Is("twice the margin"),
         "The harm that must be seen with that power for a pass to mean `no_regression`.",
+    ),
+    key(
+        "largest_change",
+        ANY_MARGIN,
+        Is("1 for accuracy, else the metric's range"),
+        "An assumption, recorded and shown with each verdict that rests on it: no example, nor the mean of a cluster, changes by more than this. Means with replicates, clusters or scores, and AUROC, then need fewer examples. Above the margin.",
     ),
     key(
         "anchor",
@@ -512,6 +524,12 @@ pub const METRIC: &[Key] = &[
         "anchor_margin",
         ANY_MARGIN,
         Is("twice the margin"),
+        "As in [gate].",
+    ),
+    key(
+        "largest_change",
+        ANY_MARGIN,
+        Is("[gate] largest_change"),
         "As in [gate].",
     ),
     key(

@@ -10,7 +10,8 @@ use super::number::Exact;
 use super::read::{Checked, Located, Reader, Section, is_segment};
 use super::value::{
     AnchorAt, AnchorSpec, CriticalSpec, DataSpec, Direction, Examples, MetricSpec, Mode, Null,
-    OnInconclusive, PerturbationRef, PerturbationSpec, SeedScope, Setting, Spec, Suite, TestSpec,
+    OnInconclusive, PerturbationRef, PerturbationSpec, Question, SeedScope, Setting, Spec, Suite,
+    TestSpec,
 };
 use crate::catalogue::{
     Better, CLEAN, Catalogue, Family, MetricKind, Parameters, Reference, Scale,
@@ -238,7 +239,7 @@ impl Parser<'_, '_> {
         };
         let null = gate.text("null").filter(|null| *null != "no_harm");
         if let Some(null) = null
-            && tests.iter().all(|test| test.mode == Mode::Prove)
+            && tests.iter().all(|test| test.question == Question::Proof)
         {
             self.reader.report(
                 gate.place("null"),
@@ -314,7 +315,7 @@ impl Parser<'_, '_> {
             let Some(test) = &mut metric.test else {
                 return;
             };
-            if test.mode == Mode::Detect {
+            if test.question.mode() == Mode::Detect {
                 share(&mut test.alpha, factor);
             }
             if let Some(anchor) = &mut test.anchor {
@@ -438,6 +439,20 @@ impl Parser<'_, '_> {
                 Some("keep the one that dominates".to_owned()),
             );
         }
+        if let Some(data) = data
+            && data.entries.contains_key("largest_cluster")
+            && !data.entries.contains_key("cluster")
+        {
+            self.reader.report(
+                data.place("largest_cluster"),
+                "`largest_cluster` says nothing without `cluster`".to_owned(),
+                "of which clusters?",
+                Some(
+                    "name the array that says which rows belong together: cluster = \"…\""
+                        .to_owned(),
+                ),
+            );
+        }
         // What a metric must not be judged under, and which metrics those are not.
         let (under, others, cure, is_known): (_, _, _, &dyn Fn(&str) -> bool) = if shared {
             (
@@ -507,6 +522,9 @@ impl Parser<'_, '_> {
             ids: section.text("ids").map(str::to_owned),
             cluster: section.text("cluster").map(str::to_owned),
             slice: section.text("slice").map(str::to_owned),
+            largest_cluster: section
+                .integer("largest_cluster")
+                .and_then(|&rows| u64::try_from(rows).ok()),
             range: [bound(0, "0"), bound(1, "1")],
             limit: section
                 .integer("limit")
@@ -1087,28 +1105,46 @@ impl Parser<'_, '_> {
             );
             return None;
         }
+        let largest_change = in_unit("largest_change");
+        if let Some(largest) = &largest_change
+            && largest.value() <= margin.value()
+        {
+            let place = given("largest_change").map_or(metric.span.clone(), |section| {
+                section.place("largest_change")
+            });
+            self.reader.report(
+                place,
+                format!("the largest change {largest} is not above the margin {margin}"),
+                "this would prove anything",
+                Some("no example, and no cluster of them, may change by more than the largest change; leave the key out where that is not known".to_owned()),
+            );
+            return None;
+        }
         let word = |key: &str| given(key).and_then(|section| section.text(key));
         let mode = word("mode")
             .and_then(Mode::from_text)
             .unwrap_or(Mode::Detect);
-        // A proof has no other null than harm of the margin.
-        let null = word("null")
-            .and_then(Null::from_text)
-            .filter(|_| mode == Mode::Detect)
-            .unwrap_or(Null::NoHarm);
+        let null = word("null").and_then(Null::from_text);
+        let null = null.unwrap_or(Null::NoHarm);
+        let question = match mode {
+            Mode::Detect => Question::Harm { null },
+            Mode::Prove => Question::Proof,
+        };
         // Both are questions about the margin, which a limit answers.
-        let about_margin = match (mode, null) {
-            (Mode::Prove, _) => Some((
+        let about_margin = match question {
+            Question::Proof => Some((
                 "mode",
                 "nothing can be proven about it",
                 format!("give `{}` mode = \"detect\"", kind.name),
             )),
-            (Mode::Detect, Null::Margin) => Some((
+            Question::Harm { null: Null::Margin } => Some((
                 "null",
                 "harm beyond the margin cannot be shown",
                 "give [gate] null = \"no_harm\"".to_owned(),
             )),
-            (Mode::Detect, Null::NoHarm | Null::Retrain) => None,
+            Question::Harm {
+                null: Null::NoHarm | Null::Retrain,
+            } => None,
         };
         if let Some((key, why, instead)) = about_margin.filter(|_| !kind.has_limits) {
             let place = given(key).map_or(metric.span.clone(), |section| {
@@ -1124,28 +1160,6 @@ impl Parser<'_, '_> {
                 "asks about the margin",
                 Some(format!(
                     "gate brier_score or negative_log_likelihood instead, or {instead} or report_only = true"
-                )),
-            );
-            return None;
-        }
-        let null = word("null")
-            .and_then(Null::from_text)
-            .unwrap_or(Null::NoHarm);
-        if null == Null::Margin && !kind.has_limits {
-            let place = given("null").map_or(metric.span.clone(), |section| {
-                if std::ptr::eq(section, defaults) {
-                    metric.span.clone()
-                } else {
-                    section.place("null")
-                }
-            });
-            self.reader.report(
-                place,
-                format!("`{}` has no valid confidence limit, so that harm beyond the margin cannot be shown of it", kind.name),
-                "margin",
-                Some(format!(
-                    "gate brier_score or negative_log_likelihood instead, give `{}` report_only = true, or judge it in a spec with null = \"no_harm\"",
-                    kind.name
                 )),
             );
             return None;
@@ -1200,9 +1214,9 @@ impl Parser<'_, '_> {
             detectable_drop,
             alpha,
             power,
-            mode,
+            question,
             direction,
-            null,
+            largest_change,
             on_inconclusive,
             anchor,
         })

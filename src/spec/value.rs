@@ -104,6 +104,37 @@ choice! {
     }
 }
 
+/// What a test asks. A proof has no null of its own: it is held against harm of the margin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Is there harm?
+    Harm {
+        /// What it is held against.
+        null: Null,
+    },
+    /// Is harm beyond the margin excluded?
+    Proof,
+}
+
+impl Question {
+    /// As a spec writes it.
+    pub fn mode(self) -> Mode {
+        match self {
+            Self::Harm { .. } => Mode::Detect,
+            Self::Proof => Mode::Prove,
+        }
+    }
+
+    /// What harm is held against; of a proof, where harm is asked about as well (since the
+    /// anchor), no harm at all.
+    pub fn null(self) -> Null {
+        match self {
+            Self::Harm { null } => null,
+            Self::Proof => Null::NoHarm,
+        }
+    }
+}
+
 impl Direction {
     /// −1 where a rise is harm, else 1: a change times it is negative where it is harm.
     /// Where either change fails, it is `better` that says which of them is harm.
@@ -222,6 +253,9 @@ pub struct DataSpec {
     pub cluster: Option<String>,
     /// Likewise; there are no slices without it.
     pub slice: Option<String>,
+    /// The most examples of a cluster, drawn or not, as the spec assumes it; `None`: those of
+    /// the largest that was drawn.
+    pub largest_cluster: Option<u64>,
     /// The range of the inputs.
     pub range: [Exact; 2],
     /// A seeded draw of that many examples.
@@ -407,12 +441,13 @@ pub struct TestSpec {
     pub alpha: Exact,
     /// The probability with which the detectable drop is to be seen.
     pub power: Exact,
-    /// What must be shown.
-    pub mode: Mode,
+    /// What it asks.
+    pub question: Question,
     /// Which change is harm.
     pub direction: Direction,
-    /// What the harm test is against.
-    pub null: Null,
+    /// The largest change of an example or cluster that was not drawn, as the spec assumes
+    /// it; `None`: that of the metric's range, which is no assumption.
+    pub largest_change: Option<Exact>,
     /// What a test that cannot tell does.
     pub on_inconclusive: OnInconclusive,
     /// The second test, against an anchor.

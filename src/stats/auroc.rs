@@ -1,6 +1,10 @@
 //! The area under the receiver operating characteristic, and the difference of two
 //! on the same examples, which may come in clusters.
 
+use std::collections::BTreeMap;
+
+use super::studentised::{Rare, Studentised};
+
 /// The area under the curve: the probability that a positive example scores higher
 /// than a negative one, ties counting half; from a sort. Scores of whole numbers up
 /// to 2⁵³ are exact. `None` where a class is absent, a score is NaN or the lengths
@@ -16,121 +20,151 @@ pub fn auroc(labels: &[bool], scores: &[f64]) -> Option<f64> {
     Some(placements(labels, scores)?.area)
 }
 
-/// The areas of two runs on the same examples.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PairedAreas {
-    /// The area of the old scores.
-    pub old: f64,
-    /// The area of the new scores.
-    pub new: f64,
-    /// The variance of the old area.
-    pub variance_old: f64,
-    /// The variance of the new area.
-    pub variance_new: f64,
-    /// The covariance of the two.
-    pub covariance: f64,
-    /// New less old; negative is harm.
-    pub difference: f64,
-    /// The standard error of the difference.
-    pub error: f64,
+/// The area of the scores with the law of its error, by DeLong's variance; `clusters` says
+/// which rows belong together, or each is its own. `None` where [`auroc`] is, or where a
+/// class has fewer than two rows.
+pub fn area(labels: &[bool], scores: &[f64], clusters: Option<&[u32]>) -> Option<Studentised> {
+    let placements = placements(labels, scores)?;
+    law(labels, &placements.values, clusters, 1.0)
 }
 
-/// The areas of `old` and `new` scores of the same examples with their variances;
-/// `clusters` says which examples belong together, or each is its own. `None` where
-/// [`auroc`] is, or where fewer than two clusters hold a class.
+/// The change of the area from `old` to `new` scores of the same rows, with its law:
+/// placement changes a_i of positives and b_j of negatives, whose mean is the change.
+/// `largest_change` is the largest placement change of an example that was not drawn; one
+/// that was drawn counts where it is larger. `None` where [`area`] is.
 ///
-/// With V(x) the share of negatives that a positive x scores above, V(y) the share of
-/// positives that score above a negative y, M positives in I₁ clusters, N negatives
-/// in I₀ clusters, I clusters in all, and P and Q the sums over a cluster of V − area
-/// of its positives and negatives, the covariance of areas r and s is
+/// For rows that are their own, v = Σ(a − θ)² / (n₊(n₊ − 1)) + Σ(b − θ)² / (n₋(n₋ − 1)), with
+/// Satterthwaite's degrees of freedom, and the skewness of the sum
+/// (Σ(a − θ)³ / n₊³ + Σ(b − θ)³ / n₋³) / v^1.5; for clusters the same of their sums f_g,
+/// v = Σ f_g² / (1 − n_g / N), and N² / Σ n_g² − 1 degrees.
 ///
-/// I₁/(I₁−1) Σ PᵣPₛ / M² + I₀/(I₀−1) Σ QᵣQₛ / N² + I/(I−1) Σ (PᵣQₛ + PₛQᵣ) / (MN).
+/// Fewer than eight effective clusters leave the error unknown: infinite.
 ///
-/// For clusters of one example the last sum is 0, and it is that of DeLong, DeLong &
-/// Clarke-Pearson 1988 with no further factor.
-///
-/// Source: Obuchowski 1997; the sort in place of all pairs is Sun & Xu's (2014).
-pub fn paired(
+/// Source: DeLong, DeLong & Clarke-Pearson 1988; of clusters the sums are Obuchowski's
+/// (1997); the sort in place of all pairs is Sun & Xu's (2014).
+pub fn change(
     labels: &[bool],
     old: &[f64],
     new: &[f64],
     clusters: Option<&[u32]>,
-) -> Option<PairedAreas> {
+    largest_change: f64,
+) -> Option<Studentised> {
     let (before, after) = (placements(labels, old)?, placements(labels, new)?);
-    let (group, count) = grouped(labels.len(), clusters)?;
-    let mut sums = vec![[Class::default(); 2]; count];
-    for (row, &positive) in labels.iter().enumerate() {
-        let class = &mut sums[group[row]][usize::from(positive)];
-        class.held = true;
-        class.old += before.values[row] - before.area;
-        class.new += after.values[row] - after.area;
-    }
-    let held = |class: usize| sums.iter().filter(|classes| classes[class].held).count();
-    if held(0) < 2 || held(1) < 2 {
+    let changes = after.values.iter().zip(&before.values);
+    let changes: Vec<f64> = changes.map(|(after, before)| after - before).collect();
+    law(labels, &changes, clusters, largest_change)
+}
+
+/// Effective clusters below which no error is known well enough to test by.
+const FEWEST_CLUSTERS: f64 = 8.0;
+
+/// The law of the mean of `values` over positives, which is that over negatives, too.
+fn law(
+    labels: &[bool],
+    values: &[f64],
+    clusters: Option<&[u32]>,
+    largest_change: f64,
+) -> Option<Studentised> {
+    let count = |class: bool| labels.iter().filter(|&&label| label == class).count() as f64;
+    let counts = [count(false), count(true)];
+    if counts[0] < 2.0 || counts[1] < 2.0 || clusters.is_some_and(|it| it.len() != labels.len()) {
         return None;
     }
-    let factor = |clusters: usize| clusters as f64 / (clusters as f64 - 1.0);
-    let [negatives, positives] = [before.negatives, before.positives];
-    let of_negatives = factor(held(0)) / (negatives * negatives);
-    let of_positives = factor(held(1)) / (positives * positives);
-    let of_both = factor(count) / (positives * negatives);
-    // Of two values of the sums of one class.
-    type Value = fn(&Class) -> f64;
-    let covariance = |one: Value, other: Value| -> f64 {
-        sums.iter()
-            .map(|[q, p]| {
-                of_positives * one(p) * other(p)
-                    + of_negatives * one(q) * other(q)
-                    + of_both * (one(p) * other(q) + other(p) * one(q))
-            })
-            .sum()
+    let rows = || labels.iter().zip(values);
+    let positives = rows().filter(|(label, _)| **label).map(|(_, value)| value);
+    let estimate = positives.sum::<f64>() / counts[1];
+    let contribution = |label: bool, value: f64| (value - estimate) / counts[usize::from(label)];
+    let mut sums = BTreeMap::<u32, Cluster>::new();
+    for (row, (&label, &value)) in rows().enumerate() {
+        let cluster = sums
+            .entry(clusters.map_or(row as u32, |of| of[row]))
+            .or_default();
+        cluster.contribution += contribution(label, value);
+        cluster.rows[usize::from(label)] += 1.0;
+    }
+    let (mut variance, mut cubes, mut squares) = (0.0, 0.0, 0.0);
+    let all = counts[0] + counts[1];
+    // Of each class, where rows are their own.
+    let mut by_class = [0.0; 2];
+    for cluster in sums.values() {
+        let rows = cluster.rows[0] + cluster.rows[1];
+        let square = cluster.contribution * cluster.contribution;
+        cubes += square * cluster.contribution;
+        variance += square / (1.0 - rows / all);
+        squares += rows * rows;
+        by_class[usize::from(cluster.rows[1] > 0.0)] += square;
+    }
+    let smaller = usize::from(counts[1] < counts[0]);
+    let (variance, degrees, fewest) = if clusters.is_none() {
+        let parts = [0, 1].map(|class| by_class[class] * counts[class] / (counts[class] - 1.0));
+        let spread = [0, 1].map(|class| parts[class] * parts[class] / (counts[class] - 1.0));
+        let variance = parts[0] + parts[1];
+        let degrees = variance * variance / (spread[0] + spread[1]);
+        (variance, degrees, counts[smaller])
+    } else {
+        // Of classes of equal size, the one of fewer clusters.
+        let equal = |class: usize| {
+            let most = sums.values().map(|cluster| cluster.rows[class]);
+            counts[class] / most.fold(1.0, f64::max)
+        };
+        let fewest = if counts[0] == counts[1] {
+            equal(0).min(equal(1))
+        } else {
+            equal(smaller)
+        };
+        let effective = all * all / squares;
+        // To rounding: eight clusters of equal size are enough.
+        let known = effective > FEWEST_CLUSTERS - 1e-9;
+        let variance = if known { variance } else { f64::INFINITY };
+        (variance, (effective - 1.0).max(1.0), fewest)
     };
-    let (old, new): (Value, Value) = (|class| class.old, |class| class.new);
-    // Directly, and not from the three others, which nearly cancel.
-    let change: Value = |class| class.new - class.old;
-    Some(PairedAreas {
-        old: before.area,
-        new: after.area,
-        variance_old: covariance(old, old),
-        variance_new: covariance(new, new),
-        covariance: covariance(old, new),
-        difference: after.area - before.area,
-        // The factors differ, so that the last sum can make it negative.
-        error: libm::sqrt(covariance(change, change).max(0.0)),
+    let seen = values.iter().map(|value| value.abs()).fold(0.0, f64::max);
+    let known = variance > 0.0;
+    Some(Studentised {
+        estimate,
+        error: libm::sqrt(variance),
+        skewness: if known && variance.is_finite() {
+            cubes / (variance * libm::sqrt(variance))
+        } else {
+            0.0
+        },
+        curvature: 0.0,
+        degrees: if known { degrees } else { 1.0 },
+        rare: vec![Rare {
+            drawn: fewest,
+            most: [largest_change.max(seen); 2],
+        }],
+        largest_seen: seen,
     })
 }
 
-/// The sums over the examples of one class in one cluster.
+/// What the rows of a cluster add up to.
 #[derive(Clone, Copy, Default)]
-struct Class {
-    held: bool,
-    old: f64,
-    new: f64,
+struct Cluster {
+    contribution: f64,
+    /// By class, negatives first.
+    rows: [f64; 2],
 }
 
-/// The cluster of each row, from 0, and their number.
-fn grouped(rows: usize, clusters: Option<&[u32]>) -> Option<(Vec<usize>, usize)> {
-    let Some(clusters) = clusters else {
-        return Some(((0..rows).collect(), rows));
-    };
-    if clusters.len() != rows {
-        return None;
+/// Twice the number of pairs of a positive and a negative that the scores rank right, ties
+/// counting one; and the number of pairs. Whole numbers, so that two areas compare exactly.
+pub fn twice_ranked_right(labels: &[bool], scores: &[u32]) -> (i128, i128) {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_unstable_by_key(|&row| scores[row]);
+    let (mut negatives, mut positives, mut twice) = (0_i128, 0_i128, 0_i128);
+    for ties in order.chunk_by(|&one, &other| scores[one] == scores[other]) {
+        let tied = ties.iter().filter(|&&row| labels[row]).count() as i128;
+        let others = ties.len() as i128 - tied;
+        twice += tied * (2 * negatives + others);
+        negatives += others;
+        positives += tied;
     }
-    let mut distinct = clusters.to_vec();
-    distinct.sort_unstable();
-    distinct.dedup();
-    let group = clusters
-        .iter()
-        .map(|cluster| distinct.partition_point(|other| other < cluster))
-        .collect();
-    Some((group, distinct.len()))
+    (twice, negatives * positives)
 }
 
 /// How each example lies among those of the other class.
 struct Placements {
     area: f64,
-    negatives: f64,
-    positives: f64,
     /// By row: the share of the other class that it is on the right side of.
     values: Vec<f64>,
 }
@@ -168,8 +202,6 @@ fn placements(labels: &[bool], scores: &[f64]) -> Option<Placements> {
     }
     Some(Placements {
         area: wins / (positives * negatives),
-        negatives,
-        positives,
         values,
     })
 }
@@ -177,92 +209,132 @@ fn placements(labels: &[bool], scores: &[f64]) -> Option<Placements> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::reference::{close, group};
+    use crate::stats::distribution::t_cdf;
+    use crate::stats::reference::{close, group, numbers};
     use proptest::prelude::*;
+    use serde_json::Value;
 
-    fn numbers(value: &serde_json::Value) -> Vec<f64> {
-        let items = value.as_array().unwrap().iter();
-        items.map(|item| item.as_f64().unwrap()).collect()
+    fn labels(list: &Value) -> Vec<bool> {
+        numbers(list).iter().map(|&label| label > 0.5).collect()
     }
 
-    fn labels(value: &serde_json::Value) -> Vec<bool> {
-        numbers(value)
-            .into_iter()
-            .map(|label| label > 0.5)
-            .collect()
+    /// Dense ranks.
+    fn ranks(scores: &[f64]) -> Vec<u32> {
+        let mut distinct = scores.to_vec();
+        distinct.sort_unstable_by(f64::total_cmp);
+        distinct.dedup();
+        let rank = |score: &f64| distinct.partition_point(|other| other < score) as u32;
+        scores.iter().map(rank).collect()
     }
 
     #[test]
-    fn agree_with_the_reference() {
+    fn areas_agree_with_the_reference() {
         let group = group("ml_metrics");
         let ties = &group["auroc_ties"];
-        let area = auroc(&labels(&ties["y"]), &numbers(&ties["s"])).unwrap();
-        assert!(close(area, ties["auroc"].as_f64().unwrap()));
-
+        let found = auroc(&labels(&ties["y"]), &numbers(&ties["s"])).unwrap();
+        assert!(close(found, ties["auroc"].as_f64().unwrap()));
         let y = labels(&group["y"]);
         let (a, b) = (numbers(&group["score_a"]), numbers(&group["score_b"]));
-        assert!(close(
-            auroc(&y, &a).unwrap(),
-            group["auroc_a"].as_f64().unwrap()
-        ));
+        let expected = |key: &str| group["delong"][key].as_f64().unwrap();
+        assert!(close(auroc(&y, &a).unwrap(), expected("auc_a")));
+        let [of_a, of_b] = [&a, &b].map(|scores| area(&y, scores, None).unwrap());
+        assert!(close(of_a.error * of_a.error, expected("var_a")));
+        assert!(close(of_b.error * of_b.error, expected("var_b")));
         // The reference's difference is a − b.
-        let found = paired(&y, &b, &a, None).unwrap();
-        for (found, key) in [
-            (found.new, "auc_a"),
-            (found.old, "auc_b"),
-            (found.variance_new, "var_a"),
-            (found.variance_old, "var_b"),
-            (found.covariance, "cov"),
-            (found.difference, "diff"),
-            (found.error, "se"),
-            (found.difference / found.error, "z"),
-        ] {
-            let expected = group["delong"][key].as_f64().unwrap();
-            assert!(
-                (found / expected - 1.0).abs() < 1e-12,
-                "{key}: {found} {expected}"
-            );
-        }
+        let found = change(&y, &b, &a, None, 1.0).unwrap();
+        assert!(close(found.estimate, expected("diff")) && close(found.error, expected("se")));
     }
 
-    /// Four examples in clusters that hold both classes, by hand.
     #[test]
-    fn a_cluster_of_both_classes_by_hand() {
-        let labels = [true, false, true, false];
-        let old = [3.0, 1.0, 2.0, 2.0];
-        // Areas and placements: (3 > 1, 2), (2 > 1, = 2): 3.5 / 4; V = 1, .75; 1, .75.
-        let clusters = [7, 7, 9, 9];
-        let found = paired(&labels, &old, &[0.0; 4], Some(&clusters)).unwrap();
-        assert_eq!((found.old, found.new), (0.875, 0.5));
-        // P = (.125, −.125), Q = (.125, −.125): each sum of squares .03125, factors 2.
-        let square = 0.031_25;
-        let expected = 2.0 * square / 4.0 + 2.0 * square / 4.0 + 2.0 * 2.0 * square / 4.0;
-        assert!(close(found.variance_old, expected), "{found:?}");
-        assert_eq!((found.variance_new, found.covariance), (0.0, 0.0));
-        assert!(close(found.error * found.error, expected));
-        assert_eq!(found.difference, -0.375);
-        // The clusters' classes are opposed: the cross term cancels the others.
-        let opposed = paired(&labels, &[3.0, 2.0, 2.0, 1.0], &[0.0; 4], Some(&clusters)).unwrap();
-        assert!(
-            opposed.variance_old.abs() < 1e-15 && opposed.error < 1e-7,
-            "{opposed:?}"
-        );
-        // Of three clusters, two hold negatives: 3/2, 2 and 3/2 are the factors.
-        let three = paired(
-            &[true, false, true, false, true],
-            &[3.0, 1.0, 2.0, 2.0, 1.0],
-            &[0.0; 5],
-            Some(&[7, 7, 9, 9, 8]),
-        )
-        .unwrap();
-        let area = (2.0 + 1.5 + 0.5) / 6.0;
-        assert!(close(three.old, area));
-        let p = [1.0 - area, 0.75 - area, 0.25 - area];
-        let q = [2.5 / 3.0 - area, 1.5 / 3.0 - area];
-        let squares = |values: &[f64]| values.iter().map(|v| v * v).sum::<f64>();
-        let cross = 2.0 * (p[0] * q[0] + p[1] * q[1]);
-        let expected = 1.5 * squares(&p) / 9.0 + 2.0 * squares(&q) / 4.0 + 1.5 * cross / 6.0;
-        assert!(close(three.variance_old, expected), "{three:?}");
+    fn changes_agree_with_the_reference() {
+        let group = group("auroc");
+        let cases = group["cases"].as_array().unwrap();
+        let mut few = 0;
+        for case in cases {
+            let number = |value: &Value| value.as_f64().unwrap();
+            let y = labels(&case["label"]);
+            let (old, new) = (numbers(&case["old"]), numbers(&case["new"]));
+            let clusters = case["cluster"].as_array().map(|list| -> Vec<u32> {
+                let each = list.iter();
+                each.map(|cluster| cluster.as_u64().unwrap() as u32)
+                    .collect()
+            });
+            for (scores, key) in [(&old, "two_u_old"), (&new, "two_u_new")] {
+                let expected = i128::from(case[key].as_i64().unwrap());
+                let pairs =
+                    case["n_positive"].as_i64().unwrap() * case["n_negative"].as_i64().unwrap();
+                assert_eq!(
+                    twice_ranked_right(&y, &ranks(scores)),
+                    (expected, pairs.into())
+                );
+            }
+            let largest_change = number(&case["largest_change"]);
+            let found = change(&y, &old, &new, clusters.as_deref(), largest_change).unwrap();
+            assert!(close(found.estimate, number(&case["theta"])), "{case}");
+            let [rare] = found.rare[..] else {
+                panic!("{found:?}")
+            };
+            assert!(close(rare.drawn, number(&case["ns"])), "{case}");
+            let most = number(&case["largest_change_used"]);
+            assert!(
+                close(rare.most[0], most) && close(rare.most[1], most),
+                "{case}"
+            );
+            let degrees = case["df"].as_f64();
+            if clusters.is_some() && degrees.unwrap() < 7.0 - 1e-9 {
+                // Fewer than eight effective clusters: nothing is known of the error.
+                assert_eq!(found.error, f64::INFINITY);
+                assert!(found.p_below(0.0) >= 0.5 && found.p_above(0.0) >= 0.5);
+                few += 1;
+                continue;
+            }
+            let variance = number(&case["variance"]);
+            assert!(close(found.error * found.error, variance), "{case}");
+            if variance > 0.0 {
+                assert!(close(found.skewness, number(&case["gamma"])), "{case}");
+                assert!(close(found.degrees, degrees.unwrap()), "{case}");
+            }
+            for (law, key) in [
+                (found.clone(), "harm"),
+                (found.clone(), "beyond"),
+                (found.turned(), "gain"),
+                (found.turned(), "within"),
+            ] {
+                let test = &case[key];
+                let value = number(&test["value"]);
+                assert!(
+                    close(law.p_below(value), number(&test["p"])),
+                    "{case} {key}"
+                );
+                if variance > 0.0 {
+                    let t = (law.estimate - value) / law.error;
+                    assert!(close(t, number(&test["t"])), "{case} {key}");
+                    let plain = number(&test["p_t"]);
+                    assert!(close(t_cdf(t, law.degrees), plain), "{case} {key}");
+                    let by_error = Studentised {
+                        rare: vec![],
+                        ..law
+                    };
+                    let expected = plain.max(number(&test["p_hall"]));
+                    assert!(close(by_error.p_below(value), expected), "{case} {key}");
+                }
+            }
+            let [alphas, lower, upper] = ["alpha", "lower", "upper"].map(|key| numbers(&case[key]));
+            for (index, alpha) in alphas.into_iter().enumerate() {
+                let limits = found.limits(alpha);
+                for (side, found, expected) in [
+                    (0, -limits.lower, -lower[index]),
+                    (1, limits.upper, upper[index]),
+                ] {
+                    // Where p is above alpha at the largest change, that is the reference's
+                    // limit.
+                    let capped = case["capped"][index][side].as_bool().unwrap();
+                    let agree = close(found, expected) || capped && found > expected;
+                    assert!(agree, "{case} {alpha}: {limits:?}");
+                }
+            }
+        }
+        assert!(cases.len() > 25 && few <= 2);
     }
 
     #[test]
@@ -273,51 +345,57 @@ mod tests {
         assert_eq!(auroc(&[false, true], &[1.0, f64::NAN]), None);
         assert_eq!(auroc(&[false, true], &[1.0]), None);
         assert_eq!(auroc(&[false, true], &[-0.0, 0.0]), Some(0.5));
-        assert_eq!(
-            auroc(&[false, true], &[f64::NEG_INFINITY, f64::INFINITY]),
-            Some(1.0)
-        );
-        // One positive, or one cluster of them, has no variance.
-        let labels = [true, true, false, false];
+        let ends = [f64::NEG_INFINITY, f64::INFINITY];
+        assert_eq!(auroc(&[false, true], &ends), Some(1.0));
+        assert_eq!(twice_ranked_right(&[true], &[1]), (0, 0));
+        // One row of a class has no variance.
         let scores = [1.0, 2.0, 3.0, 4.0];
-        let paired =
-            |labels: &[bool], clusters: Option<&[u32]>| paired(labels, &scores, &scores, clusters);
-        assert!(paired(&labels, None).is_some());
-        assert_eq!(paired(&[true, false, false, false], None), None);
-        assert_eq!(paired(&[false, true, true, true], None), None);
-        assert_eq!(paired(&labels, Some(&[1, 1, 2, 3])), None);
-        assert_eq!(paired(&labels, Some(&[1, 2, 3, 3])), None);
-        assert_eq!(paired(&labels, Some(&[1, 2, 3])), None);
-        assert!(paired(&labels, Some(&[1, 2, 1, 2])).is_some());
-    }
-
-    #[test]
-    fn many_rows_are_quick() {
-        let labels: Vec<bool> = (0..300_000).map(|row| row % 3 == 0).collect();
-        let score = |step: u64| -> Vec<f64> {
-            (0..300_000)
-                .map(|row| ((row * step) % 10_007) as f64)
-                .collect()
+        let change = |labels: &[bool], clusters: Option<&[u32]>| {
+            change(labels, &scores, &scores, clusters, 1.0)
         };
-        let found = paired(&labels, &score(7_919), &score(104_729), None).unwrap();
-        // Scores that know nothing: the variance is near (M + N + 1) / 12MN.
-        let null = 300_001.0 / (12.0 * 100_000.0 * 200_000.0);
-        assert!((found.variance_old / null - 1.0).abs() < 0.02, "{found:?}");
-        assert!((found.old - 0.5).abs() < 0.005);
+        let labels = [true, true, false, false];
+        assert!(change(&labels, None).is_some());
+        assert_eq!(change(&[true, false, false, false], None), None);
+        assert_eq!(change(&[false, true, true, true], None), None);
+        assert_eq!(change(&labels, Some(&[1, 2, 3])), None);
+        // One cluster of all says nothing.
+        let one = change(&labels, Some(&[1, 1, 1, 1])).unwrap();
+        assert_eq!(one.error, f64::INFINITY);
+        assert!(one.p_below(0.5) >= 0.5 && one.limits(0.05).upper > 0.99);
     }
 
-    fn rows() -> impl Strategy<Value = Vec<(bool, u8, u8, u32)>> {
-        prop::collection::vec((any::<bool>(), 0u8..12, 0u8..12, 0u32..6), 4..40)
+    /// Eight clusters of one size are enough, seven or eight unequal ones are not.
+    #[test]
+    fn eight_effective_clusters_are_asked_for() {
+        let known = |cluster: &dyn Fn(u32) -> u32| {
+            let clusters: Vec<u32> = (0..48).map(cluster).collect();
+            let labels: Vec<bool> = (0..48).map(|row| row % 2 == 0).collect();
+            let score =
+                |step: u32| -> Vec<f64> { (0..48).map(|row| f64::from(row * step % 47)).collect() };
+            let found = change(&labels, &score(13), &score(29), Some(&clusters), 1.0);
+            found.unwrap().error.is_finite()
+        };
+        assert!(known(&|row| row % 8));
+        assert!(!known(&|row| row % 7));
+        assert!(!known(&|row| (row % 9).min(7)));
+        assert!(known(&|row| row % 12));
     }
 
-    type Columns = (Vec<bool>, Vec<f64>, Vec<f64>, Vec<u32>);
+    fn rows() -> impl Strategy<Value = Vec<(bool, u8, u8)>> {
+        let row = (any::<bool>(), 0u8..12, 0u8..12);
+        prop::collection::vec(row, 4..40).prop_filter("two of each class", |rows| {
+            let positives = rows.iter().filter(|row| row.0).count();
+            positives >= 2 && rows.len() - positives >= 2
+        })
+    }
 
-    fn columns(rows: &[(bool, u8, u8, u32)]) -> Columns {
+    type Columns = (Vec<bool>, Vec<f64>, Vec<f64>);
+
+    fn columns(rows: &[(bool, u8, u8)]) -> Columns {
         (
             rows.iter().map(|row| row.0).collect(),
             rows.iter().map(|row| row.1.into()).collect(),
             rows.iter().map(|row| row.2.into()).collect(),
-            rows.iter().map(|row| row.3).collect(),
         )
     }
 
@@ -325,87 +403,89 @@ mod tests {
         (one - other).abs() < 1e-12
     }
 
+    fn alike(one: &Studentised, other: &Studentised) -> bool {
+        near(one.estimate, other.estimate)
+            && near(one.error, other.error)
+            && (one.error == 0.0
+                || (one.skewness - other.skewness).abs() < 1e-9
+                    && (one.degrees - other.degrees).abs() < 1e-9 * one.degrees)
+    }
+
     proptest! {
-        /// All pairs, and the covariance of their means as it is written.
+        /// All pairs, as they are written.
         #[test]
-        fn areas_and_variances_are_those_of_all_pairs(rows in rows()) {
-            let (labels, old, new, _) = columns(&rows);
+        fn areas_and_errors_are_those_of_all_pairs(rows in rows()) {
+            let (labels, old, new) = columns(&rows);
             let split = |scores: &[f64], class: bool| -> Vec<f64> {
                 let of_class = scores.iter().zip(&labels).filter(|(_, label)| **label == class);
                 of_class.map(|(score, _)| *score).collect()
             };
             let kernel = |x: f64, y: f64| if x > y { 1.0 } else if x == y { 0.5 } else { 0.0 };
-            let parts = |scores: &[f64]| {
+            let placed = |scores: &[f64]| -> [Vec<f64>; 2] {
                 let (xs, ys) = (split(scores, true), split(scores, false));
-                let v10: Vec<f64> = xs.iter()
-                    .map(|&x| ys.iter().map(|&y| kernel(x, y)).sum::<f64>() / ys.len() as f64)
-                    .collect();
-                let v01: Vec<f64> = ys.iter()
-                    .map(|&y| xs.iter().map(|&x| kernel(x, y)).sum::<f64>() / xs.len() as f64)
-                    .collect();
-                (v10, v01)
+                let over = |of: &[f64], kernel: &dyn Fn(f64) -> f64| {
+                    of.iter().map(|&it| kernel(it)).sum::<f64>() / of.len() as f64
+                };
+                [
+                    xs.iter().map(|&x| over(&ys, &|y| kernel(x, y))).collect(),
+                    ys.iter().map(|&y| over(&xs, &|x| kernel(x, y))).collect(),
+                ]
             };
+            let (before, after) = (placed(&old), placed(&new));
             let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-            let covariance = |one: &[f64], other: &[f64]| {
-                let (m, n) = (mean(one), mean(other));
-                one.iter().zip(other).map(|(a, b)| (a - m) * (b - n)).sum::<f64>()
-                    / (one.len() as f64 - 1.0) / one.len() as f64
+            let part = |class: usize| {
+                let changes = after[class].iter().zip(&before[class]);
+                let changes: Vec<f64> = changes.map(|(after, before)| after - before).collect();
+                let center = mean(&changes);
+                let count = changes.len() as f64;
+                let squares: f64 = changes.iter().map(|it| (it - center).powi(2)).sum();
+                squares / (count * (count - 1.0))
             };
-            let positives = labels.iter().filter(|&&label| label).count();
-            let found = paired(&labels, &old, &new, None);
-            if positives < 2 || labels.len() - positives < 2 {
-                prop_assert_eq!(found, None);
-                return Ok(());
-            }
-            let found = found.unwrap();
-            let ((a10, a01), (b10, b01)) = (parts(&old), parts(&new));
-            prop_assert!(near(found.old, mean(&a10)) && near(found.new, mean(&b10)));
-            prop_assert!(near(found.variance_old, covariance(&a10, &a10) + covariance(&a01, &a01)));
-            prop_assert!(near(found.variance_new, covariance(&b10, &b10) + covariance(&b01, &b01)));
-            prop_assert!(near(found.covariance, covariance(&a10, &b10) + covariance(&a01, &b01)));
-            let variance = found.variance_old + found.variance_new - 2.0 * found.covariance;
-            prop_assert!(near(found.error * found.error, variance));
-        }
-
-        #[test]
-        fn clusters_of_one_are_none_and_doubled_rows_are_single(rows in rows()) {
-            let (labels, old, new, _) = columns(&rows);
-            let plain = paired(&labels, &old, &new, None);
-            let single: Vec<u32> = (0..labels.len() as u32).rev().collect();
-            let same = paired(&labels, &old, &new, Some(&single));
-            let double = |index: usize| index / 2;
-            let rows = 0..2 * labels.len();
-            let doubled = paired(
-                &rows.clone().map(|i| labels[double(i)]).collect::<Vec<_>>(),
-                &rows.clone().map(|i| old[double(i)]).collect::<Vec<_>>(),
-                &rows.clone().map(|i| new[double(i)]).collect::<Vec<_>>(),
-                Some(&rows.map(|i| double(i) as u32).collect::<Vec<_>>()),
-            );
-            let listed = |areas: PairedAreas| [
-                areas.old, areas.new, areas.variance_old, areas.variance_new,
-                areas.covariance, areas.difference, areas.error * areas.error,
-            ];
-            for other in [same, doubled] {
-                prop_assert_eq!(plain.is_some(), other.is_some());
-                if let (Some(one), Some(other)) = (plain, other) {
-                    for (one, other) in listed(one).into_iter().zip(listed(other)) {
-                        prop_assert!(near(one, other), "{} {}", one, other);
-                    }
-                }
+            let found = change(&labels, &old, &new, None, 1.0).unwrap();
+            prop_assert!(near(found.estimate, mean(&after[0]) - mean(&before[0])));
+            prop_assert!(near(found.error * found.error, part(0) + part(1)));
+            for scores in [&old, &new] {
+                let (twice, pairs) = twice_ranked_right(&labels, &ranks(scores));
+                let found = auroc(&labels, scores).unwrap();
+                prop_assert!(near(twice as f64 / (2 * pairs) as f64, found));
             }
         }
 
+        /// Rising functions of a score change nothing; exchanged runs, and classes whose
+        /// scores are turned over, mirror or leave all.
         #[test]
-        fn swapping_the_runs_mirrors(rows in rows()) {
-            let (labels, old, new, clusters) = columns(&rows);
-            let one = paired(&labels, &old, &new, Some(&clusters));
-            let other = paired(&labels, &new, &old, Some(&clusters));
-            prop_assert_eq!(one.is_some(), other.is_some());
-            if let (Some(one), Some(other)) = (one, other) {
-                prop_assert_eq!(one.difference, -other.difference);
-                prop_assert!(near(one.covariance, other.covariance));
-                prop_assert_eq!(one.variance_old, other.variance_new);
-                prop_assert!(near(one.error, other.error) && one.error.is_finite());
+        fn only_the_order_counts_and_exchanged_runs_mirror(rows in rows()) {
+            let (labels, old, new) = columns(&rows);
+            let found = change(&labels, &old, &new, None, 0.5).unwrap();
+            let rising: Vec<f64> = new.iter().map(|score| libm::exp(*score) - 3.0).collect();
+            prop_assert_eq!(&change(&labels, &old, &rising, None, 0.5).unwrap(), &found);
+            let exchanged = change(&labels, &new, &old, None, 0.5).unwrap();
+            prop_assert!(alike(&exchanged, &found.turned()));
+            let p = [exchanged.p_below(-0.02), found.p_above(0.02)];
+            prop_assert!((p[0] - p[1]).abs() < 1e-9, "{:?}", p);
+            let others: Vec<bool> = labels.iter().map(|label| !label).collect();
+            let turned = |scores: &[f64]| -> Vec<f64> { scores.iter().map(|it| -it).collect() };
+            let same = change(&others, &turned(&old), &turned(&new), None, 0.5).unwrap();
+            prop_assert!(alike(&same, &found));
+            let none = change(&labels, &old, &old, None, 0.5).unwrap();
+            prop_assert!(none.estimate == 0.0 && none.error == 0.0 && none.p_below(0.0) == 1.0);
+        }
+
+        /// Replicates that agree are as many rows: each example is a cluster.
+        #[test]
+        fn rows_that_come_twice_count_once(rows in rows()) {
+            let (labels, old, new) = columns(&rows);
+            let each: Vec<u32> = (0..labels.len() as u32).collect();
+            let single = change(&labels, &old, &new, Some(&each), 1.0).unwrap();
+            fn twice<T: Copy>(items: &[T]) -> Vec<T> {
+                items.iter().flat_map(|&item| [item, item]).collect()
+            }
+            let (labels, old, new) = (twice(&labels), twice(&old), twice(&new));
+            let double = change(&labels, &old, &new, Some(&twice(&each)), 1.0).unwrap();
+            prop_assert!(single.error.is_finite() || labels.len() < 16);
+            if single.error.is_finite() {
+                prop_assert!(alike(&single, &double), "{:?} {:?}", single, double);
+                prop_assert!(near(single.rare[0].drawn, double.rare[0].drawn));
             }
         }
     }

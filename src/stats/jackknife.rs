@@ -24,8 +24,8 @@ impl Jackknife {
     ///
     /// Source: Efron & Tibshirani 1993, 11.5 and 14.10; of several strata Davison &
     /// Hinkley 1997, 3.2 and 5.3, as `scipy.stats.bootstrap` has it.
-    pub fn new(left_out: &[f64], strata: Option<&[u16]>) -> Self {
-        let mut sums = BTreeMap::<u16, (f64, f64)>::new();
+    pub fn new(left_out: &[f64], strata: Option<&[u32]>) -> Self {
+        let mut sums = BTreeMap::<u32, (f64, f64)>::new();
         let stratum = |cluster: usize| {
             strata
                 .and_then(|strata| strata.get(cluster).copied())

@@ -14,6 +14,17 @@ use super::mcnemar::{critical_harm, drop_exceeds, exact_p, fewest_harms, mid_p};
 /// they are 10⁻¹² in all.
 const NEGLIGIBLE: f64 = 1e-20;
 
+/// What is to be shown of a true change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToShow {
+    /// That it is harm; that the harm is observed beyond the margin is asked, too.
+    Harm,
+    /// That it is harm beyond the margin.
+    HarmBeyondMargin,
+    /// That it is no harm beyond the margin.
+    WithinMargin,
+}
+
 /// A one-sided test at `alpha`, to show harm with probability `power`, that also
 /// asks that the observed harm exceed `margin`.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -103,7 +103,7 @@ fn compared(compared: &Compared) -> Value {
         "b": compared.b,
         "difference": comparison.change,
         "standard_error": comparison.error,
-        "interval": comparison.limits.map(|(lower, upper)| [lower, upper]),
+        "interval": comparison.limits().map(|(lower, upper)| [lower, upper]),
         "harm": if compared.rise_is_harm { "higher" } else { "lower" },
         "p_harm": compared.p_harm,
         "p_gain": compared.p_gain,

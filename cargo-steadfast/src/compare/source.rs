@@ -93,6 +93,7 @@ impl CaseRun {
             design: Design {
                 examples,
                 seed_scope,
+                largest_cluster: None,
             },
             run,
             metrics,

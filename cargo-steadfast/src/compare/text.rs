@@ -256,7 +256,7 @@ fn metric_row(case: &str, n: String, metric: &Compared) -> Vec<String> {
         number(metric.a),
         number(metric.b),
         signed(comparison.change),
-        interval(comparison.limits),
+        interval(comparison.limits()),
         p_value(metric.p),
         p_value(metric.holm),
         p_value(metric.benjamini_hochberg),

@@ -212,7 +212,7 @@ fn what_the_record_cannot_give_moves_nothing_at_all() {
     repository.test(&["a::"]);
     repository.write(
         "robustness-specs/digits.toml",
-        format!("{spec}\n[[metric]]\nkind = \"macro_f1\"\n"),
+        format!("{spec}\n[[metric]]\nkind = \"auroc\"\n"),
     );
     let ran = repository.steadfast(&["bless", "--reason", "x"]);
     assert_eq!(ran.code, 4, "{}", ran.all());

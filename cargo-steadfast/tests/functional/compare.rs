@@ -399,8 +399,8 @@ fn margins_come_from_the_records_or_from_the_command_line() {
 
 #[test]
 fn models_in_rust_are_compared_by_their_records() {
-    let repository = Repository::table(16, 1, "margin = 0.02", "");
-    repository.wrong(16, &[vec![]]);
+    let repository = Repository::table(400, 1, "margin = 0.02", "");
+    repository.wrong(400, &[vec![]]);
     record(&repository, "a");
     repository.copy("models/digits.onnx", "models/digits.onnx");
     let ran = repository.steadfast(&["compare", "a", "models/digits.onnx"]);
@@ -415,8 +415,8 @@ fn models_in_rust_are_compared_by_their_records() {
 
 #[test]
 fn bad_input_is_told_with_its_exit_code() {
-    let repository = Repository::table(16, 1, "margin = 0.02", "");
-    repository.wrong(16, &[vec![]]);
+    let repository = Repository::table(400, 1, "margin = 0.02", "");
+    repository.wrong(400, &[vec![]]);
     record(&repository, "a");
     repository.write("empty/readme.txt", "");
     for (arguments, code, words) in [
@@ -462,7 +462,7 @@ fn bad_input_is_told_with_its_exit_code() {
 
 #[test]
 fn a_pooled_case_is_shown_and_not_counted_beside_its_cells() {
-    let repository = Repository::table(200, 2, "margin = 0.02\npooled = true", "");
+    let repository = Repository::table(200, 2, "margin = 0.03\npooled = true", "");
     repository.wrong(200, &[vec![], vec![]]);
     record(&repository, "a");
     repository.wrong(200, &[(0..20).collect(), (0..10).collect()]);

@@ -125,7 +125,7 @@ fn a_damaged_baseline_is_named_with_its_cure() {
         );
     }
     for (from, to, words) in [
-        ("\"schema\": 1", "\"schema\": 9", "has schema 9"),
+        ("\"schema\": 2", "\"schema\": 9", "has schema 9"),
         ("\"n\":500", "\"n\":501", "was changed by hand or damaged"),
         (
             "first baseline",

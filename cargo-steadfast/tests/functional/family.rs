@@ -13,7 +13,7 @@ const ERROR: &str = "[[metric]]\nkind = \"mean_corruption_error\"\nmargin = 0.1\
 
 const AREA: &str = "[[metric]]\nkind = \"area_under_severity_curve\"\n\n";
 
-const RELATIVE: &str = "[[metric]]\nkind = \"relative_mean_corruption_error\"\nmargin = 0.05\n\
+const RELATIVE: &str = "[[metric]]\nkind = \"relative_mean_corruption_error\"\nmargin = 0.06\n\
                         reference = { \"custom::dim\" = 0.5, \"custom::blur\" = 0.25, identity = 0.05 }\n\n";
 
 fn family(gate: &str, metrics: &str) -> Repository {
@@ -208,8 +208,7 @@ fn alone_and_in_company_it_is_the_same() {
     }
 }
 
-/// The area over two severities is the mean accuracy at them, and is judged as it is, but
-/// for what a sample of scores may have missed: its limit on that side is the wider.
+/// The area over two severities is the mean accuracy at them, and is judged as it is.
 #[test]
 fn an_area_of_two_severities_is_their_pooled_accuracy() {
     let repository = family(
@@ -239,11 +238,7 @@ fn an_area_of_two_severities_is_their_pooled_accuracy() {
         [lower, upper].map(|limit| limit.parse().unwrap())
     };
     let [[lower, upper], [area_lower, area_upper]] = [&pooled, &area].map(limits);
-    assert_eq!(lower, area_lower);
-    assert!(
-        upper < area_upper && area_upper < 0.0,
-        "{upper} {area_upper}"
-    );
+    assert_eq!([lower, upper], [area_lower, area_upper]);
     assert_eq!(pooled["verdict"], area["verdict"]);
 }
 

@@ -32,7 +32,7 @@ fn rows_that_were_appended_are_left_out() {
     assert_eq!(repository.verdict(CASE), "identical");
     assert!(
         ran.stderr
-            .contains("judged on the 1000 examples that the baseline has of its 1000"),
+            .contains("judged on the 1000 examples that are the baseline's, of its 1000"),
         "{}",
         ran.all()
     );
@@ -43,7 +43,7 @@ fn rows_that_were_appended_are_left_out() {
     let ran = repository.test(&[]);
     assert_eq!(ran.code, 101, "{}", ran.all());
     for words in [
-        "judged on the 1000 examples that the baseline has of its 1000, of 1200 now",
+        "judged on the 1000 examples that are the baseline's, of its 1000 and of 1200 now",
         "wrong: 50, 51, 52",
         "accuracy fell 0.9500 → 0.8700",
     ] {
@@ -72,12 +72,13 @@ fn examples_with_ids_may_come_and_go_by_one_in_twenty() {
     repository.rows(&rows, true);
     let ran = repository.test(&[]);
     assert_eq!(ran.code, 0, "{}", ran.all());
-    assert_eq!(repository.verdict(CASE), "identical");
+    // Rows that are gone may have been chosen: nothing is identical without them.
+    assert_eq!(repository.verdict(CASE), "equivalent");
     repository.wrong(N, &[(0..130).collect()]);
     let ran = repository.test(&[]);
     assert!(
         ran.stdout
-            .contains("judged on the 960 examples that the baseline has of its 1000")
+            .contains("judged on the 960 examples that are the baseline's, of its 1000")
             && ran.stdout.contains("r50"),
         "{}",
         ran.all()

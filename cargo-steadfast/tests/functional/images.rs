@@ -145,14 +145,16 @@ fn a_damaged_image_fails_the_case_by_name() {
     assert_eq!(ran.code, 0, "{}", ran.all());
     // Another image under the same name is another example.
     repository.write(&path, png(&[7; 64]));
+    // Accuracy is judged on the rest, and calibration is of all of them together.
     let ran = repository.test(&[]);
-    assert_eq!(ran.code, 0, "{}", ran.all());
-    assert!(
-        ran.stderr
-            .contains("judged on the 499 examples that the baseline has of its 500"),
-        "{}",
-        ran.all()
-    );
+    assert_eq!(ran.code, 101, "{}", ran.all());
+    let record = repository.record("digits::identity");
+    assert_eq!(record["metrics"][0]["verdict"], "equivalent");
+    assert_eq!(record["metrics"][1]["verdict"], "stale");
+    let words = "1 example of the baseline's 500 is gone or changed, of which 1 was right, and expected_calibration_error is of all of them together";
+    assert!(ran.stdout.contains(words), "{}", ran.all());
+    let words = "judged on the 499 examples that are the baseline's, of its 500";
+    assert!(ran.stderr.contains(words), "{}", ran.all());
 }
 
 #[test]
@@ -181,7 +183,7 @@ fn images_that_were_added_are_left_out_until_they_are_blessed() {
     assert_eq!(ran.code, 0, "{}", ran.all());
     assert!(
         ran.stderr
-            .contains("judged on the 500 examples that the baseline has of its 500"),
+            .contains("judged on the 500 examples that are the baseline's, of its 500"),
         "{}",
         ran.all()
     );

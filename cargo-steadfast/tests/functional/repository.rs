@@ -60,6 +60,16 @@ pub fn npy(descr: &str, shape: String, data: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
+/// The array of the ids `r0`, `r1`, … of some rows.
+fn ids(rows: &[usize]) -> Vec<u8> {
+    let letters = rows.iter().flat_map(|row| {
+        let letters: Vec<char> = format!("r{row}").chars().collect();
+        (0..6).map(move |place| letters.get(place).map_or(0, |&letter| letter as u32))
+    });
+    let bytes = letters.flat_map(u32::to_le_bytes).collect();
+    npy("<U6", format!("({},)", rows.len()), bytes)
+}
+
 /// An archive of arrays.
 pub fn npz(arrays: Vec<(&str, Vec<u8>)>) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
@@ -129,14 +139,35 @@ impl Repository {
         let parts = parts.flat_map(i64::to_le_bytes).collect();
         arrays.push(("part.npy", npy("<i8", format!("({count},)"), parts)));
         if named {
-            let ids = rows.iter().flat_map(|row| {
-                let letters: Vec<char> = format!("r{row}").chars().collect();
-                (0..6).map(move |place| letters.get(place).map_or(0, |&letter| letter as u32))
-            });
-            let ids = ids.flat_map(u32::to_le_bytes).collect();
-            arrays.push(("id.npy", npy("<U6", format!("({count},)"), ids)));
+            arrays.push(("id.npy", ids(rows)));
         }
         self.write("data/rows.npz", npz(arrays));
+    }
+
+    /// Data of `labels.len()` rows of a table, under ids `r0`, `r1`, …, in these clusters.
+    pub fn labelled(&self, labels: &[i64], clusters: &[i64]) {
+        let count = labels.len();
+        let inputs = (0..count).flat_map(|row| [row as f32, 0.0]);
+        let numbers = |of: &[i64]| -> Vec<u8> {
+            let bytes = of.iter().flat_map(|number| number.to_le_bytes());
+            npy("<i8", format!("({count},)"), bytes.collect())
+        };
+        let inputs = inputs.flat_map(f32::to_le_bytes).collect();
+        self.write(
+            "data/rows.npz",
+            npz(vec![
+                ("x.npy", npy("<f4", format!("({count}, 2)"), inputs)),
+                ("y.npy", numbers(labels)),
+                ("part.npy", numbers(clusters)),
+                ("id.npy", ids(&(0..count).collect::<Vec<_>>())),
+            ]),
+        );
+    }
+
+    /// The scores of the rows of a table.
+    pub fn scores(&self, scores: &[f32]) {
+        let lines = scores.iter().map(|score| format!("{score:e}\n"));
+        self.write("models/table.txt", lines.collect::<String>());
     }
 
     /// Which examples the table answers wrongly, cell by cell.

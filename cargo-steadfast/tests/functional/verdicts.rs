@@ -162,8 +162,8 @@ fn too_few_clusters_are_refused_whatever_happened() {
     repository.write("robustness-specs/digits.toml", spec);
     let ran = repository.test(&["--exact", "digits::identity"]);
     assert_eq!(ran.code, 101);
-    // 8 one-sided harms at alpha .0025 (2⁻⁹), and twice as many clusters.
-    let words = "2 clusters are too few for a test of accuracy at alpha 0.0025, which needs 16";
+    // .0025^(−1/2) − 1 = 19 whole ranges.
+    let words = "2 clusters cannot show a drop of any size at alpha 0.0025: clusters that gained may not have been drawn";
     assert!(ran.stdout.contains(words), "{}", ran.all());
 }
 
@@ -172,11 +172,9 @@ fn too_few_examples_are_refused_and_an_exhaustive_list_is_not() {
     let repository = Repository::table(15, 1, "margin = 0.1", "");
     repository.wrong(15, &[vec![]]);
     let ran = repository.test(&[]);
-    assert!(
-        ran.stdout.contains("15 examples are too few") && ran.stdout.contains("which needs 16"),
-        "{}",
-        ran.all()
-    );
+    // 8 of 15 must become wrong.
+    let words = "15 examples cannot show a drop below 0.533 at alpha 0.0025";
+    assert!(ran.stdout.contains(words), "{}", ran.all());
     let labels = "labels = \"y\"";
     let all = "labels = \"y\"\nexamples = \"exhaustive\"";
     repository.edit("robustness-specs/table.toml", labels, all);
@@ -195,7 +193,7 @@ fn few_examples_of_a_class_are_refused_and_few_of_all_prove_nothing() {
     let repository = Repository::digits();
     let spec = "robustness-specs/digits.toml";
     repository.edit(spec, "expected_calibration_error", "macro_f1");
-    let prove = "margin = 0.01\nmode = \"prove\"";
+    let prove = "margin = 0.01\nanchor = \"none\"\nmode = \"prove\"";
     repository.edit(spec, "margin = 0.05", prove);
     repository.edit(spec, "labels = \"y\"", "labels = \"y\"\nlimit = 12");
     let ran = repository.test(&["--exact", "digits::identity"]);

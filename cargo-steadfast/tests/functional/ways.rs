@@ -126,9 +126,9 @@ fn ways(repository: &Repository, name: &str) -> Vec<Way> {
 /// What a case came to.
 struct Outcome {
     record: Record,
-    correct: Vec<u16>,
+    correct: Vec<u32>,
     /// In steps of 1/65,535.
-    confidence: Vec<u16>,
+    confidence: Vec<u32>,
 }
 
 /// The exit code of the four cases of a repository by one way, and what each came to.

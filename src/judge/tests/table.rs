@@ -3,8 +3,11 @@
 //! are written from that table.
 
 use super::super::decide::decide;
-use super::super::pair::Comparison;
-use crate::spec::{Direction, Exact, Mode, Null, OnInconclusive, TestSpec};
+use super::super::pair::{Comparison, Part};
+use super::super::sampling::Sampling;
+use crate::spec::{Direction, Exact, Null, OnInconclusive, Question, TestSpec};
+use crate::stats::power::Test;
+use crate::stats::shared::Estimate;
 use crate::verdict::{Status, Verdict};
 
 /// The alpha of one side.
@@ -15,7 +18,7 @@ type Expected = (Verdict, Option<Status>);
 
 struct Row {
     about: &'static str,
-    /// The row holds with these.
+    /// The row holds with these, and of a proof where harm is held against none.
     nulls: &'static [Null],
     known: fn(&mut Comparison),
     /// With one harmful direction, in detect and in prove mode.
@@ -60,14 +63,14 @@ const ROWS: &[Row] = &[
     Row {
         about: "nothing is shown, and harm of exactly the detectable drop would be",
         nulls: ANY,
-        known: |it| it.detectable = Some(0.02),
+        known: |it| it.drop = SEEN,
         one: [passes(NoRegression), INCONCLUSIVE],
         both: [passes(NoRegression), INCONCLUSIVE],
     },
     Row {
         about: "nothing is shown, and nothing could be",
         nulls: ANY,
-        known: |it| it.detectable = None,
+        known: |it| (it.drop, it.parts[0].sampling) = (1.0, sampling(f64::INFINITY)),
         one: [INCONCLUSIVE, INCONCLUSIVE],
         both: [INCONCLUSIVE, INCONCLUSIVE],
     },
@@ -77,7 +80,7 @@ const ROWS: &[Row] = &[
         known: |it| {
             it.p_harm = above_alpha();
             it.harm_exceeds_margin = true;
-            it.detectable = Some(0.02);
+            it.drop = SEEN;
         },
         one: [passes(NoRegression), INCONCLUSIVE],
         both: [passes(NoRegression), INCONCLUSIVE],
@@ -87,7 +90,7 @@ const ROWS: &[Row] = &[
         nulls: ANY,
         known: |it| {
             it.excludes_harm = true;
-            it.detectable = Some(0.02);
+            it.drop = SEEN;
         },
         one: [passes(NonInferior), passes(NonInferior)],
         // With both directions a proof needs L > -m and U < m.
@@ -202,7 +205,7 @@ const ROWS: &[Row] = &[
         known: |it| {
             it.p_harm = ALPHA;
             it.harm_exceeds_margin = false;
-            it.detectable = Some(0.02);
+            it.drop = SEEN;
         },
         one: [warns(Degraded), fails(Degraded)],
         both: [warns(Degraded), fails(Degraded)],
@@ -234,7 +237,7 @@ const ROWS: &[Row] = &[
         known: |it| {
             it.p_harm = ALPHA;
             it.harm_exceeds_margin = true;
-            it.detectable = Some(0.02);
+            it.drop = SEEN;
         },
         one: [fails(Regressed), fails(Regressed)],
         both: [fails(Regressed), fails(Regressed)],
@@ -247,7 +250,7 @@ const ROWS: &[Row] = &[
         known: |it| {
             it.p_harm = ALPHA;
             it.harm_exceeds_margin = true;
-            it.detectable = Some(0.02);
+            it.drop = SEEN;
         },
         one: [warns(Degraded), fails(Degraded)],
         both: [warns(Degraded), fails(Degraded)],
@@ -288,49 +291,73 @@ const ROWS: &[Row] = &[
     },
 ];
 
+/// The smallest harm that is seen where nothing varies: the margin itself.
+const SEEN: f64 = 0.01;
+
+fn sampling(error: f64) -> Sampling {
+    Sampling::Draws {
+        estimate: Estimate {
+            estimate: 0.0,
+            error,
+            degrees: 1.0,
+        },
+        unseen: None,
+    }
+}
+
 /// Nothing is known yet; just too little would be seen.
-fn unknown(mode: Mode) -> Comparison {
+fn unknown(question: Question) -> Comparison {
     Comparison {
-        change: 0.0,
-        error: 0.01,
-        limits: Some((-0.1, 0.1)),
         p_harm: 0.5,
         p_gain: 0.5,
-        p_margin: None,
-        mode,
+        question,
         alpha_side: ALPHA,
+        drop: SEEN - 1e-9,
+        test: Test {
+            alpha: ALPHA,
+            power: 0.8,
+            margin: SEEN,
+        },
+        parts: vec![Part {
+            name: String::new(),
+            examples: 100,
+            sampling: sampling(0.0),
+        }],
+        p_margin: None,
         harm_exceeds_margin: false,
         gain_exceeds_margin: false,
         excludes_harm: false,
         excludes_gain: false,
         shows_harm_beyond_margin: false,
         shows_gain_beyond_margin: false,
-        detectable: Some(0.020_000_1),
-        needed: None,
-        too_few_replicates: false,
-        replicate_share: None,
-        retrains: None,
-        slice: None,
+        ..super::slices("margin = 0.01", &[(100, 0), (100, 0)])
     }
 }
 
-fn test(mode: Mode, direction: Direction, null: Null, on_inconclusive: OnInconclusive) -> TestSpec {
+fn test(question: Question, direction: Direction, on_inconclusive: OnInconclusive) -> TestSpec {
     let number = |text| Exact::parse(text).unwrap();
     TestSpec {
         margin: number("0.01"),
         detectable_drop: number("0.02"),
         alpha: number("0.05"),
         power: number("0.8"),
-        mode,
+        question,
         direction,
-        null,
+        largest_change: None,
         on_inconclusive,
         anchor: None,
     }
 }
 
-/// Each mode, with its place in a row.
-const MODES: [(usize, Mode); 2] = [(0, Mode::Detect), (1, Mode::Prove)];
+const NO_HARM: Question = Question::Harm { null: Null::NoHarm };
+
+/// Each question that a row holds with, with its place in it.
+fn questions(row: &Row) -> Vec<(usize, Question)> {
+    let nulls = row.nulls.iter();
+    let harm = nulls.map(|&null| (0, Question::Harm { null }));
+    let proof = row.nulls.contains(&Null::NoHarm);
+    harm.chain(proof.then_some((1, Question::Proof))).collect()
+}
 
 /// Each answer to *inconclusive*, with what it does.
 const ANSWERS: [(OnInconclusive, Status); 3] = [
@@ -342,25 +369,23 @@ const ANSWERS: [(OnInconclusive, Status); 3] = [
 #[test]
 fn every_row_in_every_mode_and_direction() {
     for row in ROWS {
-        for (place, mode) in MODES {
+        for (place, question) in questions(row) {
             for (direction, expected) in [
                 (Direction::Lower, row.one[place]),
                 (Direction::Higher, row.one[place]),
                 (Direction::Both, row.both[place]),
             ] {
-                for &null in row.nulls {
-                    for (on_inconclusive, otherwise) in ANSWERS {
-                        let test = test(mode, direction, null, on_inconclusive);
-                        let mut comparison = unknown(mode);
-                        (row.known)(&mut comparison);
-                        let found = decide(&comparison, &test, false);
-                        assert_eq!(
-                            (found.verdict, found.status),
-                            (expected.0, expected.1.unwrap_or(otherwise)),
-                            "{}: {mode:?} {direction:?} {null:?} {on_inconclusive:?}",
-                            row.about
-                        );
-                    }
+                for (on_inconclusive, otherwise) in ANSWERS {
+                    let test = test(question, direction, on_inconclusive);
+                    let mut comparison = unknown(question);
+                    (row.known)(&mut comparison);
+                    let found = decide(&comparison, &test, false);
+                    assert_eq!(
+                        (found.verdict, found.status),
+                        (expected.0, expected.1.unwrap_or(otherwise)),
+                        "{}: {question:?} {direction:?} {on_inconclusive:?}",
+                        row.about
+                    );
                 }
             }
         }
@@ -372,11 +397,11 @@ fn every_row_in_every_mode_and_direction() {
 #[test]
 fn equal_outcomes_of_another_model_are_identical_where_that_is_proven() {
     let found = |direction, known: [bool; 2]| {
-        let test = test(Mode::Prove, direction, Null::NoHarm, OnInconclusive::Fail);
+        let test = test(Question::Proof, direction, OnInconclusive::Fail);
         let comparison = Comparison {
             excludes_harm: known[0],
             excludes_gain: known[1],
-            ..unknown(Mode::Prove)
+            ..unknown(Question::Proof)
         };
         let found = decide(&comparison, &test, true);
         (found.verdict, found.status)
@@ -402,10 +427,10 @@ fn harm_here_does_not_excuse_a_gain_there_beyond_the_margin() {
         p_harm: ALPHA,
         p_gain: ALPHA,
         gain_exceeds_margin: true,
-        ..unknown(Mode::Detect)
+        ..unknown(NO_HARM)
     };
     let found = |direction| {
-        let test = test(Mode::Detect, direction, Null::NoHarm, OnInconclusive::Warn);
+        let test = test(NO_HARM, direction, OnInconclusive::Warn);
         let found = decide(&comparison, &test, false);
         (found.verdict, found.status)
     };
@@ -417,8 +442,9 @@ fn harm_here_does_not_excuse_a_gain_there_beyond_the_margin() {
 #[test]
 fn the_rule_says_what_was_shown() {
     let rule = |null, known: fn(&mut Comparison)| {
-        let test = test(Mode::Detect, Direction::Both, null, OnInconclusive::Warn);
-        let mut comparison = unknown(Mode::Detect);
+        let question = Question::Harm { null };
+        let test = test(question, Direction::Both, OnInconclusive::Warn);
+        let mut comparison = unknown(question);
         comparison.p_harm = 0.0;
         known(&mut comparison);
         decide(&comparison, &test, false).rule
@@ -462,14 +488,14 @@ fn the_rule_says_what_was_shown() {
 /// why it is none.
 #[test]
 fn the_rule_says_what_was_not_shown() {
-    for (mode, words) in [
-        (Mode::Prove, "harm beyond the margin is not excluded"),
+    for (question, words) in [
+        (Question::Proof, "harm beyond the margin is not excluded"),
         (
-            Mode::Detect,
+            NO_HARM,
             "no harm is shown, and there are too few examples to see the detectable drop",
         ),
     ] {
-        let test = test(mode, Direction::Lower, Null::NoHarm, OnInconclusive::Warn);
-        assert_eq!(decide(&unknown(mode), &test, false).rule, words);
+        let test = test(question, Direction::Lower, OnInconclusive::Warn);
+        assert_eq!(decide(&unknown(question), &test, false).rule, words);
     }
 }

@@ -1,0 +1,283 @@
+//! The report for a terminal, within 80 columns.
+
+use std::fmt::Write as _;
+
+use steadfast::report::plural;
+
+use super::harm::{BySize, SIZES};
+use super::rate::{Rate, decimal};
+use super::report::{Report, SpecLine, percent};
+use super::simulate::Level;
+
+/// Columns of a terminal.
+const WIDTH: usize = 80;
+
+/// Tests, and cases, that are listed.
+const LISTED: usize = 10;
+
+/// The whole report.
+pub fn render(report: &Report) -> String {
+    let mut text = head(report);
+    text.push_str(&calm(report));
+    text.push_str(&harm(report));
+    text.push_str(&weakest(report));
+    text.push_str(&left_out(report));
+    text
+}
+
+fn head(report: &Report) -> String {
+    let cases: usize = report.specs.iter().map(|spec| spec.cases).sum();
+    let mut text = format!(
+        "{} of {}, {} through the judge, seed {}\n",
+        plural(cases, "case"),
+        plural(report.specs.len(), "spec"),
+        plural(report.models, "simulated model"),
+        report.seed
+    );
+    if report.harmed < report.asked {
+        text.push_str(&wrapped(
+            &format!(
+                "Time was up before {} were done: {} without harm, {} with. --models {} takes as long as it takes.",
+                report.asked, report.models, report.harmed, report.asked
+            ),
+            "",
+        ));
+    }
+    text
+}
+
+/// What the models of a spec are made of.
+pub fn made_of(spec: &SpecLine, report: &Report) -> String {
+    if spec.retrains > 0 {
+        return format!("mixed of {} recorded retrains", spec.retrains);
+    }
+    let declared = report.calm.iter().filter_map(|calm| calm.churn);
+    let short = declared
+        .zip(&spec.churn)
+        .any(|(churn, &least)| least < churn - 5e-4);
+    let least = spec.churn.last().copied().unwrap_or(0.0);
+    if short {
+        format!("declared churn, somewhere at most {}", percent(least))
+    } else {
+        "declared churn".to_owned()
+    }
+}
+
+/// Without harm.
+fn calm(report: &Report) -> String {
+    let mut text = "\nNO CHANGE FOR THE WORSE: does the gate cry wolf?\n".to_owned();
+    let _ = writeln!(
+        text,
+        "  {:<26}{:<26}failing tests a model",
+        "", "models with any failure"
+    );
+    for calm in &report.calm {
+        let mark = mark(calm.any, report.budget);
+        let _ = writeln!(
+            text,
+            "{mark} {:<26}{:<26}{}",
+            calm.words(),
+            calm.any.words(3),
+            decimal(calm.failing, 3)
+        );
+    }
+    let _ = writeln!(
+        text,
+        "  {:<26}{}",
+        "allowed (error budget)",
+        decimal(report.budget, 3)
+    );
+    let _ = writeln!(text, "\n  of which, at {}:", report.harmed_at());
+    for spec in &report.specs {
+        let _ = writeln!(
+            text,
+            "  {:<26}{:<26}{}",
+            cut(&spec.name, 25),
+            spec.alarms[report.harmed_at].words(3),
+            plural(spec.cases, "case")
+        );
+        let _ = writeln!(
+            text,
+            "    {}, {}",
+            plural(spec.examples, "example"),
+            made_of(spec, report)
+        );
+    }
+    if !report.alarms.is_empty() {
+        text.push_str("\n  cases that fail most often without harm:\n");
+    }
+    for (case, rate) in report.alarms.iter().take(LISTED) {
+        let _ = writeln!(text, "  {:<52}{}", cut(case, 51), rate.words(3));
+    }
+    if report.cries_wolf() {
+        text.push_str(&wrapped(
+            "That is more than the budget allows. Retrains differ by more than the examples say: record some (cargo steadfast bless --retrain) and set [gate] null = \"retrain\"; name clusters ([data] cluster); a proof (mode = \"prove\") fails where it has too few examples.",
+            "  ",
+        ));
+    }
+    text
+}
+
+fn mark(rate: Rate, budget: f64) -> char {
+    if rate.limits().lower > budget {
+        '!'
+    } else {
+        ' '
+    }
+}
+
+/// With harm.
+fn harm(report: &Report) -> String {
+    let mut text = format!(
+        "\nHARM: what does it miss? (on top of {})\n  {:<26}{:<17}{:<17}{}\n",
+        report.harmed_at(),
+        "models with a failure",
+        margins(0),
+        margins(1),
+        margins(2)
+    );
+    for line in &report.levels {
+        let mut row = |name: &str, rates: &BySize<Option<Rate>>| {
+            let _ = writeln!(text, "  {name:<26}{}", by_size(rates));
+        };
+        match line.level {
+            Level::Case => {
+                row("in one case: it fails", &line.there);
+                row("             any fails", &line.anywhere);
+            }
+            Level::Perturbation => row("in one perturbation: any", &line.anywhere),
+            Level::Everywhere => row("everywhere: any", &line.anywhere),
+        }
+    }
+    text
+}
+
+/// `2 margins`.
+pub fn margins(size: usize) -> String {
+    plural(SIZES[size] as usize, "margin")
+}
+
+fn by_size(rates: &BySize<Option<Rate>>) -> String {
+    let words = rates.iter().map(|rate| match rate {
+        Some(rate) => rate.words(2),
+        None => "not simulated".to_owned(),
+    });
+    let cells: String = words.map(|words| format!("{words:<17}")).collect();
+    cells.trim_end().to_owned()
+}
+
+/// The tests that see least.
+fn weakest(report: &Report) -> String {
+    let weak = report.tests.iter().filter(|test| test.is_weak()).count();
+    let mut text = String::new();
+    if report.tests.is_empty() {
+        return text;
+    }
+    let _ = writeln!(
+        text,
+        "\nWEAKEST TESTS FIRST: {weak} of {} less often than asked at 2 margins\n  {:<26}{:<17}{:<17}{}",
+        report.tests.len(),
+        "the case fails",
+        margins(0),
+        margins(1),
+        margins(2)
+    );
+    for test in report.tests.iter().take(LISTED) {
+        let mark = if test.is_weak() { '!' } else { ' ' };
+        let name = format!("{} {}", test.case, test.metric);
+        let _ = writeln!(text, "{mark} {}", cut(&name, WIDTH - 2));
+        let margin = format!("margin {}", test.margin);
+        let _ = writeln!(text, "    {margin:<24}{}", by_size(&test.power));
+        if let Some(advice) = test.advice() {
+            text.push_str(&wrapped(&advice, "      "));
+        }
+    }
+    if report.tests.len() > LISTED {
+        let _ = writeln!(
+            text,
+            "  … and {} more: --format markdown has all",
+            report.tests.len() - LISTED
+        );
+    }
+    text
+}
+
+fn left_out(report: &Report) -> String {
+    if report.left_out.is_empty() {
+        return String::new();
+    }
+    let mut text = format!(
+        "\nNOT SIMULATED: {}\n",
+        plural(report.left_out.len(), "case")
+    );
+    for (case, why) in report.left_out.iter().take(LISTED) {
+        text.push_str(&wrapped(&format!("{case}: {why}"), "  "));
+    }
+    if report.left_out.len() > LISTED {
+        let _ = writeln!(
+            text,
+            "  … and {} more: --format markdown has all",
+            report.left_out.len() - LISTED
+        );
+    }
+    text
+}
+
+/// The first characters of a text that is too long.
+fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(width.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
+/// Words in lines that fit, behind `indent`.
+fn wrapped(text: &str, indent: &str) -> String {
+    let mut lines = String::new();
+    let mut line = indent.to_owned();
+    for word in text.split_whitespace() {
+        let begun = line.len() > indent.len();
+        if begun && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            lines.push_str(&line);
+            lines.push('\n');
+            line = format!("{indent}{word}");
+        } else {
+            if begun {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines + &line + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_fit() {
+        let text = wrapped(&"some words ".repeat(30), "    ");
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH));
+        assert!(
+            text.lines()
+                .all(|line| line.starts_with("    some") || line.starts_with("    words"))
+        );
+        assert_eq!(text.split_whitespace().count(), 60);
+        assert_eq!(cut("abcdef", 4), "abc…");
+        assert_eq!(cut("abcd", 4), "abcd");
+    }
+
+    #[test]
+    fn rates_stand_in_columns() {
+        let rate = Some(Rate {
+            count: 400,
+            of: 400,
+        });
+        assert_eq!(
+            by_size(&[rate, None, rate]),
+            "1.00 [.99, 1.00] not simulated    1.00 [.99, 1.00]"
+        );
+    }
+}

@@ -1,0 +1,237 @@
+//! Rows that changed since a baseline (statistics.md II.3): what both runs have is compared
+//! by the baseline's own labels, clusters and slices, and rows that are gone are counted
+//! against the new run as well.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use crate::baseline::{BaselineFile, Common};
+use crate::outcome::{CLASS, CLUSTER, CORRECT, Column, LABEL, Outcomes, Per, QUANTA, RANK, SLICE};
+use crate::record::{Run, Slices};
+use crate::spec::Case;
+
+/// An accepted run beside the rows of this one that are the same examples.
+pub struct Rows<'a> {
+    /// The accepted outcomes.
+    pub old: Outcomes,
+    /// The new ones, by the labels, clusters and slices of the old.
+    pub new: Cow<'a, Run>,
+    /// Rows of the accepted run that the new one does not have, with their outcomes;
+    /// positions in the baseline.
+    pub vanished: Vec<usize>,
+    /// All rows of the accepted run, where some are gone.
+    all: Option<Outcomes>,
+    /// Where the rows of `new` stand in the run.
+    places: Option<Vec<usize>>,
+}
+
+/// How rows that are gone are counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum As {
+    /// As wrong in every replicate, with the lowest score.
+    Lowest,
+    /// As right, with the highest score.
+    Highest,
+}
+
+impl<'a> Rows<'a> {
+    /// Of a run of the very same data.
+    pub fn same(old: Outcomes, run: &'a Run) -> Self {
+        Self {
+            old,
+            new: Cow::Borrowed(run),
+            vanished: Vec::new(),
+            all: None,
+            places: None,
+        }
+    }
+
+    /// Of a run of data that changed.
+    pub fn of(case: &Case, file: &BaselineFile, all: Outcomes, run: &Run, common: &Common) -> Self {
+        let of_run = run.examples_at(&common.new);
+        let old = all.examples_at(&common.old);
+        let relabelled = relabelled(&old, &of_run);
+        // A score is of the label that it was made with.
+        let scored = case.metrics().iter().any(|spec| {
+            let columns = super::metric::algorithm(spec).columns(&spec.label, &spec.parameters);
+            columns.iter().any(|column| column.per == Per::Example)
+        });
+        let kept: Vec<usize> = (0..common.old.len())
+            .filter(|&row| !(scored && relabelled[row]))
+            .collect();
+        let mut vanished = common.vanished.clone();
+        vanished.extend(
+            (0..common.old.len())
+                .filter(|&row| scored && relabelled[row])
+                .map(|row| common.old[row]),
+        );
+        vanished.sort_unstable();
+        let mut old = old.examples_at(&kept);
+        let mut new = of_run.examples_at(&kept);
+        by_the_baseline(file, &old, &mut new);
+        rank_anew(&mut old);
+        rank_anew(&mut new.outcomes);
+        Self {
+            old,
+            new: Cow::Owned(new),
+            all: (!vanished.is_empty()).then_some(all),
+            vanished,
+            places: Some(kept.iter().map(|&row| common.new[row]).collect()),
+        }
+    }
+
+    /// Where the rows stand in the run; `None`: as they are.
+    pub fn places(&self) -> Option<&[usize]> {
+        self.places.as_deref()
+    }
+
+    /// The same with the rows that are gone behind the others; `None` where none is.
+    pub fn with_vanished(&self, file: &BaselineFile, counted: As) -> Option<Rows<'static>> {
+        let all = self.all.as_ref()?;
+        let gone = all.examples_at(&self.vanished);
+        let mut new = self.new.clone().into_owned();
+        for column in &mut new.outcomes.columns {
+            let each = match column.spec.per {
+                Per::Replicate => new.outcomes.replicates,
+                Per::Example => 1,
+            };
+            let values = match column.spec.name.as_str() {
+                LABEL => column_of(&gone, LABEL),
+                CORRECT => vec![u32::from(counted == As::Highest); self.vanished.len() * each],
+                _ => vec![u32::from(counted == As::Highest) * QUANTA; self.vanished.len() * each],
+            };
+            column.values.extend(values);
+        }
+        new.outcomes.examples += self.vanished.len();
+        if let Some(clusters) = &mut new.clusters {
+            clusters.extend(column_of(&gone, CLUSTER));
+        }
+        if let Some(slices) = &mut new.slices {
+            slices.of.extend(column_of(&gone, SLICE));
+        }
+        if let Some(ids) = &mut new.ids {
+            let seen = file.examples.as_ref();
+            let id = |&row: &usize| seen.map_or(row.to_string(), |seen| seen.id(row));
+            ids.extend(self.vanished.iter().map(id));
+        }
+        Some(Rows {
+            old: joined(&self.old, &gone),
+            new: Cow::Owned(new),
+            vanished: Vec::new(),
+            all: None,
+            places: None,
+        })
+    }
+}
+
+/// Ranks are among all rows: of some of them they are counted anew.
+fn rank_anew(outcomes: &mut Outcomes) {
+    let columns = outcomes.columns.iter_mut();
+    for column in columns.filter(|column| column.spec.name.starts_with(RANK)) {
+        let mut ranks = column.values.clone();
+        ranks.sort_unstable();
+        ranks.dedup();
+        for value in &mut column.values {
+            *value = ranks.partition_point(|rank| rank < value) as u32;
+        }
+    }
+}
+
+/// Which rows have another label now.
+fn relabelled(old: &Outcomes, new: &Run) -> Vec<bool> {
+    let before = column_of(old, LABEL);
+    let pairs = before.iter().zip(new.labels());
+    let mut changed: Vec<bool> = pairs.map(|(before, after)| before != after).collect();
+    changed.resize(old.examples, false);
+    changed
+}
+
+/// Puts the labels, clusters and slices of the baseline in place of the run's.
+fn by_the_baseline(file: &BaselineFile, old: &Outcomes, new: &mut Run) {
+    let labels = column_of(old, LABEL);
+    let classes = new
+        .outcomes
+        .column(CLASS)
+        .map(|column| column.values.clone());
+    let each = new.outcomes.replicates.max(1);
+    for column in &mut new.outcomes.columns {
+        match (column.spec.name.as_str(), &classes) {
+            (LABEL, _) if !labels.is_empty() => column.values.clone_from(&labels),
+            (CORRECT, Some(classes)) if !labels.is_empty() => {
+                let right = classes.iter().enumerate();
+                let right = right.map(|(row, &class)| u32::from(class == labels[row / each]));
+                column.values = right.collect();
+            }
+            _ => {}
+        }
+    }
+    let clusters = column_of(old, CLUSTER);
+    new.clusters = (!clusters.is_empty()).then_some(clusters);
+    let slices = column_of(old, SLICE);
+    new.slices = (!slices.is_empty()).then(|| Slices {
+        of: slices,
+        names: file.slices.clone(),
+    });
+}
+
+fn column_of(outcomes: &Outcomes, name: &str) -> Vec<u32> {
+    let column = outcomes.column(name);
+    column.map_or(Vec::new(), |column| column.values.clone())
+}
+
+/// The rows of two outcomes with the same columns, one after the other.
+fn joined(first: &Outcomes, second: &Outcomes) -> Outcomes {
+    let columns = first.columns.iter().map(|column| {
+        let more = column_of(second, &column.spec.name);
+        Column {
+            spec: column.spec.clone(),
+            values: column.values.iter().copied().chain(more).collect(),
+        }
+    });
+    Outcomes {
+        examples: first.examples + second.examples,
+        replicates: first.replicates,
+        columns: columns.collect(),
+    }
+}
+
+/// Whether the clusters or slices of the rows that both have are others now.
+pub fn regrouped(
+    file: &BaselineFile,
+    old: &Outcomes,
+    run: &Run,
+    common: &Common,
+) -> Vec<&'static str> {
+    let now = run.examples_at(&common.new);
+    let mut changed = Vec::new();
+    if relabelled(&old.examples_at(&common.old), &now).contains(&true) {
+        changed.push("labels");
+    }
+    let before = column_of(&old.examples_at(&common.old), CLUSTER);
+    let clusters = now.clusters.clone().unwrap_or_default();
+    if partition(&before) != partition(&clusters) {
+        changed.push("clusters");
+    }
+    let names = |of: &[u32], names: &[String]| -> Vec<Option<String>> {
+        let names = |number: &u32| names.get(*number as usize).cloned();
+        of.iter().map(names).collect()
+    };
+    let before = column_of(&old.examples_at(&common.old), SLICE);
+    let after = now.slices.as_ref();
+    let after = after.map_or(Vec::new(), |slices| names(&slices.of, &slices.names));
+    if names(&before, &file.slices) != after {
+        changed.push("slices");
+    }
+    changed
+}
+
+/// Numbers as they first appear.
+fn partition(of: &[u32]) -> Vec<usize> {
+    let mut known = HashMap::new();
+    of.iter()
+        .map(|number| {
+            let next = known.len();
+            *known.entry(number).or_insert(next)
+        })
+        .collect()
+}

@@ -1,0 +1,78 @@
+//! The area under the ROC curve (statistics.md II.2): placement changes, by ranks, so that
+//! scores that are shifted or scaled alike are the same.
+
+use super::pair::{Finding, Pair};
+use super::sampling::{Sampling, exceeds};
+use crate::metric::{Rows, Strata};
+use crate::stats::Limits;
+use crate::stats::auroc;
+use crate::stats::shared::Estimate;
+use crate::stats::studentised::Studentised;
+
+/// Judges the pair.
+pub fn judge(pair: &Pair<'_>) -> Finding {
+    let class = match pair.metric.strata(&pair.spec.parameters) {
+        Strata::OneAgainstRest(class) => class,
+        Strata::All | Strata::Classes => 1,
+    };
+    let ranked = Ranked::of(pair.new, class, pair.clusters);
+    let [old, new] = [pair.old, pair.new].map(|rows| rows.column(0));
+    let [before, after] = [old, new].map(scores);
+    let known = auroc::change(
+        &ranked.labels,
+        &before,
+        &after,
+        ranked.clusters.as_deref(),
+        pair.largest_change(),
+    );
+    let known = known.unwrap_or_else(Studentised::unknown);
+    let known = if pair.sign() < 0 {
+        known.turned()
+    } else {
+        known
+    };
+    let [twice_before, twice_after] =
+        [old, new].map(|ranks| auroc::twice_ranked_right(&ranked.labels, ranks));
+    let (lost, pairs) = (twice_before.0 - twice_after.0, 2 * twice_before.1);
+    let lost = lost * i128::from(pair.sign());
+    let beyond = [(lost, 0), (0, lost)].map(|sides| exceeds(sides, pairs, &pair.test.margin));
+    Finding::new(pair, Sampling::Contributions(known), beyond)
+}
+
+/// The 95 % confidence interval of the area of one run; `None` where it is not known.
+pub fn interval(rows: &Rows<'_>, class: u32, clusters: Option<&[u32]>) -> Option<Limits> {
+    let ranked = Ranked::of(rows, class, clusters);
+    let scores = scores(rows.column(0));
+    let area = auroc::area(&ranked.labels, &scores, ranked.clusters.as_deref())?;
+    let estimate = Estimate {
+        estimate: area.estimate,
+        error: area.error,
+        degrees: area.degrees,
+    };
+    area.error.is_finite().then(|| estimate.limits(0.025))
+}
+
+/// The rows of a ranking.
+struct Ranked {
+    labels: Vec<bool>,
+    /// Rows of one example, and examples of one cluster, are not independent.
+    clusters: Option<Vec<u32>>,
+}
+
+impl Ranked {
+    fn of(rows: &Rows<'_>, class: u32, clusters: Option<&[u32]>) -> Self {
+        let examples = || (0..rows.len()).map(|row| row / rows.per_example);
+        let group = |example: usize| clusters.map_or(example as u32, |clusters| clusters[example]);
+        Self {
+            labels: examples()
+                .map(|example| rows.labels()[example] == class)
+                .collect(),
+            clusters: (clusters.is_some() || rows.per_example > 1)
+                .then(|| examples().map(group).collect()),
+        }
+    }
+}
+
+fn scores(ranks: &[u32]) -> Vec<f64> {
+    ranks.iter().map(|&rank| f64::from(rank)).collect()
+}
