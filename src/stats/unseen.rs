@@ -242,7 +242,7 @@ impl Differences {
         scaled
     }
 
-    /// At most [`GROUPS`] kinds of clusters in place of all: what is planned from them
+    /// At most 200 kinds of clusters in place of all: what is planned from them
     /// needs no more.
     #[must_use]
     pub fn coarse(&self) -> Self {

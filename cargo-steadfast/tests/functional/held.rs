@@ -232,7 +232,7 @@ fn a_proof_of_a_ranking_counts_the_smaller_class() {
     let repository = scored(&labels, &labels, gate, AUROC);
     let scores = |shift: f32| -> Vec<f32> {
         (0..2000)
-            .map(|row| {
+            .map(|row: usize| {
                 shift
                     + if row.is_multiple_of(200) {
                         5.0
