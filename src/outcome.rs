@@ -158,6 +158,13 @@ pub const CLUSTER: &str = "cluster";
 /// The column of slices.
 pub const SLICE: &str = "slice";
 
+/// Whether columns that are not a metric's score have such a name.
+pub fn is_taken(name: &str) -> bool {
+    [CORRECT, CLASS, LABEL, CONFIDENCE, CLUSTER, SLICE].contains(&name)
+        || name.starts_with(PROBABILITY)
+        || name.starts_with(RANK)
+}
+
 /// One column with its values: example by example, the replicates of each together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {

@@ -36,7 +36,7 @@ pub use retrain::FEWEST_RETRAINS;
 use crate::baseline::{Anchor, BaselineFile, Common, Lookup, References};
 use crate::engine::differing_fields;
 use crate::record::Run;
-use crate::spec::Case;
+use crate::spec::{Case, MetricSpec};
 use crate::verdict::{Status, Verdict};
 use changed::Rows;
 use equality::{Equality, equality};
@@ -308,6 +308,25 @@ fn against(
         }
         Anchor::Unusable(reason) => return Err((Verdict::Error, reason.clone())),
     };
+    if let Some(anchor) = &anchor {
+        let known = |spec: &&MetricSpec| {
+            let mut metrics = anchor.file.metrics.iter();
+            metrics.any(|it| it.name == spec.label && it.identity == spec.identity())
+        };
+        let asked = |spec: &&MetricSpec| spec.test.as_ref().is_some_and(|it| it.anchor.is_some());
+        let unknown = case
+            .metrics()
+            .iter()
+            .filter(asked)
+            .filter(|spec| !known(spec));
+        let unknown: Vec<&str> = unknown.map(|spec| spec.label.as_str()).collect();
+        if !unknown.is_empty() {
+            cautions.push(format!(
+                "harm of {} since the anchor cannot be seen: it does not have this version of it. The next bless adds it",
+                unknown.join(", ")
+            ));
+        }
+    }
     let same_model =
         run.identity.model.digest.is_some() && baseline.model.digest == run.identity.model.digest;
     let same_environment = baseline.environment == run.identity.environment;

@@ -790,6 +790,14 @@ impl Parser<'_, '_> {
             else {
                 continue;
             };
+            if crate::outcome::is_taken(&metric.label) {
+                self.reader.report(
+                    section.place("name"),
+                    format!("no metric can be called `{}`", metric.label),
+                    "what is kept of each example has that name",
+                    Some("give this entry another `name`".to_owned()),
+                );
+            }
             if metrics.iter().any(|other| other.label == metric.label) {
                 self.reader.report(
                     section.place("kind"),

@@ -187,6 +187,21 @@ fn a_damaged_spec_fails_as_itself() {
             "severity = [1, 6]",
             "must be from 1 to 5, not 6",
         ),
+        (
+            "kind = \"expected_calibration_error\"",
+            "kind = \"brier_score\"\nname = \"class\"\nmargin = 0.1",
+            "no metric can be called `class`",
+        ),
+        (
+            "margin = 0.05",
+            "margin = 0.05\nlargest_change = 0.05",
+            "the largest change 0.05 is not above the margin 0.05",
+        ),
+        (
+            "labels = \"y\"",
+            "labels = \"y\"\nlargest_cluster = 9",
+            "`largest_cluster` says nothing without `cluster`",
+        ),
         ("schema = 1", "schema = 2", "`schema` must be 1, not 2"),
         (
             "gives = \"logits\"",
