@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use super::pair::{Finding, Pair};
-use super::sampling::{Missed, Sampling, exceeds};
+use super::sampling::{Sampling, exceeds};
 use crate::metric::Rows;
 use crate::outcome::QUANTA;
 use crate::spec::{Examples, SeedScope};
 use crate::stats::discordance::Discordance;
 use crate::stats::shared::Estimate;
+use crate::stats::studentised::Rare;
 use crate::stats::unseen::Differences;
 use crate::stats::{exhaustive, shared};
 
@@ -25,17 +26,17 @@ pub fn judge(pair: &Pair<'_>) -> Finding {
     let sampling = if pair.design.examples == Examples::Exhaustive {
         let estimate = exhaustive::fixed_set(&values(), per_example);
         // Of scores the mean of the draws is kept, and not how they differ.
-        let unseen = (pair.replicates > 1).then(|| Missed {
-            largest_change: pair.largest_change(),
-            draws: (pair.examples() * pair.replicates) as f64,
+        let unseen = (pair.replicates > 1).then(|| Rare {
+            most: [pair.largest_change(); 2],
+            drawn: (pair.examples() * pair.replicates) as f64,
         });
         Sampling::Draws { estimate, unseen }
     } else if pair.design.seed_scope == SeedScope::Shared && per_example > 1 {
         let estimate = shared::crossed(&values(), per_example);
         // The draws are few; the examples say no more than they would without any.
-        let unseen = Some(Missed {
-            largest_change: pair.largest_change(),
-            draws: pair.examples() as f64,
+        let unseen = Some(Rare {
+            most: [pair.largest_change(); 2],
+            drawn: pair.examples() as f64,
         });
         Sampling::Draws { estimate, unseen }
     } else if range.is_none() && per_example == 1 && pair.clusters.is_none() {

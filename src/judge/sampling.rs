@@ -9,7 +9,7 @@ use crate::stats::jackknife::Jackknife;
 use crate::stats::power::{Test, ToShow, smallest_beyond_margin};
 use crate::stats::root;
 use crate::stats::shared::Estimate;
-use crate::stats::studentised::Studentised;
+use crate::stats::studentised::{Rare, Studentised};
 use crate::stats::unseen::Differences;
 
 /// By how much more examples a question may need, before it is said that no number will do.
@@ -29,7 +29,7 @@ pub enum Sampling {
         /// The mean and its error.
         estimate: Estimate,
         /// What is left unseen; `None`: nothing.
-        unseen: Option<Missed>,
+        unseen: Option<Rare>,
     },
     /// A metric of all rows, by exchanging records: the p-values of harm and gain are all
     /// that is known, and an error to plan by.
@@ -43,15 +43,6 @@ pub enum Sampling {
         /// The smallest p-value that there can be.
         least: f64,
     },
-}
-
-/// Draws that were not drawn: ((R − v) / (R − estimate))^n.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Missed {
-    /// The largest change.
-    pub largest_change: f64,
-    /// The number of draws.
-    pub draws: f64,
 }
 
 impl Sampling {
@@ -170,9 +161,8 @@ impl Sampling {
         let estimate = self.estimate();
         let largest = match self {
             Self::Draws {
-                unseen: Some(missed),
-                ..
-            } => missed.largest_change,
+                unseen: Some(rare), ..
+            } => rare.most[0],
             _ => 1.0,
         };
         root::of_falling(excess, estimate, largest.max(estimate))
@@ -199,9 +189,9 @@ impl Sampling {
                     estimate: observed,
                     ..*estimate
                 };
-                let more = unseen.map(|missed| Missed {
-                    draws: missed.draws * factor,
-                    ..missed
+                let more = unseen.map(|rare| Rare {
+                    drawn: rare.drawn * factor,
+                    ..rare
                 });
                 by_error(to_show, test, harm, error, critical)
                     && missed(&observed, &more, value) <= test.alpha
@@ -266,22 +256,10 @@ impl Sampling {
     }
 }
 
-fn missed(estimate: &Estimate, unseen: &Option<Missed>, value: f64) -> f64 {
-    let Some(Missed {
-        largest_change,
-        draws,
-    }) = unseen
-    else {
-        return 0.0;
-    };
-    let (left, seen) = (largest_change - value, largest_change - estimate.estimate);
-    if left <= 0.0 {
-        0.0
-    } else if left >= seen {
-        1.0
-    } else {
-        libm::pow(left / seen, *draws)
-    }
+/// What was not drawn leaves open of an estimate, where anything was not.
+fn missed(estimate: &Estimate, unseen: &Option<Rare>, value: f64) -> f64 {
+    let unseen = unseen.as_ref();
+    unseen.map_or(0.0, |rare| rare.missed(estimate.estimate, value))
 }
 
 /// Whether a mean with this error answers what is asked, against the `critical` value of

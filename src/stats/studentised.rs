@@ -39,7 +39,7 @@ pub struct Rare {
 impl Rare {
     /// The probability that none was drawn of those that would make a change of `estimate`
     /// one of `value` or more, if they gained most: ((R − value) / (R − estimate))^n.
-    fn missed(&self, estimate: f64, value: f64) -> f64 {
+    pub fn missed(&self, estimate: f64, value: f64) -> f64 {
         let (left, seen) = (self.most[0] - value, self.most[0] - estimate);
         if estimate >= value || self.drawn <= 0.0 {
             1.0
