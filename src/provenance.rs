@@ -30,6 +30,15 @@ pub struct Identity {
     pub environment: Environment,
 }
 
+impl Identity {
+    /// Whether random numbers are drawn for the inputs: another seed would give others.
+    pub fn is_drawn(&self) -> bool {
+        let seed = |asked: &Value| asked.get("seed").is_some();
+        let cells = self.inputs.get("cells").and_then(Value::as_array);
+        seed(&self.inputs) || cells.is_some_and(|cells| cells.iter().any(seed))
+    }
+}
+
 /// Which model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

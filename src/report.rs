@@ -147,7 +147,7 @@ pub fn headline(case: &Case, judgement: &Judgement) -> String {
                 "{} drifted {} → {} since its anchor (margin {})",
                 metric.name,
                 number(since.value),
-                number(metric.value),
+                number(since.value + since.comparison.change),
                 since.margin
             ),
             None => judgement.verdict.words().to_owned(),
@@ -283,10 +283,14 @@ fn power_line(text: &mut String, comparison: &Comparison, test: &TestSpec, repli
             };
             format!(": that needs n = {needed}{place}{draws}, or a wider margin")
         }
-        None if comparison.retrains.is_some() => {
-            ": that needs more retrains (bless --retrain), or a larger alpha".to_owned()
-        }
-        None => ": that needs more examples or clusters".to_owned(),
+        None => match comparison.margin_of_retrains() {
+            Some((now, at_best)) => format!(
+                ": retrains differ by so much that the recorded ones bear a margin of {} and any number of them one of {}",
+                not_below(now),
+                not_below(at_best)
+            ),
+            None => ": that needs more examples or clusters".to_owned(),
+        },
     };
     let _ = writeln!(text, "      power    {seen}{needed}");
 }
@@ -325,26 +329,32 @@ pub fn evidence(comparison: &Comparison, margin: f64) -> String {
         ""
     };
     let assumed = assumption(comparison);
+    let limits_alpha = comparison.alpha_of_limits();
+    // The p-value of slices is of all of them together.
+    let at = if limits_alpha == comparison.alpha_side {
+        String::new()
+    } else {
+        format!(" at alpha {}", alpha(comparison.alpha_side))
+    };
     format!(
-        "{slice}{} against a margin of {}, {limits} at alpha {}, p = {} ({of}{beyond}){about_margin}{assumed}",
+        "{slice}{} against a margin of {}, {limits} at alpha {}, p = {}{at} ({of}{beyond}){about_margin}{assumed}",
         signed(comparison.change),
         number(margin),
-        alpha(comparison.alpha_side),
+        alpha(limits_alpha),
         probability(p),
     )
 }
 
 /// What a p-value rests on that the data do not show.
 fn assumption(comparison: &Comparison) -> String {
-    let Assumed { change, cluster } = comparison.assumed;
-    let change = change.map(|(declared, seen)| {
-        let beyond = if seen > declared {
-            ": MORE than is declared"
-        } else {
-            ""
-        };
+    let Assumed {
+        change,
+        refuted,
+        cluster,
+    } = comparison.assumed;
+    let change = change.filter(|_| !refuted).map(|(declared, seen)| {
         format!(
-            "largest_change = {} (the largest seen: {}{beyond})",
+            "largest_change = {} (the largest seen: {})",
             number(declared),
             number(seen)
         )

@@ -106,7 +106,7 @@ impl Verdict {
             Self::Error => "could not be run",
             Self::Missing => "no baseline yet",
             Self::Stale => "the baseline is of other inputs",
-            Self::Critical => "a critical example is wrong now",
+            Self::Critical => "a critical example is wrong, changed or gone",
             Self::Nondeterministic => "nothing changed, and the outcomes differ",
             Self::Drifted => "drifted from the anchor",
             Self::Regressed => "regressed",

@@ -102,6 +102,19 @@ pub fn spent(case: &Recorded, acceptance: &Acceptance) -> Vec<String> {
 
 /// The metrics whose losses since the anchor are more than is tolerable, in words.
 pub fn overdrawn(case: &Recorded) -> Vec<String> {
+    let guarded = case
+        .case
+        .metrics()
+        .iter()
+        .filter_map(|metric| metric.test.as_ref());
+    let guarded = guarded.filter(|test| test.anchor.is_some()).count() > 0;
+    let dropped = case.judgement.dropped.as_ref().filter(|_| guarded);
+    if dropped.is_some_and(|dropped| dropped.ids.len() == dropped.of) {
+        return vec![format!(
+            "{}: none of the baseline's examples is known to be in the data, so that what it lost since its anchor cannot be told",
+            case.case.name
+        )];
+    }
     losses(case)
         .filter(|loss| loss.harm > loss.tolerable.value())
         .map(|loss| {

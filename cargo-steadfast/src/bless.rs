@@ -117,9 +117,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         .filter(|case| case.judgement.verdict == Verdict::Drifted)
         .map(|case| case.case.name.as_str())
         .collect();
-    if !drifted.is_empty() && !arguments.reanchor {
+    if !drifted.is_empty() && !arguments.reanchor && !arguments.overdraw {
         eprintln!(
-            "Error: accepted changes have added up to harm since the anchor: {}. Look at the steps (cargo steadfast review, or the trial's message); bless --reanchor accepts all of it\nnothing was moved",
+            "Error: accepted changes have added up to harm since the anchor: {}. Look at the steps (cargo steadfast review, or the trial's message); bless --reanchor accepts all of it and counts anew, --overdraw accepts it beside the old anchor, against which each next run fails as well\nnothing was moved",
             drifted.join(", ")
         );
         return Ok(ExitCode::Regressed);
@@ -140,7 +140,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let mut tally = Tally::default();
     let is_moved = |case: &Recorded| {
         let moves = case.judgement.verdict.moves() || case.lookup_is_unusable();
-        moves || arguments.all || arguments.reanchor
+        // A baseline of other data is judged by what it remembers of them until it moves.
+        let is_of_other_data = case.references.common.is_some();
+        moves || is_of_other_data || arguments.all || arguments.reanchor
     };
     if !arguments.reanchor {
         let moved = ready.iter().filter(|case| is_moved(case));
@@ -157,7 +159,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     }
     for case in ready {
         if is_moved(&case) {
-            if case.is_pending() {
+            if case.is_pending() || case.references.common.is_some() {
                 say!("{}", case.message().trim_end());
             }
             accept(&repository, &case, &acceptance, &mut tally)?;
@@ -175,6 +177,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     }
     Ok(ExitCode::Good)
 }
+
+/// Dropped examples that are listed; the old baseline in git has all.
+const LISTED: usize = 50;
 
 /// What was done.
 #[derive(Default)]
@@ -244,8 +249,11 @@ pub fn accept(
     save(repository, &file)?;
     say!("  blessed:   {}", baseline::path(name));
     if let Some(dropped) = &case.judgement.dropped {
+        let all = dropped.ids.len();
+        let listed = dropped.ids[..all.min(LISTED)].join(", ");
+        let more = if all > LISTED { ", …" } else { "" };
         say!("             {}", dropped.words());
-        say!("             dropped: {}", dropped.ids.join(", "));
+        say!("             dropped: {listed}{more}");
     }
     for line in anchor::spent(case, acceptance) {
         say!("             {line}");
@@ -253,7 +261,7 @@ pub fn accept(
     let retrains = case.baseline().map_or(0, |old| old.retrains.len());
     if retrains > 0 {
         say!(
-            "             the {retrains} recorded retrains were of the model before: record those of this one (bless --retrain)"
+            "             the {retrains} recorded retrains are let go of: they were held against the baseline before. Record retrains anew (bless --retrain)"
         );
     }
     say!("");

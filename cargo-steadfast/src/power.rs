@@ -52,7 +52,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         };
         say!("{}  (n = {})", case.name, sight.examples);
         for (metric, test) in judged(&case) {
-            let outlooks = sight.outlooks(metric, test);
+            let outlooks = sight.outlooks(&case, metric, test);
             if outlooks.is_empty() {
                 let why = if sight.is_exact(metric) {
                     "any change is seen as it is: the examples are all there are, and replicates do not differ"
@@ -127,22 +127,19 @@ impl Sight {
         self.exhaustive && (once || self.comparison(metric).is_some_and(no_spread))
     }
 
-    /// What is known of a metric: from the last run where it differed from the baseline,
-    /// else from retrains, else, for a proportion, at several churns.
-    fn outlooks(&self, metric: &MetricSpec, test: &TestSpec) -> Vec<Outlook> {
+    /// What is known of a metric: from recorded retrains, else from the last run where it
+    /// differed from the baseline, else, for a proportion, at several churns.
+    fn outlooks(&self, case: &Case, metric: &MetricSpec, test: &TestSpec) -> Vec<Outlook> {
         let observed = self
             .comparison(metric)
             .filter(|comparison| comparison.error > ROUNDING)
             .map(|comparison| Outlook::of_run(test, comparison, self.replicates));
-        // The error that retrains record is not that of a slice at its share of alpha.
-        let retrained = || {
-            if metric.kind.needs_slices {
-                return None;
-            }
-            let baseline = self.baseline.as_ref()?;
-            Outlook::of_retrains(test, baseline, metric)
-        };
-        if let Some(known) = observed.or_else(retrained) {
+        let retrained = self
+            .baseline
+            .as_ref()
+            .and_then(|baseline| Outlook::of_retrains(test, baseline, metric, &case.spec));
+        // Which model ran last is chance; what was recorded stays.
+        if let Some(known) = retrained.or(observed) {
             return vec![known];
         }
         // Churn says nothing of clusters, and a set that is all there is has no sample.
@@ -156,8 +153,8 @@ impl Sight {
     }
 
     /// The one of them that a warning rests on.
-    fn outlook(&self, metric: &MetricSpec, test: &TestSpec) -> Option<Outlook> {
-        let outlooks = self.outlooks(metric, test).into_iter();
+    fn outlook(&self, case: &Case, metric: &MetricSpec, test: &TestSpec) -> Option<Outlook> {
+        let outlooks = self.outlooks(case, metric, test).into_iter();
         let usual = |outlook: &Outlook| !matches!(outlook.basis, Basis::Assumed(churn) if churn != ASSUMED_CHURN);
         outlooks.into_iter().find(usual)
     }
@@ -169,7 +166,10 @@ fn words(test: &TestSpec, outlook: &Outlook) -> String {
     let basis = match outlook.basis {
         Basis::Run(error) => format!("standard error {} in the last run", number(error)),
         Basis::Retrains(count, error) => {
-            format!("standard error {} over {count} retrains", number(error))
+            format!(
+                "standard error {}, the largest of {count} retrains",
+                number(error)
+            )
         }
         Basis::Assumed(churn) => format!("if {churn} of the answers change; one replicate"),
     };
@@ -206,7 +206,7 @@ pub fn cures(test: &TestSpec, outlook: &Outlook) -> String {
         cures.push(format!("margin = {}", rounded_up(margin)));
     }
     if cures.is_empty() && test.question.null() == Null::Retrain {
-        "more retrains, or a larger alpha".to_owned()
+        "more retrains, a wider margin, or a larger alpha".to_owned()
     } else if cures.is_empty() {
         "more examples or clusters".to_owned()
     } else {
@@ -255,7 +255,7 @@ pub fn lint(
             continue;
         };
         for (metric, test) in judged(&case) {
-            let Some(outlook) = sight.outlook(metric, test) else {
+            let Some(outlook) = sight.outlook(&case, metric, test) else {
                 continue;
             };
             if outlook.is_enough(test) {

@@ -22,11 +22,13 @@ pub fn run(
     cases: &[Recorded],
     acceptance: &Acceptance,
 ) -> Result<ExitCode, Error> {
-    let mut files = Vec::new();
+    let mut added = Vec::new();
+    let mut known = Vec::new();
     let mut problems = Vec::new();
     for case in cases {
         match add(case, acceptance) {
-            Ok(file) => files.push(file),
+            Ok(Some(file)) => added.push((case, file)),
+            Ok(None) => known.push(case.case.name.as_str()),
             Err(problem) => problems.push(format!("{}: {problem}", case.case.name)),
         }
     }
@@ -34,12 +36,22 @@ pub fn run(
         let message = format!("{}\nnothing was recorded", problems.join("\n"));
         return Err(Error::new(ErrorKind::Usage, message));
     }
-    for (file, case) in files.iter().zip(cases) {
+    if added.is_empty() && !known.is_empty() {
+        let message = format!(
+            "this retrain is recorded already: {}\nnothing was recorded",
+            known.join(", ")
+        );
+        return Err(Error::new(ErrorKind::Usage, message));
+    }
+    for name in known {
+        say!("{name}: this retrain is recorded already");
+    }
+    for (case, file) in &added {
         say!("{}", case.message().trim_end());
         save(repository, file)?;
         if case.judgement.status == Status::Fail {
             say!(
-                "CAUTION: this one fails by itself ({}). Recorded, it widens what passes as a retrain: take it out (git checkout -- {}) unless the pipeline really gives such models",
+                "CAUTION: this one fails by itself ({}), and widens what passes as a retrain. If the pipeline gives such models, keep it: a record without the unlucky ones cries wolf. If something went wrong with it, take it out (git checkout -- {})",
                 case.judgement.verdict.words(),
                 baseline::path(&file.case)
             );
@@ -80,7 +92,8 @@ fn outcomes(case: &Recorded, old: &baseline::BaselineFile) -> Vec<PackedColumn> 
     columns.map_or(Vec::new(), |outcomes| pack(&outcomes))
 }
 
-fn add(case: &Recorded, acceptance: &Acceptance) -> Result<baseline::BaselineFile, String> {
+/// The baseline with the retrain; `None`: it has it already.
+fn add(case: &Recorded, acceptance: &Acceptance) -> Result<Option<baseline::BaselineFile>, String> {
     let Some(old) = case.baseline() else {
         return Err("there is no baseline that this could be a retrain of".to_owned());
     };
@@ -109,7 +122,7 @@ fn add(case: &Recorded, acceptance: &Acceptance) -> Result<baseline::BaselineFil
         return Err("this is the accepted model itself, and no retrain of it".to_owned());
     }
     if old.retrains.iter().any(|retrain| retrain.model == model) {
-        return Err("this retrain is recorded already".to_owned());
+        return Ok(None);
     }
     let mut file = old.clone();
     file.retrains.push(Retrain {
@@ -119,5 +132,5 @@ fn add(case: &Recorded, acceptance: &Acceptance) -> Result<baseline::BaselineFil
         columns: outcomes(case, old),
     });
     file.seal();
-    Ok(file)
+    Ok(Some(file))
 }

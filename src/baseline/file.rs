@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::grown::ExamplesSeen;
 
 use crate::digest::{Digest, canonical_json};
-use crate::outcome::{Outcomes, PackedColumn, SLICE, UnpackError, pack, unpack};
+use crate::outcome::{CLUSTER, LABEL, Outcomes, PackedColumn, SLICE, UnpackError, pack, unpack};
 use crate::provenance::{Environment, Identity, ModelIdentity};
+use crate::record::{Run, Slices};
 
 /// The version of the format that is written.
 pub const SCHEMA: u32 = 2;
@@ -333,6 +334,53 @@ impl BaselineFile {
     /// The outcomes.
     pub fn outcomes(&self) -> Result<Outcomes, UnpackError> {
         unpack(self.counts.n, self.counts.replicates, &self.columns)
+    }
+
+    /// The run that was accepted, as far as it is kept: its ids and raw scores are not.
+    pub fn run(&self) -> Result<Run, UnpackError> {
+        let mut outcomes = self.outcomes()?;
+        let mut taken = |name: &str| {
+            let mut columns = outcomes.columns.iter();
+            let place = columns.position(|column| column.spec.name == name)?;
+            Some(outcomes.columns.remove(place).values)
+        };
+        let (clusters, slices) = (taken(CLUSTER), taken(SLICE));
+        Ok(Run {
+            identity: Identity {
+                inputs: self.inputs.clone(),
+                inputs_digest: self.inputs_digest.clone(),
+                ids_digest: self.ids_digest.clone(),
+                model: self.model.clone(),
+                environment: self.environment.clone(),
+            },
+            outcomes,
+            ids: None,
+            clusters,
+            slices: slices.map(|of| Slices {
+                of,
+                names: self.slices.clone(),
+            }),
+            ranked: Vec::new(),
+        })
+    }
+
+    /// The outcomes of a retrain with the columns of `base`, which are those of this
+    /// baseline, and its labels; `None` where one was not recorded.
+    pub fn outcomes_of(&self, retrain: &Retrain, base: &Outcomes) -> Option<Outcomes> {
+        let (examples, replicates) = (self.counts.n, self.counts.replicates);
+        let recorded = unpack(examples, replicates, &retrain.columns).ok()?;
+        let columns = base.columns.iter().map(|column| {
+            if column.spec.name == LABEL {
+                return Some(column.clone());
+            }
+            let found = recorded.column(&column.spec.name)?;
+            (found.spec == column.spec && found.values.len() == column.values.len())
+                .then(|| found.clone())
+        });
+        Some(Outcomes {
+            columns: columns.collect::<Option<_>>()?,
+            ..*base
+        })
     }
 
     /// Whether `other` accepts the same outcomes of the same inputs, model and

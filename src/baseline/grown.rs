@@ -19,7 +19,12 @@ use crate::digest::{Digest, Hasher};
 use crate::engine::differing_fields;
 
 /// The share of a baseline's examples that must still be there (statistics.md 6b).
-const ENOUGH: f64 = 0.95;
+pub const ENOUGH: f64 = 0.95;
+
+/// Whether so many of a baseline's examples are enough for a judgement.
+pub fn is_enough(kept: usize, of: usize) -> bool {
+    kept as f64 >= ENOUGH * of as f64
+}
 
 /// Bytes that the input of an example with an id is remembered by: an input that changed is
 /// taken for the same with probability 2⁻⁴⁸.
@@ -96,7 +101,7 @@ impl Common {
 
     /// Whether they are as many as a judgement takes: 95 % of the baseline's.
     pub fn is_enough(&self) -> bool {
-        self.old.len() as f64 >= ENOUGH * self.of() as f64
+        is_enough(self.old.len(), self.of())
     }
 
     /// What there is too little of.

@@ -18,5 +18,5 @@ pub use folder::{
     ANCHORS, FOLDER, Lookup, anchor_path, files, look_up, path, remove_anchor, total_size, write,
     write_anchor,
 };
-pub use grown::{Common, ExamplesSeen, common};
+pub use grown::{Common, ENOUGH, ExamplesSeen, common, is_enough};
 pub use references::{Anchor, References};

@@ -24,7 +24,7 @@ pub struct References {
 }
 
 /// What stands as the anchor of a case.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Anchor {
     /// None is asked for, or the baseline itself is it.
     None,

@@ -197,7 +197,7 @@ fn check_critical(case: &Case, data: &Dataset) -> Result<(), RunError> {
     match example.or_else(slice) {
         None => Ok(()),
         Some(unknown) => Err(RunError::Mismatch(format!(
-            "[critical] {unknown}. Correct it, or take it out of the list"
+            "[critical] {unknown}. What is critical must be there: restore it, or correct the list"
         ))),
     }
 }

@@ -30,29 +30,67 @@ pub fn check(case: &Case, data: &Dataset, registry: &Registry) -> Result<(), Run
     if case.spec.data.examples == Examples::Exhaustive {
         return Ok(());
     }
+    check_clusters(case, data)?;
+    let mut refused = Vec::new();
     for spec in case.metrics() {
         let Some(test) = &spec.test else { continue };
-        let units = Units::of(case, spec, data, registry)?;
+        match check_metric(case, spec, test, data, registry) {
+            // All that is to be corrected in one answer.
+            Err(RunError::Mismatch(why)) => refused.push(why),
+            other => other?,
+        }
+    }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    Err(RunError::Mismatch(refused.join("\n")))
+}
+
+/// Refuses a cluster of more examples than `largest_cluster` says that there are.
+fn check_clusters(case: &Case, data: &Dataset) -> Result<(), RunError> {
+    let (Some(declared), Some(clusters)) = (case.spec.data.largest_cluster, data.clusters()) else {
+        return Ok(());
+    };
+    let mut sizes = BTreeMap::<usize, u64>::new();
+    for &cluster in clusters {
+        *sizes.entry(cluster).or_default() += 1;
+    }
+    let largest = sizes.into_values().max().unwrap_or(0);
+    if largest <= declared {
+        return Ok(());
+    }
+    Err(RunError::Mismatch(format!(
+        "[data] largest_cluster = {declared} is not true: a cluster has {largest} examples. Declare the most that any cluster has, in the data or not"
+    )))
+}
+
+fn check_metric(
+    case: &Case,
+    spec: &MetricSpec,
+    test: &TestSpec,
+    data: &Dataset,
+    registry: &Registry,
+) -> Result<(), RunError> {
+    let units = Units::of(case, spec, data, registry)?;
+    let asked = Asked {
+        margin: &test.margin,
+        drop: test.detectable_drop.value(),
+        alpha: &test.alpha,
+        question: test.question,
+        what: "",
+    };
+    units.check(spec, test, &asked)?;
+    if let Some(anchor) = &test.anchor {
         let asked = Asked {
-            margin: &test.margin,
-            drop: test.detectable_drop.value(),
-            alpha: &test.alpha,
-            question: test.question,
-            what: "",
+            margin: &anchor.margin,
+            drop: 2.0 * anchor.margin.value(),
+            alpha: &anchor.alpha,
+            question: Question::Harm {
+                null: test.question.null(),
+            },
+            what: " since the anchor",
         };
         units.check(spec, test, &asked)?;
-        if let Some(anchor) = &test.anchor {
-            let asked = Asked {
-                margin: &anchor.margin,
-                drop: 2.0 * anchor.margin.value(),
-                alpha: &anchor.alpha,
-                question: Question::Harm {
-                    null: test.question.null(),
-                },
-                what: " since the anchor",
-            };
-            units.check(spec, test, &asked)?;
-        }
     }
     Ok(())
 }

@@ -5,10 +5,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::baseline::{BaselineFile, Common};
+use crate::baseline::{BaselineFile, Common, ENOUGH, is_enough};
 use crate::outcome::{CLASS, CLUSTER, CORRECT, Column, LABEL, Outcomes, Per, QUANTA, RANK, SLICE};
 use crate::record::{Run, Slices};
-use crate::spec::Case;
 
 /// An accepted run beside the rows of this one that are the same examples.
 pub struct Rows<'a> {
@@ -47,37 +46,28 @@ impl<'a> Rows<'a> {
     }
 
     /// Of a run of data that changed.
-    pub fn of(case: &Case, file: &BaselineFile, all: Outcomes, run: &Run, common: &Common) -> Self {
-        let of_run = run.examples_at(&common.new);
-        let old = all.examples_at(&common.old);
-        let relabelled = relabelled(&old, &of_run);
-        // A score is of the label that it was made with.
-        let scored = case.metrics().iter().any(|spec| {
-            let columns = super::metric::algorithm(spec).columns(&spec.label, &spec.parameters);
-            columns.iter().any(|column| column.per == Per::Example)
-        });
-        let kept: Vec<usize> = (0..common.old.len())
-            .filter(|&row| !(scored && relabelled[row]))
-            .collect();
-        let mut vanished = common.vanished.clone();
-        vanished.extend(
-            (0..common.old.len())
-                .filter(|&row| scored && relabelled[row])
-                .map(|row| common.old[row]),
-        );
-        vanished.sort_unstable();
-        let mut old = old.examples_at(&kept);
-        let mut new = of_run.examples_at(&kept);
+    pub fn of(file: &BaselineFile, all: Outcomes, run: &Run, common: &Common) -> Self {
+        let mut old = all.examples_at(&common.old);
+        let mut new = run.examples_at(&common.new);
         by_the_baseline(file, &old, &mut new);
         rank_anew(&mut old);
         rank_anew(&mut new.outcomes);
         Self {
             old,
             new: Cow::Owned(new),
-            all: (!vanished.is_empty()).then_some(all),
-            vanished,
-            places: Some(kept.iter().map(|&row| common.new[row]).collect()),
+            all: (!common.vanished.is_empty()).then_some(all),
+            vanished: common.vanished.clone(),
+            places: Some(common.new.clone()),
         }
+    }
+
+    /// That too few rows are left to be judged; `None`: enough are.
+    pub fn shortfall(&self) -> Option<String> {
+        let kept = self.old.examples;
+        let of = kept + self.vanished.len();
+        (!is_enough(kept, of)).then(|| {
+            format!("{kept} of the baseline's {of} examples are there with the label of its scores, and {} % are needed", 100.0 * ENOUGH)
+        })
     }
 
     /// Where the rows stand in the run; `None`: as they are.
@@ -137,13 +127,20 @@ fn rank_anew(outcomes: &mut Outcomes) {
     }
 }
 
-/// Which rows have another label now.
-fn relabelled(old: &Outcomes, new: &Run) -> Vec<bool> {
-    let before = column_of(old, LABEL);
-    let pairs = before.iter().zip(new.labels());
-    let mut changed: Vec<bool> = pairs.map(|(before, after)| before != after).collect();
-    changed.resize(old.examples, false);
-    changed
+/// The common rows without those that have another label now.
+pub fn relabelled(all: &Outcomes, run: &Run, common: &Common) -> Common {
+    let before = column_of(all, LABEL);
+    let after = run.labels();
+    let pairs = common.old.iter().copied().zip(common.new.iter().copied());
+    let (kept, gone): (Vec<_>, Vec<_>) = pairs.partition(|&(old, new)| {
+        let labels = before.get(old).zip(after.get(new));
+        labels.is_none_or(|(before, after)| before == after)
+    });
+    let (old, new) = kept.into_iter().unzip();
+    let gone = gone.into_iter().map(|(row, _)| row);
+    let mut vanished: Vec<usize> = common.vanished.iter().copied().chain(gone).collect();
+    vanished.sort_unstable();
+    Common { old, new, vanished }
 }
 
 /// Puts the labels, clusters and slices of the baseline in place of the run's.
@@ -204,7 +201,7 @@ pub fn regrouped(
 ) -> Vec<&'static str> {
     let now = run.examples_at(&common.new);
     let mut changed = Vec::new();
-    if relabelled(&old.examples_at(&common.old), &now).contains(&true) {
+    if relabelled(old, run, common).old.len() < common.old.len() {
         changed.push("labels");
     }
     let before = column_of(&old.examples_at(&common.old), CLUSTER);

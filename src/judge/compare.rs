@@ -3,10 +3,9 @@
 
 use std::collections::HashMap;
 
-use super::pair::{Assumed, Comparison, Decisive, Finding, Pair, Part};
+use super::pair::{Assumed, Comparison, Decisive, Finding, Pair, Part, is_beyond};
 use super::{classes, mean, ranking, slices, whole};
 use crate::metric::Form;
-use crate::spec::SeedScope;
 
 /// Compares the two runs.
 pub fn compare(pair: &Pair<'_>) -> Comparison {
@@ -35,7 +34,6 @@ pub(super) fn of(
 ) -> Comparison {
     let sign = pair.sign() as f64;
     let alpha = pair.alpha();
-    let crossed = pair.design.seed_scope == SeedScope::Shared && pair.new.per_example > 1;
     Comparison {
         change: sign * found.sampling.estimate(),
         error: found.sampling.error(),
@@ -50,12 +48,13 @@ pub(super) fn of(
         excludes_gain: found.p_within[1] <= alpha,
         shows_harm_beyond_margin: found.p_beyond[0] <= alpha,
         shows_gain_beyond_margin: found.p_beyond[1] <= alpha,
-        too_few_replicates: crossed && pair.new.per_example < 5,
+        too_few_replicates: pair.is_crossed() && pair.new.per_example < 5,
         replicate_share: found.replicate_share,
         retrains: None,
         slice,
-        assumed: assumed(pair, &found),
+        assumed: assumed(pair, &parts),
         spread: None,
+        harm_without_spread: false,
         sign,
         test: pair.power(),
         drop: pair.test.detectable_drop.value(),
@@ -67,11 +66,13 @@ pub(super) fn of(
 }
 
 /// What is assumed of what was not drawn.
-fn assumed(pair: &Pair<'_>, found: &Finding) -> Assumed {
+fn assumed(pair: &Pair<'_>, parts: &[Part]) -> Assumed {
+    let seen = parts.iter().filter_map(|part| part.sampling.largest_seen());
+    let seen = seen.reduce(f64::max);
     // What macro F1 assumes of an example follows from its class.
-    let seen = found.sampling.largest_seen();
-    let seen = seen.filter(|_| pair.metric.form() != Form::Classes);
-    let change = pair.test.largest_change.as_ref().zip(seen);
+    let declared = pair.test.largest_change.as_ref();
+    let declared = declared.filter(|_| pair.metric.form() != Form::Classes);
+    let change = declared.map(|declared| declared.value()).zip(seen);
     let sizes = pair.clusters.filter(|_| seen.is_some()).map(|clusters| {
         let mut sizes = HashMap::<u32, u64>::new();
         for &cluster in clusters {
@@ -82,7 +83,8 @@ fn assumed(pair: &Pair<'_>, found: &Finding) -> Assumed {
     });
     let declared = pair.design.largest_cluster;
     Assumed {
-        change: change.map(|(declared, seen)| (declared.value(), seen)),
+        change,
+        refuted: change.is_some_and(|(declared, seen)| is_beyond(seen, declared)),
         cluster: sizes
             .filter(|(smallest, largest)| smallest < largest || declared.is_some())
             .map(|(_, largest)| (declared, largest)),

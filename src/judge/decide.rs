@@ -31,7 +31,10 @@ pub fn decide(comparison: &Comparison, test: &TestSpec, identical: bool) -> Deci
     let decision = |verdict, status, rule: &str| Decision {
         verdict,
         status,
-        rule: rule.to_owned(),
+        rule: match prove && !proven && status == Status::Fail && verdict != Verdict::Inconclusive {
+            true => format!("{rule}, and harm beyond the margin is not excluded"),
+            false => rule.to_owned(),
+        },
     };
     let unless_proven = |passes: Status| {
         if !prove || proven {

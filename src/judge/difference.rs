@@ -245,6 +245,7 @@ mod tests {
         examples: Examples::Sample,
         seed_scope: SeedScope::Example,
         largest_cluster: None,
+        stochastic_model: false,
     };
 
     fn mean_and_error(contributions: &[f64]) -> (f64, f64) {

@@ -9,10 +9,10 @@ use crate::metric::Rows;
 use crate::outcome::QUANTA;
 use crate::spec::{Examples, SeedScope};
 use crate::stats::discordance::Discordance;
+use crate::stats::shared;
 use crate::stats::shared::Estimate;
 use crate::stats::studentised::Rare;
 use crate::stats::unseen::Differences;
-use crate::stats::{exhaustive, shared};
 
 /// Judges the pair.
 pub fn judge(pair: &Pair<'_>) -> Finding {
@@ -23,22 +23,31 @@ pub fn judge(pair: &Pair<'_>) -> Finding {
     let range = columns.first().and_then(|column| column.range);
     let quantum = range.map_or(1.0, |(low, high)| (high - low) / f64::from(QUANTA));
     let values = || -> Vec<f64> { rows.iter().map(|&row| row as f64 * quantum).collect() };
-    let sampling = if pair.design.examples == Examples::Exhaustive {
-        let estimate = exhaustive::fixed_set(&values(), per_example);
-        // Of scores the mean of the draws is kept, and not how they differ.
-        let unseen = (pair.replicates > 1).then(|| Rare {
-            most: [pair.largest_change(); 2],
-            drawn: (pair.examples() * pair.replicates) as f64,
-        });
-        Sampling::Draws { estimate, unseen }
-    } else if pair.design.seed_scope == SeedScope::Shared && per_example > 1 {
+    let fixed = pair.design.examples == Examples::Exhaustive;
+    let sampling = if fixed && !pair.is_drawn {
+        // All that there is was asked, and would answer the same again.
+        Sampling::Draws {
+            estimate: Estimate {
+                estimate: mean(&values()),
+                error: 0.0,
+                degrees: 1.0,
+            },
+            unseen: None,
+            largest_seen: 0.0,
+        }
+    } else if pair.is_crossed() {
         let estimate = shared::crossed(&values(), per_example);
         // The draws are few; the examples say no more than they would without any.
+        let largest_seen = largest(&values(), per_example);
         let unseen = Some(Rare {
-            most: [pair.largest_change(); 2],
+            most: [pair.largest_change(largest_seen); 2],
             drawn: pair.examples() as f64,
         });
-        Sampling::Draws { estimate, unseen }
+        Sampling::Draws {
+            estimate,
+            unseen,
+            largest_seen,
+        }
     } else if range.is_none() && per_example == 1 && pair.clusters.is_none() {
         let count = |sign: i64| rows.iter().filter(|row| row.signum() == sign).count() as u64;
         Sampling::Flips(Discordance {
@@ -47,12 +56,19 @@ pub fn judge(pair: &Pair<'_>) -> Finding {
             n: rows.len() as u64,
         })
     } else {
-        Sampling::Mean(Differences::new(
-            clusters(&rows, per_example, pair.clusters),
-            quantum / per_example as f64,
-            pair.largest_change(),
-            pair.design.largest_cluster,
-        ))
+        // Of a fixed set the draws are the sample: rows are independent, and that some
+        // examples differ from others makes them less variable than rows that are alike
+        // (Hoeffding 1956). A score keeps the mean of its draws, a row an example.
+        let each = if fixed { 1 } else { per_example };
+        let differences = |largest_change| {
+            Differences::new(
+                clusters(&rows, each, pair.clusters),
+                quantum / each as f64,
+                largest_change,
+                pair.design.largest_cluster,
+            )
+        };
+        Sampling::Mean(pair.assuming(differences, Differences::largest_seen))
     };
     let beyond = beyond(pair, &rows, range);
     let error = sampling.error();
@@ -77,6 +93,16 @@ fn beyond(pair: &Pair<'_>, rows: &[i64], range: Option<(f64, f64)>) -> [bool; 2]
     }
 }
 
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+/// The largest change of the mean of `each` rows.
+fn largest(values: &[f64], each: usize) -> f64 {
+    let means = values.chunks(each).map(|rows| rows.iter().sum::<f64>());
+    means.map(f64::abs).fold(0.0, f64::max) / each as f64
+}
+
 /// The harm-signed difference of each row.
 fn row_differences(pair: &Pair<'_>) -> Vec<i64> {
     let sign = pair.sign();
@@ -97,8 +123,14 @@ fn replicate_share(values: &[f64], per_example: usize, error: f64) -> Option<f64
     if per_example < 2 || error <= 0.0 || !error.is_finite() {
         return None;
     }
-    let Estimate { error: within, .. } = exhaustive::fixed_set(values, per_example);
-    Some((within / error * (within / error)).min(1.0))
+    let squares = values.chunks(per_example).map(|rows| {
+        let mean = mean(rows);
+        let deviations = rows.iter().map(|value| (value - mean) * (value - mean));
+        deviations.sum::<f64>() / (per_example - 1) as f64
+    });
+    let examples = (values.len() / per_example) as f64;
+    let within = squares.sum::<f64>() / (per_example as f64 * examples * examples);
+    Some((within / (error * error)).min(1.0))
 }
 
 /// The sum and the examples of each cluster; each example is its own where there are none.

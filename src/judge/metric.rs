@@ -10,7 +10,7 @@ use super::{Beside, retrain, whole};
 use crate::baseline::{BaselineFile, BaselineMetric, RetrainMetric};
 use crate::catalogue::Better;
 use crate::metric::{Form, Metric, Rows};
-use crate::outcome::{ColumnSpec, Outcomes};
+use crate::outcome::{ColumnSpec, Outcomes, Per};
 use crate::record::Run;
 use crate::spec::{Case, Direction, MetricSpec, Null, Question, TestSpec};
 use crate::verdict::{Status, Verdict};
@@ -92,7 +92,7 @@ pub struct Judging<'a> {
 impl Judging<'_> {
     /// Judges one metric.
     pub fn judge(&self, spec: &MetricSpec) -> MetricJudgement {
-        let Beside { file, rows, .. } = self.beside;
+        let (file, rows) = (self.beside.file, self.beside.rows_of(spec));
         let after = value(spec, &rows.new.outcomes, &rows.new).unwrap_or(f64::NAN);
         let judgement = MetricJudgement::new(spec, after, value(spec, &rows.old, &rows.new));
         let Some(test) = &spec.test else {
@@ -151,8 +151,13 @@ impl Judging<'_> {
             };
             return fail(Verdict::Stale, rule);
         }
-        let dropped = self.beside.dropped();
-        let gone = self.beside.rows.vanished.len();
+        let rows = self.beside.rows_of(spec);
+        if let Some(few) = rows.shortfall() {
+            let rule = format!("the data changed, so that nothing was tested: {few}");
+            return fail(Verdict::Stale, rule);
+        }
+        let gone = rows.vanished.len();
+        let dropped = self.beside.dropped_of(spec);
         if let Some(dropped) = dropped.filter(|_| is_of_all(spec)) {
             let rule = format!(
                 "{}, and {} is of all of them together. {}",
@@ -184,7 +189,7 @@ impl Judging<'_> {
             let reference = retrain::Reference::Accepted { change };
             retrain::widen(&mut comparison, spec, test, self.beside.file, reference);
         }
-        let gone = !self.beside.rows.vanished.is_empty();
+        let gone = !self.beside.rows_of(spec).vanished.is_empty();
         let identical = self.identical && !gone;
         let decision = decide::decide(&comparison, test, identical);
         if gone && decision.verdict == Verdict::Improved && decision.status == Status::Pass {
@@ -204,7 +209,8 @@ impl Judging<'_> {
         }
         let beside = self.beside;
         for counted in counted(spec, test) {
-            let Some(rows) = beside.rows.with_vanished(beside.file, counted) else {
+            let rows = beside.rows_of(spec);
+            let Some(rows) = rows.with_vanished(beside.file, counted) else {
                 continue;
             };
             let Some((_, second)) = self.decide(spec, test, &rows) else {
@@ -216,7 +222,9 @@ impl Judging<'_> {
                     status: Status::Fail,
                     rule: format!(
                         "{}; counted as {} they are {}. {}",
-                        beside.dropped().map_or(String::new(), |it| it.words()),
+                        beside
+                            .dropped_of(spec)
+                            .map_or(String::new(), |it| it.words()),
                         words(spec, counted),
                         match (test.question, second.verdict) {
                             (Question::Proof, _) => "no proof of the margin",
@@ -265,7 +273,15 @@ impl Judging<'_> {
             let files = (beside.file, self.beside.file);
             Some(AnchorJudgement::new(spec, test, before, comparison, files))
         };
-        if let Some(dropped) = beside.dropped().filter(|_| is_of_all(spec)) {
+        let rows = beside.rows_of(spec);
+        if let Some(few) = rows.shortfall() {
+            let rule = format!("since the anchor: {few}. {}", anew(&self.case.name));
+            return match judgement.status {
+                Status::Fail => judgement,
+                _ => judgement.decided(Verdict::Stale, Status::Fail, rule),
+            };
+        }
+        if let Some(dropped) = beside.dropped_of(spec).filter(|_| is_of_all(spec)) {
             if judgement.status == Status::Fail {
                 return judgement;
             }
@@ -277,7 +293,7 @@ impl Judging<'_> {
             );
             return judgement.decided(Verdict::Stale, Status::Fail, rule);
         }
-        let Some(found) = since(&beside.rows) else {
+        let Some(found) = since(rows) else {
             return judgement;
         };
         let judgement = if found.drifted && found.comparison.too_few_replicates {
@@ -291,7 +307,7 @@ impl Judging<'_> {
             judgement.decided(Verdict::Drifted, Status::Fail, rule)
         } else {
             let hidden = counted(spec, test).into_iter().find(|&counted| {
-                let rows = beside.rows.with_vanished(beside.file, counted);
+                let rows = rows.with_vanished(beside.file, counted);
                 rows.and_then(|rows| since(&rows))
                     .is_some_and(|it| it.drifted && !it.comparison.too_few_replicates)
             });
@@ -299,7 +315,9 @@ impl Judging<'_> {
                 Some(counted) => {
                     let rule = format!(
                         "since the anchor: {}; counted as {} they are harm beyond the anchor's margin. {}",
-                        beside.dropped().map_or(String::new(), |it| it.words()),
+                        beside
+                            .dropped_of(spec)
+                            .map_or(String::new(), |it| it.words()),
                         words(spec, counted),
                         anew(&self.case.name)
                     );
@@ -309,7 +327,9 @@ impl Judging<'_> {
             }
         };
         let found = AnchorJudgement {
-            dropped: beside.dropped().map_or(0.0, |dropped| dropped.share()),
+            dropped: beside
+                .dropped_of(spec)
+                .map_or(0.0, |dropped| dropped.share()),
             ..found
         };
         MetricJudgement {
@@ -328,6 +348,12 @@ impl Judging<'_> {
         let design = Design::of(&self.case.spec);
         paired(spec, test, design, (&rows.old, &rows.new))
     }
+}
+
+/// Whether a metric is of scores, each of which belongs to a label.
+pub(super) fn is_scored(spec: &MetricSpec) -> bool {
+    let columns = algorithm(spec).columns(&spec.label, &spec.parameters);
+    columns.iter().any(|column| column.per == Per::Example)
 }
 
 /// Whether a metric has no value for each example, so that none can be left out.
@@ -386,7 +412,7 @@ pub(super) fn paired(
         design,
         old: &rows(old, &columns, new)?,
         new: &rows(&new.outcomes, &columns, new)?,
-        replicates: new.outcomes.replicates,
+        is_drawn: design.stochastic_model || new.outcomes.replicates > 1 || new.identity.is_drawn(),
         clusters: new.clusters.as_deref(),
         slices: new.slice_names(),
         slice_array: new

@@ -1,4 +1,5 @@
-//! Outcomes against a baseline: the decision procedure of statistics.md 1.2.
+//! Outcomes against a baseline: the decision procedure of statistics.md 1.2 (sections of the
+//! design, `../shared/design/statistics.md`; for users it is told in `docs/verdicts.md`).
 //!
 //! A verdict is a function of (case, baseline, run) and of nothing else. The
 //! paired statistics that it rests on begin in `compare.rs`; the words for people
@@ -36,7 +37,7 @@ pub use retrain::FEWEST_RETRAINS;
 use crate::baseline::{Anchor, BaselineFile, Common, Lookup, References};
 use crate::engine::differing_fields;
 use crate::record::Run;
-use crate::spec::{Case, MetricSpec};
+use crate::spec::{Case, MetricSpec, Null, Question};
 use crate::verdict::{Status, Verdict};
 use changed::Rows;
 use equality::{Equality, equality};
@@ -158,6 +159,9 @@ fn beside_stated(judgement: Judgement, baseline: &BaselineFile) -> Judgement {
 struct Beside<'a> {
     file: &'a BaselineFile,
     rows: Rows<'a>,
+    /// The same for metrics of scores, where some rows have another label now: a score is of
+    /// the label that it was made with, so that such rows are gone; `None`: as `rows`.
+    scored: Option<Rows<'a>>,
     /// What changed of the rows that both have: labels, clusters, slices.
     regrouped: Vec<&'static str>,
 }
@@ -191,23 +195,16 @@ impl<'a> Beside<'a> {
         let regrouped = common.map_or(Vec::new(), |common| {
             changed::regrouped(file, &all, run, common)
         });
-        let rows = match common {
-            None => Rows::same(all, run),
-            Some(common) => Rows::of(case, file, all, run, common),
+        let (rows, scored) = match common {
+            None => (Rows::same(all, run), None),
+            Some(common) => {
+                let relabelled = changed::relabelled(&all, run, common);
+                let scored = case.metrics().iter().any(metric::is_scored)
+                    && relabelled.old.len() < common.old.len();
+                let scored = scored.then(|| Rows::of(file, all.clone(), run, &relabelled));
+                (Rows::of(file, all, run, common), scored)
+            }
         };
-        let few = Common {
-            old: vec![0; rows.old.examples],
-            new: Vec::new(),
-            vanished: rows.vanished.clone(),
-        };
-        // Rows whose score is of another label are gone as well.
-        if common.is_some() && (rows.old.examples == 0 || !few.is_enough()) {
-            let note = format!(
-                "the data changed, so that nothing was tested: {}",
-                few.shortfall()
-            );
-            return Err((Verdict::Stale, note));
-        }
         let new = &rows.new.outcomes;
         if (rows.old.examples, replicates) != (new.examples, new.replicates) {
             let note = format!(
@@ -219,13 +216,26 @@ impl<'a> Beside<'a> {
         Ok(Self {
             file,
             rows,
+            scored,
             regrouped,
         })
     }
 
-    /// The rows that are gone; `None`: none is.
+    /// The rows that a metric is judged on.
+    fn rows_of(&self, spec: &MetricSpec) -> &Rows<'a> {
+        let scored = self.scored.as_ref().filter(|_| metric::is_scored(spec));
+        scored.unwrap_or(&self.rows)
+    }
+
+    /// The rows that are gone of those; `None`: none is.
+    fn dropped_of(&self, spec: &MetricSpec) -> Option<Dropped> {
+        let_go(self.file, &self.rows_of(spec).vanished)
+    }
+
+    /// The rows that are gone for any metric; `None`: none is.
     fn dropped(&self) -> Option<Dropped> {
-        let_go(self.file, &self.rows.vanished)
+        let rows = self.scored.as_ref().unwrap_or(&self.rows);
+        let_go(self.file, &rows.vanished)
     }
 }
 
@@ -349,6 +359,8 @@ fn against(
         .iter()
         .map(|spec| question.judge(spec))
         .collect();
+    let refuted = metrics.iter().filter_map(refuted);
+    let refuted: Vec<String> = refuted.collect();
     let flips = flips(&beside.rows.old, &beside.rows.new.outcomes);
     if case.spec.critical.is_some() && flips.is_none() {
         let note = format!(
@@ -367,8 +379,13 @@ fn against(
     let status = match references.anchor {
         // A guard that is away is no silent pass.
         Anchor::Incomparable(_) | Anchor::Absent(_) => status.max(Status::Warn),
+        _ if !refuted.is_empty() => status.max(Status::Warn),
         _ => status,
     };
+    cautions.extend(refuted);
+    if status < Status::Fail {
+        cautions.extend(metrics.iter().filter_map(excused));
+    }
     notes.extend(critical);
     let is_gain = status == Status::Pass && retrain::is_gain(case, &metrics, baseline);
     cautions.extend(standing(case, run, flips.as_ref(), beside.rows.places()));
@@ -377,9 +394,9 @@ fn against(
             "model, data, spec, algorithms and environment are the same, and the outcomes are not: the model answers differently from run to run. Find the source of randomness, or set [model] stochastic = true".to_owned(),
         ),
         (Verdict::Identical, Equality::Rounding) => notes.push("equal but for rounding".to_owned()),
-        (Verdict::Regressed, _) if status == Status::Fail && baseline.retrains.is_empty() => {
+        (Verdict::Regressed, _) if status == Status::Fail && may_be_a_retrain(case, run, baseline) => {
             notes.push(
-                "retrains of one pipeline differ by chance, and none is recorded here: if this is one, record a few (cargo steadfast bless --retrain) and set [gate] null = \"retrain\"".to_owned(),
+                "retrains of one pipeline differ by chance, and none is recorded here: if this is an honest one, record several, each as it came out (cargo steadfast bless --retrain), and set [gate] null = \"retrain\"".to_owned(),
             );
         }
         (Verdict::Improved, _) if status == Status::Pass => notes.push(
@@ -404,6 +421,43 @@ fn against(
         }),
         is_gain,
         dropped: beside.dropped(),
+    })
+}
+
+/// What is to be said of a declared `largest_change` that the data go beyond.
+fn refuted(metric: &MetricJudgement) -> Option<String> {
+    let anchor = metric.anchor.as_ref().map(|anchor| &anchor.comparison);
+    let compared = metric.comparison.iter().chain(anchor);
+    let of = compared.filter(|comparison| comparison.assumed.refuted);
+    let of = of.filter_map(|comparison| comparison.assumed.change);
+    let (declared, seen) = of.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
+    Some(format!(
+        "largest_change = {declared} of {} is not true: a change of {} was seen. The test does without the declaration, and sees less. Declare what no example or cluster can go beyond, or remove largest_change",
+        metric.name,
+        (seen * 1e4).round() / 1e4
+    ))
+}
+
+/// Whether a failure may be chance that recorded retrains would show: another model, judged
+/// against no harm, beside none.
+fn may_be_a_retrain(case: &Case, run: &Run, baseline: &BaselineFile) -> bool {
+    let tests = case.metrics().iter().filter_map(|spec| spec.test.as_ref());
+    baseline.retrains.is_empty()
+        && baseline.model.digest != run.identity.model.digest
+        && tests.into_iter().any(|test| {
+            let harm = matches!(test.question, Question::Harm { .. });
+            harm && test.question.null() != Null::Retrain
+        })
+}
+
+/// What is to be said of harm that would fail if retrains did not differ by chance.
+fn excused(metric: &MetricJudgement) -> Option<String> {
+    let comparison = metric.comparison.as_ref()?;
+    comparison.is_hidden_harm().then(|| {
+        format!(
+            "{} is worse than the baseline, beyond the margin, and within what the recorded retrains differ by: it passes as one of them",
+            metric.name
+        )
     })
 }
 

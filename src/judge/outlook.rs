@@ -1,10 +1,12 @@
 //! What the test of a metric can see before it has anything to judge: from the last
 //! run that differed, from recorded retrains, or from a churn that is assumed.
 
-use super::pair::{Comparison, to_show};
+use super::metric::paired;
+use super::pair::{Comparison, Design, to_show};
 use crate::baseline::BaselineFile;
 use crate::metric::ACCURACY;
-use crate::spec::{MetricSpec, Null, Question, TestSpec};
+use crate::record::Run;
+use crate::spec::{MetricSpec, Null, Question, Spec, TestSpec};
 use crate::stats::distribution::normal_quantile;
 use crate::stats::mcnemar::fewest_harms;
 use crate::stats::power::{Test, ToShow, pairs_to_prove, smallest_beyond_margin};
@@ -37,7 +39,8 @@ pub struct Outlook {
 pub enum Basis {
     /// The differences between the last run and the baseline: their standard error.
     Run(f64),
-    /// Those between that many recorded retrains and the baseline, likewise.
+    /// Those between that many recorded retrains and the baseline, likewise of the one that
+    /// lies furthest.
     Retrains(usize, f64),
     /// This share of examples, answered differently.
     Assumed(f64),
@@ -70,18 +73,87 @@ impl Outlook {
         }
     }
 
-    /// From the retrains that a baseline records; `None` where there is none.
+    /// From the retrains that a baseline of `spec` records: the one that lies furthest from
+    /// it decides. `None` where there is none.
     pub fn of_retrains(
+        test: &TestSpec,
+        baseline: &BaselineFile,
+        metric: &MetricSpec,
+        spec: &Spec,
+    ) -> Option<Self> {
+        let known = Self::of_recorded(test, baseline, metric, spec)
+            .or_else(|| Self::of_recorded_errors(test, baseline, metric))?;
+        let spread = super::retrain::spread(metric, baseline);
+        let spread = spread.filter(|_| test.question.null() == Null::Retrain);
+        let Some(spread) = spread else {
+            return Some(known);
+        };
+        // What the spread of retrains hides, no number of examples shows.
+        let asked = question(test);
+        let smallest = super::retrain::smallest(&asked, &spread);
+        let hidden = smallest > test.detectable_drop.value();
+        Some(Self {
+            smallest: known.smallest.map(|known| known.max(smallest)),
+            needed: known.needed.filter(|_| !hidden),
+            replicates: known.replicates.filter(|_| !hidden),
+            margin: known
+                .margin
+                .map(|known| known.max(super::retrain::smallest_margin(&asked, &spread))),
+            ..known
+        })
+    }
+
+    /// From their outcomes; `None` where none are recorded.
+    fn of_recorded(
+        test: &TestSpec,
+        baseline: &BaselineFile,
+        metric: &MetricSpec,
+        spec: &Spec,
+    ) -> Option<Self> {
+        let run = baseline.run().ok()?;
+        let design = Design::of(spec);
+        let replicates = run.outcomes.replicates;
+        let outlooks = baseline.retrains.iter().filter_map(|retrain| {
+            let new = Run {
+                outcomes: baseline.outcomes_of(retrain, &run.outcomes)?,
+                ..run.clone()
+            };
+            let comparison = paired(metric, test, design, (&run.outcomes, &new))?;
+            Some(Self::of_run(test, &comparison, replicates))
+        });
+        let outlooks: Vec<Self> = outlooks.collect();
+        let count = outlooks.len();
+        let size = |outlook: &Self| outlook.smallest.unwrap_or(f64::INFINITY);
+        let furthest = outlooks
+            .into_iter()
+            .max_by(|one, other| size(one).total_cmp(&size(other)))?;
+        let Basis::Run(error) = furthest.basis else {
+            return None;
+        };
+        Some(Self {
+            basis: Basis::Retrains(count, error),
+            ..furthest
+        })
+    }
+
+    /// From their errors alone, by the normal distribution.
+    fn of_recorded_errors(
         test: &TestSpec,
         baseline: &BaselineFile,
         spec: &MetricSpec,
     ) -> Option<Self> {
+        if spec.kind.needs_slices {
+            // The error is not that of a slice at its share of alpha.
+            return None;
+        }
         let identity = spec.identity();
         let squares: Vec<f64> = baseline
             .retrains
             .iter()
-            .flat_map(|retrain| &retrain.metrics)
-            .filter(|metric| metric.identity == identity)
+            .filter_map(|retrain| {
+                let mut metrics = retrain.metrics.iter();
+                metrics.find(|metric| metric.identity == identity)
+            })
             .map(|metric| metric.error * metric.error)
             .collect();
         let count = squares.len();
@@ -92,18 +164,6 @@ impl Outlook {
         let basis = Basis::Retrains(count, error);
         let examples = baseline.counts.n;
         let known = Self::of_error(test, error, examples, basis);
-        if test.question.null() == Null::Retrain
-            && let Some(spread) = super::retrain::spread(spec, baseline)
-        {
-            // What the spread of retrains hides, no number of examples shows.
-            let smallest = super::retrain::smallest(&question(test), &spread);
-            return Some(Self {
-                smallest: Some(known.smallest.unwrap_or(0.0).max(smallest)),
-                needed: None,
-                margin: None,
-                ..known
-            });
-        }
         // Fewer flips than the floor show nothing, whatever their error.
         let floor = fewest_harms(question(test).alpha) as f64 / examples.max(1) as f64;
         let floored = test.question != Question::Proof && spec.kind.name == ACCURACY.name;

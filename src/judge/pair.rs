@@ -5,7 +5,7 @@ use super::sampling::Sampling;
 use crate::metric::{Metric, Rows, largest_change};
 use crate::seed::Stream;
 use crate::spec::{
-    Direction, Examples, MetricSpec, Mode, Null, Question, SeedScope, Spec, TestSpec,
+    Direction, Exact, Examples, MetricSpec, Mode, Null, Question, SeedScope, Spec, TestSpec,
 };
 use crate::stats::Limits;
 use crate::stats::power::{Test, ToShow};
@@ -60,6 +60,8 @@ pub struct Comparison {
     pub assumed: Assumed,
     /// How far one more retrain would lie from the accepted ones.
     pub(super) spread: Option<Estimate>,
+    /// Whether harm beyond the margin is shown but for that.
+    pub(super) harm_without_spread: bool,
     /// −1 where a rise is harm.
     pub(super) sign: f64,
     /// The test whose power is asked for; of slices at their share of alpha.
@@ -104,6 +106,9 @@ pub struct Decisive {
 pub struct Assumed {
     /// `largest_change`, where the spec declares one, and the largest that was seen.
     pub change: Option<(f64, f64)>,
+    /// Whether that is beyond the declared one, so that the declaration is not true and the
+    /// range of the metric stands in its place.
+    pub refuted: bool,
     /// `largest_cluster`, where the spec declares one, and the most examples of a cluster
     /// that was drawn; `None`: all have as many, and nothing is declared.
     pub cluster: Option<(Option<u64>, u64)>,
@@ -117,13 +122,18 @@ impl Comparison {
             .parts
             .get(self.decisive)?
             .sampling
-            .limits(self.test.alpha)?;
+            .limits(to_show(self.question), self.test.alpha)?;
         let Limits { lower, upper } = limits;
         Some(if self.sign > 0.0 {
             (lower, upper)
         } else {
             (-upper, -lower)
         })
+    }
+
+    /// The alpha of each of these limits: of slices their share of it.
+    pub fn alpha_of_limits(&self) -> f64 {
+        self.test.alpha
     }
 
     /// The smallest harm that would be seen with the asked power; of a proof the smallest
@@ -222,6 +232,8 @@ pub struct Design {
     pub seed_scope: SeedScope,
     /// The most examples of a cluster, drawn or not; `None`: of those that were drawn.
     pub largest_cluster: Option<u64>,
+    /// Whether the model draws numbers of its own.
+    pub stochastic_model: bool,
 }
 
 impl Design {
@@ -231,6 +243,7 @@ impl Design {
             examples: spec.data.examples,
             seed_scope: spec.seed_scope,
             largest_cluster: spec.data.largest_cluster,
+            stochastic_model: spec.model.stochastic,
         }
     }
 }
@@ -249,8 +262,8 @@ pub struct Pair<'a> {
     pub old: &'a Rows<'a>,
     /// This run's rows.
     pub new: &'a Rows<'a>,
-    /// Random draws an example, whether its rows keep them or their mean.
-    pub replicates: usize,
+    /// Whether another run would differ by chance: its inputs or its model draw numbers.
+    pub is_drawn: bool,
     /// Which examples belong together.
     pub clusters: Option<&'a [u32]>,
     /// What the slices are called.
@@ -333,10 +346,21 @@ impl Pair<'_> {
     }
 
     /// The largest change that an example or cluster may have, that was not drawn: as the
-    /// spec declares it, else of the metric's range.
-    pub(super) fn largest_change(&self) -> f64 {
-        let declared = self.test.largest_change.as_ref();
-        declared.map_or(self.range(), |declared| declared.value())
+    /// spec declares it, else of the metric's range. A declaration that one which was drawn
+    /// goes beyond, by `seen`, is not true, and nothing rests on it.
+    pub(super) fn largest_change(&self, seen: f64) -> f64 {
+        let declared = self.test.largest_change.as_ref().map(Exact::value);
+        let kept = declared.filter(|&declared| !is_beyond(seen, declared));
+        kept.unwrap_or(self.range())
+    }
+
+    /// What `of` makes of the largest change, with a declared one only where what was
+    /// `seen` does not go beyond it.
+    pub(super) fn assuming<T>(&self, of: impl Fn(f64) -> T, seen: impl Fn(&T) -> f64) -> T {
+        let declared = self.largest_change(0.0);
+        let found = of(declared);
+        let kept = self.largest_change(seen(&found));
+        if kept > declared { of(kept) } else { found }
     }
 
     /// The largest change that an example's score can have.
@@ -353,6 +377,11 @@ impl Pair<'_> {
         }
     }
 
+    /// Whether all examples share each draw, so that examples say nothing of the draws.
+    pub(super) fn is_crossed(&self) -> bool {
+        self.design.seed_scope == SeedScope::Shared && self.is_drawn
+    }
+
     pub(super) fn stream(&self, use_of: &str) -> Stream {
         Stream::new(SEED, &format!("{use_of}@1"), 0, &self.spec.identity())
     }
@@ -360,6 +389,11 @@ impl Pair<'_> {
     pub(super) fn examples(&self) -> usize {
         self.new.len() / self.new.per_example.max(1)
     }
+}
+
+/// Whether a change that was seen is beyond a declared one, by more than rounding.
+pub(super) fn is_beyond(seen: f64, declared: f64) -> bool {
+    seen > declared + 1e-9
 }
 
 /// The alpha of each side of a test.

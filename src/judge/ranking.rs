@@ -18,14 +18,12 @@ pub fn judge(pair: &Pair<'_>) -> Finding {
     let ranked = Ranked::of(pair.new, class, pair.clusters);
     let [old, new] = [pair.old, pair.new].map(|rows| rows.column(0));
     let [before, after] = [old, new].map(scores);
-    let known = auroc::change(
-        &ranked.labels,
-        &before,
-        &after,
-        ranked.clusters.as_deref(),
-        pair.largest_change(),
-    );
-    let known = known.unwrap_or_else(Studentised::unknown);
+    let change = |largest_change| {
+        let clusters = ranked.clusters.as_deref();
+        let known = auroc::change(&ranked.labels, &before, &after, clusters, largest_change);
+        known.unwrap_or_else(Studentised::unknown)
+    };
+    let known = pair.assuming(change, |known| known.largest_seen);
     let known = if pair.sign() < 0 {
         known.turned()
     } else {

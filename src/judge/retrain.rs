@@ -28,6 +28,26 @@ impl Comparison {
     pub fn has_spread(&self) -> bool {
         self.retrains >= Some(FEWEST_RETRAINS)
     }
+
+    /// Where that spread hides the detectable drop: the margin whose double is seen beyond
+    /// it, and the margin of which that holds with any number of such retrains.
+    pub fn margin_of_retrains(&self) -> Option<(f64, f64)> {
+        let spread = self.spread.as_ref().filter(|_| self.hidden_by_retrains())?;
+        let count = spread.degrees + 1.0;
+        let of_many = Estimate {
+            error: spread.error / libm::sqrt(1.0 + 1.0 / count),
+            degrees: 1e9,
+            ..*spread
+        };
+        let margin = |spread| smallest_margin(&self.test, spread);
+        Some((margin(spread), margin(&of_many)))
+    }
+
+    /// Whether harm would be shown, beyond the margin, if retrains did not differ by chance:
+    /// what a pass that rests on them must not hide.
+    pub fn is_hidden_harm(&self) -> bool {
+        self.harm_without_spread
+    }
 }
 
 /// What the new value is held against, beside the spread of accepted ones.
@@ -72,6 +92,8 @@ pub fn widen(
         return;
     };
     let margin = test.margin.value();
+    let harmed = comparison.p_harm <= comparison.alpha_side;
+    comparison.harm_without_spread = harmed && comparison.harm_exceeds_margin;
     comparison.spread = Some(found);
     comparison.p_harm = comparison.p_harm.max(found.p_harm());
     comparison.p_gain = comparison.p_gain.max(1.0 - found.p_harm());
@@ -129,6 +151,13 @@ pub fn is_gain(case: &Case, metrics: &[MetricJudgement], baseline: &BaselineFile
         own.and_then(|own| one_more(own, &signed))
             .is_some_and(|found| 1.0 - found.p_harm() <= comparison.alpha_side)
     })
+}
+
+/// The smallest margin whose double is seen beyond that spread with the asked power.
+pub fn smallest_margin(test: &Test, spread: &Estimate) -> f64 {
+    let critical = t_quantile(1.0 - test.alpha, spread.degrees);
+    let power = normal_quantile(test.power);
+    spread.error * (0.5 * (critical + power)).max(power)
 }
 
 /// The smallest harm that is seen beyond that spread with the asked power.

@@ -30,6 +30,8 @@ pub enum Sampling {
         estimate: Estimate,
         /// What is left unseen; `None`: nothing.
         unseen: Option<Rare>,
+        /// The largest change of what was drawn.
+        largest_seen: f64,
     },
     /// A metric of all rows, by exchanging records: the p-values of harm and gain are all
     /// that is known, and an error to plan by.
@@ -74,12 +76,17 @@ impl Sampling {
             Self::Flips(flips) => Self::Flips(flips.turned()),
             Self::Mean(differences) => Self::Mean(differences.turned()),
             Self::Contributions(known) => Self::Contributions(known.turned()),
-            Self::Draws { estimate, unseen } => Self::Draws {
+            Self::Draws {
+                estimate,
+                unseen,
+                largest_seen,
+            } => Self::Draws {
                 estimate: Estimate {
                     estimate: -estimate.estimate,
                     ..*estimate
                 },
                 unseen: *unseen,
+                largest_seen: *largest_seen,
             },
             Self::Exchanges {
                 estimate,
@@ -100,9 +107,9 @@ impl Sampling {
         match self {
             Self::Flips(flips) => flips.p_harm(),
             Self::Exchanges { p, .. } => p[0],
-            Self::Draws { estimate, unseen } => {
-                estimate.p_harm().max(missed(estimate, unseen, 0.0))
-            }
+            Self::Draws {
+                estimate, unseen, ..
+            } => estimate.p_harm().max(missed(estimate, unseen, 0.0)),
             _ => self.p_below(0.0),
         }
     }
@@ -128,7 +135,9 @@ impl Sampling {
         match self {
             Self::Mean(differences) => differences.p_below(value),
             Self::Contributions(known) => known.p_below(value),
-            Self::Draws { estimate, unseen } => {
+            Self::Draws {
+                estimate, unseen, ..
+            } => {
                 let by_error = estimate.p_below(value);
                 by_error.max(missed(estimate, unseen, value))
             }
@@ -137,15 +146,18 @@ impl Sampling {
         }
     }
 
-    /// One-sided limits at `alpha` each; `None`: none is valid.
-    pub fn limits(&self, alpha: f64) -> Option<Limits> {
+    /// One-sided limits at `alpha` each, where the p-values of what is `to_show` are alpha;
+    /// `None`: none is valid.
+    pub fn limits(&self, to_show: ToShow, alpha: f64) -> Option<Limits> {
         match self {
-            Self::Flips(flips) => Some(flips.limits(alpha)),
+            Self::Flips(flips) => Some(flips.limits(to_show, alpha)),
             Self::Mean(differences) => Some(differences.limits(alpha)),
             Self::Contributions(known) => Some(known.limits(alpha)),
+            Self::Draws { estimate, .. } if !estimate.error.is_finite() => None,
             Self::Draws {
                 estimate,
                 unseen: None,
+                ..
             } => Some(estimate.limits(alpha)),
             Self::Draws { .. } => Some(Limits {
                 lower: -self.turned().upper(alpha),
@@ -157,15 +169,13 @@ impl Sampling {
 
     /// Where the p-value against more is alpha.
     fn upper(&self, alpha: f64) -> f64 {
-        let excess = |value: f64| libm::log(self.p_below(value)) - libm::log(alpha);
-        let estimate = self.estimate();
         let largest = match self {
             Self::Draws {
                 unseen: Some(rare), ..
             } => rare.most[0],
             _ => 1.0,
         };
-        root::of_falling(excess, estimate, largest.max(estimate))
+        root::where_p_is(alpha, |value| self.p_below(value), self.estimate(), largest)
     }
 
     /// Whether `factor` times as many examples as these would answer what is asked, with
@@ -175,7 +185,9 @@ impl Sampling {
             Self::Flips(flips) => flips.shows(to_show, test, harm, flips.n as f64 * factor),
             Self::Mean(differences) => differences.scaled(factor).shows(to_show, test, harm),
             Self::Contributions(known) => known.scaled(factor).shows(to_show, test, harm),
-            Self::Draws { estimate, unseen } => {
+            Self::Draws {
+                estimate, unseen, ..
+            } => {
                 let error = estimate.error / factor.sqrt();
                 let critical = t_quantile(1.0 - test.alpha, estimate.degrees);
                 let reach = normal_quantile(test.power) * error;
@@ -251,6 +263,11 @@ impl Sampling {
         match self {
             Self::Mean(differences) => Some(differences.largest_seen()),
             Self::Contributions(known) => Some(known.largest_seen),
+            Self::Draws {
+                unseen: Some(_),
+                largest_seen,
+                ..
+            } => Some(*largest_seen),
             _ => None,
         }
     }

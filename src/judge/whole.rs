@@ -70,15 +70,29 @@ fn exchanges(pair: &Pair<'_>, sums: &Sums<'_>, estimate: f64, jackknife: Jackkni
     let p_gain = swap_p(count, -estimate, alpha, &mut stream(), |swapped| {
         -exchanged(swapped)
     });
+    let [harm, gain] = unexplained(pair, sums, estimate);
     Sampling::Exchanges {
         estimate,
         p: [
-            p_harm.max(1.0 - jackknife.p_above(estimate, 0.0)),
-            p_gain.max(jackknife.p_above(estimate, 0.0)),
+            p_harm.max(1.0 - jackknife.p_above(harm, 0.0)),
+            p_gain.max(jackknife.p_above(gain, 0.0)),
         ],
         jackknife,
         least: least_swap_p(sums.clusters(), alpha),
     }
+}
+
+/// The change against harm, and against gain, less what chance may have added to one run's
+/// value and not to the other's: gaps count by their size, so that a model whose confidences
+/// fill more bins seems worse calibrated and is not.
+fn unexplained(pair: &Pair<'_>, sums: &Sums<'_>, estimate: f64) -> [f64; 2] {
+    let [old, new] = [0, 1].map(|run| sums.inflation(run, &mut pair.stream("inflation")));
+    // Signed as the change is: negative where chance made the new run seem worse.
+    let sign = pair.sign() as f64;
+    let added = [0, 1].map(|way| sign * (new[way] - old[way]));
+    let worse = added[0].min(added[1]).min(0.0);
+    let better = added[0].max(added[1]).max(0.0);
+    [estimate - worse, estimate - better]
 }
 
 /// The 95 % confidence interval of a metric of one run; `None` where it has no

@@ -5,6 +5,7 @@ use super::Limits;
 use super::distribution::{binomial_cdf, normal_cdf, normal_quantile};
 use super::mcnemar::{fewest_harms, mid_p};
 use super::power::{Test, ToShow, pairs_to_prove, smallest_beyond_margin};
+use super::root;
 use super::tango::Table;
 
 /// Counts of pairs that differ, among `n`. They are whole but where they are planned.
@@ -59,7 +60,7 @@ impl Discordance {
     ///
     /// Source: Bonett & Price 2012, whose limits keep small alphas, as Tango's do not.
     pub fn p_beyond(&self, margin: f64) -> f64 {
-        self.table().adjusted_p_below(-margin, f64::INFINITY)
+        self.table().adjusted_p_below(-margin)
     }
 
     /// The p-value against a drop of `margin` or more: small, where harm beyond the margin
@@ -77,9 +78,25 @@ impl Discordance {
             .max(binomial_cdf(lost, self.n, margin))
     }
 
-    /// Tango's one-sided limits at `alpha` each.
-    pub fn limits(&self, alpha: f64) -> Limits {
-        self.table().score_limits(normal_quantile(1.0 - alpha))
+    /// One-sided limits at `alpha` each, which say what the p-values of what is `to_show`
+    /// say: Tango's, those of Bonett & Price of harm beyond the margin, and of a proof where
+    /// [`p_within`](Self::p_within) is alpha.
+    pub fn limits(&self, to_show: ToShow, alpha: f64) -> Limits {
+        let z = normal_quantile(1.0 - alpha);
+        match to_show {
+            ToShow::Harm => self.table().score_limits(z),
+            ToShow::HarmBeyondMargin => self.table().adjusted_limits(z),
+            ToShow::WithinMargin => {
+                let upper = |side: Self| {
+                    let p = |value| side.turned().p_within(value);
+                    root::where_p_is(alpha, p, side.estimate(), 1.0)
+                };
+                Limits {
+                    lower: -upper(self.turned()),
+                    upper: upper(*self),
+                }
+            }
+        }
     }
 
     /// Whether `pairs` pairs that differ as often as these would answer what is asked, with
@@ -112,8 +129,7 @@ impl Discordance {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::mcnemar::drop_exceeds;
-    use crate::stats::power::Pairs;
+    use crate::stats::pairs::{Pairs, drop_exceeds};
     use crate::stats::reference::{close, group};
     use crate::stats::unseen::Differences;
     use proptest::prelude::*;
@@ -237,7 +253,7 @@ mod tests {
             for p in [pairs.p_harm(), pairs.p_beyond(0.02), pairs.p_within(0.02)] {
                 assert!((0.0..=1.0).contains(&p), "{pairs:?}: {p}");
             }
-            let limits = pairs.limits(0.05);
+            let limits = pairs.limits(ToShow::Harm, 0.05);
             assert!(limits.lower <= pairs.estimate() && pairs.estimate() <= limits.upper);
             assert!(pairs.error() >= 0.0);
         }

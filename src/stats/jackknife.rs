@@ -13,8 +13,6 @@ pub struct Jackknife {
     pub error: f64,
     /// Degrees of freedom: clusters less strata, or fewer [of unequal size](Self::of_sizes).
     pub degrees: f64,
-    /// Efron's acceleration: a sixth of the skewness of the influence values.
-    pub acceleration: f64,
 }
 
 impl Jackknife {
@@ -36,14 +34,12 @@ impl Jackknife {
             sum.0 += value;
             sum.1 += 1.0;
         }
-        let (mut variance, mut squares, mut cubes) = (0.0, 0.0, 0.0);
+        let mut variance = 0.0;
         for (cluster, value) in left_out.iter().enumerate() {
             let Some(&(sum, count)) = sums.get(&stratum(cluster)) else {
                 continue;
             };
             let influence = (count - 1.0) / count * (sum / count - value);
-            squares += influence * influence;
-            cubes += influence * influence * influence;
             if count > 1.0 {
                 variance += count / (count - 1.0) * influence * influence;
             }
@@ -51,11 +47,6 @@ impl Jackknife {
         Self {
             error: variance.sqrt(),
             degrees: left_out.len() as f64 - sums.len() as f64,
-            acceleration: if squares > 0.0 {
-                cubes / (6.0 * squares * libm::sqrt(squares))
-            } else {
-                0.0
-            },
         }
     }
 

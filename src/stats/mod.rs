@@ -6,13 +6,13 @@
 //! All functions are defined for small counts, no discordance and rates at 0 or
 //! 1, and give no NaN for finite input.
 //!
-//! References are by author and year; the full list is in `docs/statistics.md`.
+//! References are by author and year; the full list is in `docs/statistics.md`. Numbers such
+//! as "statistics.md II.1" are sections of the design, `../shared/design/statistics.md`.
 
 pub mod auroc;
 pub mod components;
 pub mod discordance;
 pub mod distribution;
-pub mod exhaustive;
 pub mod exponential_sum;
 pub mod jackknife;
 pub mod macro_f1;
@@ -20,11 +20,12 @@ pub mod mcnemar;
 pub mod meta;
 pub mod multiplicity;
 pub mod normal;
+#[cfg(test)]
+pub(crate) mod pairs;
 pub mod permutation;
 pub mod power;
 pub mod prediction;
 pub mod proportion;
-pub mod quantile;
 pub mod root;
 pub mod shared;
 pub mod studentised;
@@ -38,16 +39,6 @@ pub struct Limits {
     pub lower: f64,
     /// The upper limit.
     pub upper: f64,
-}
-
-impl Limits {
-    /// Of each pair of limits the one that is further out.
-    pub fn or_wider(self, other: Self) -> Self {
-        Self {
-            lower: self.lower.min(other.lower),
-            upper: self.upper.max(other.upper),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -65,6 +65,13 @@ fn interpolated(
     })
 }
 
+/// The limit of a `change` that is at most `largest`: where the falling p-value against so
+/// large a true change or more is `alpha`.
+pub fn where_p_is(alpha: f64, p: impl Fn(f64) -> f64, change: f64, largest: f64) -> f64 {
+    let excess = |value: f64| libm::log(p(value)) - libm::log(alpha);
+    of_falling(excess, change, largest.max(change))
+}
+
 /// The smallest number between `low` and `high` for which `holds`, which holds of all above
 /// it, too; `None` where it does not hold of `high`.
 pub fn least(holds: impl Fn(f64) -> bool, low: f64, high: f64) -> Option<f64> {

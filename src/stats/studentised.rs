@@ -127,8 +127,8 @@ impl Studentised {
     }
 
     fn upper(&self, alpha: f64) -> f64 {
-        let excess = |value: f64| libm::log(self.p_below(value)) - libm::log(alpha);
-        root::of_falling(excess, self.estimate, LARGEST.max(self.estimate))
+        let p = |value| self.p_below(value);
+        root::where_p_is(alpha, p, self.estimate, LARGEST)
     }
 
     /// Whether what is asked would be answered, with its power, by data of this law: harm

@@ -1,6 +1,5 @@
 //! Limits of the difference of paired proportions: Tango's score method, and the
-//! adjusted Wald limits of Bonett & Price. Counts may be effective ones and need
-//! not be whole.
+//! adjusted Wald limits of Bonett & Price.
 
 use super::Limits;
 use super::jackknife::t_p_above;
@@ -97,13 +96,11 @@ impl Table {
         }
     }
 
-    /// The p-value against a difference of `value` or more: with Student's t of
-    /// `degrees` of freedom (infinite: the normal one) as the critical value, the
-    /// upper [adjusted limit](Self::adjusted_limits) is below `value` where it is
-    /// below the alpha.
-    pub fn adjusted_p_below(&self, value: f64, degrees: f64) -> f64 {
+    /// The p-value against a difference of `value` or more: the upper
+    /// [adjusted limit](Self::adjusted_limits) is below `value` where it is below the alpha.
+    pub fn adjusted_p_below(&self, value: f64) -> f64 {
         let (difference, error) = self.adjusted();
-        t_p_above(value - difference, error, degrees)
+        t_p_above(value - difference, error, f64::INFINITY)
     }
 
     /// The same pairs with harm and gain exchanged.
@@ -207,7 +204,7 @@ mod tests {
             assert!(close(limits.upper, expected[1].as_f64().unwrap()), "{case}");
             // Each limit is where its p-value is the error rate.
             let half = number("alpha_two_sided") / 2.0;
-            let p = |value| table.adjusted_p_below(value, f64::INFINITY);
+            let p = |value| table.adjusted_p_below(value);
             assert!(close(p(limits.upper), half) && close(p(limits.lower), 1.0 - half));
         }
     }

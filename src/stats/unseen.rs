@@ -173,12 +173,8 @@ impl Differences {
     }
 
     fn upper(&self, alpha: f64) -> f64 {
-        let excess = |value: f64| libm::log(self.p_below(value)) - libm::log(alpha);
-        let (estimate, largest) = (self.estimate(), self.largest_change);
-        if estimate >= largest {
-            return largest;
-        }
-        root::of_falling(excess, estimate, largest)
+        let p = |value| self.p_below(value);
+        root::where_p_is(alpha, p, self.estimate(), self.largest_change)
     }
 
     /// Whether what is asked would be answered, with its power, by data that vary like
@@ -316,12 +312,6 @@ impl Floor {
         let excess = |harm: f64| libm::log(self.p_of_all(-harm, -margin)) - libm::log(alpha);
         root::of_falling(excess, margin, self.largest_change)
     }
-
-    /// Whether no change at all is shown to be within `margin` at `alpha`; of equal
-    /// clusters ((R − m) / R)^G ≤ alpha.
-    pub fn proves(&self, margin: f64, alpha: f64) -> bool {
-        self.p_of_all(0.0, margin) <= alpha
-    }
 }
 
 impl Differences {
@@ -335,7 +325,7 @@ impl Differences {
 mod tests {
     use super::*;
     use crate::seed::{Stream, uniform};
-    use crate::stats::mcnemar::exact_p;
+    use crate::stats::pairs::exact_p;
     use crate::stats::reference::{close, group, numbers};
     use proptest::prelude::*;
     use serde_json::Value;
@@ -503,10 +493,6 @@ mod tests {
         }
         assert!(floor(153).least_harm(0.0, 0.0025) <= 0.04);
         assert!(floor(152).least_harm(0.0, 0.0025) > 0.04);
-        for (clusters, margin) in [(149, 0.02), (299, 0.01)] {
-            assert!(floor(clusters).proves(margin, 0.05));
-            assert!(!floor(clusters - 1).proves(margin, 0.05));
-        }
         // (R + m) (alpha^(−1/G) − 1) + m beyond a margin; more, where clusters are unequal.
         let beyond = 1.02 * (libm::pow(0.05, -1.0 / 40.0) - 1.0) + 0.02;
         assert!(near(floor(40).least_harm(0.02, 0.05), beyond));

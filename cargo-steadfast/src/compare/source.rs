@@ -94,6 +94,7 @@ impl CaseRun {
                 examples,
                 seed_scope,
                 largest_cluster: None,
+                stochastic_model: false,
             },
             run,
             metrics,

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use steadfast::digest::Digest;
+use steadfast::report::plural;
 use steadfast::spec::{Case, Spec, Subject as About, cases};
 
 use super::draws::Draws;
@@ -25,8 +26,10 @@ pub struct Family {
     pub cells: Vec<Subject>,
     /// The case over all of them.
     pub pooled: Option<Pooled>,
-    /// How many recorded retrains its models are mixed of; 0: its churn is declared.
-    pub retrains: usize,
+    /// The recorded retrains that its models are mixed of; none: its churn is declared.
+    pub retrains: Vec<Digest>,
+    /// Why recorded retrains are not used, where some are recorded.
+    pub unused: Option<String>,
     /// In which metrics harm is simulated.
     pub aims: Vec<Aim>,
 }
@@ -91,7 +94,8 @@ impl Family {
             spec: Arc::clone(spec),
             cells,
             pooled: over,
-            retrains: 0,
+            retrains: Vec::new(),
+            unused: None,
             aims: Vec::new(),
         };
         if !declared {
@@ -104,15 +108,26 @@ impl Family {
     fn record(&mut self) {
         let pooled = self.pooled.iter().map(|pooled| &pooled.subject);
         let known = self.cells.iter().chain(pooled).map(Subject::retrains);
-        let common = known.reduce(|mut common: Vec<Digest>, retrains| {
+        let known: Vec<Vec<Digest>> = known.collect();
+        let common = known.iter().cloned().reduce(|mut common, retrains| {
             common.retain(|retrain| retrains.contains(retrain));
             common
         });
         let common = common.unwrap_or_default();
+        let most = known.iter().map(Vec::len).max().unwrap_or(0);
         if common.len() < FEWEST {
+            self.unused = (most > 0).then(|| {
+                let here = known.iter().filter(|known| known.len() == most).count();
+                format!(
+                    "{} recorded in {here} of {}, and {} in all of them; {FEWEST} are needed (bless --retrain)",
+                    plural(most, "retrain"),
+                    plural(known.len(), "case"),
+                    common.len()
+                )
+            });
             return;
         }
-        self.retrains = common.len();
+        self.retrains.clone_from(&common);
         let pooled = self.pooled.iter_mut().map(|pooled| &mut pooled.subject);
         for subject in self.cells.iter_mut().chain(pooled) {
             subject.record(&common);
@@ -195,13 +210,37 @@ impl Family {
     pub fn plans(&self, churn: f64, draws: &dyn Fn(&Subject) -> Arc<Draws>) -> Plans {
         let cells = self.cells.iter().map(|cell| {
             let draws = draws(cell);
-            if self.retrains > 0 {
-                cell.churn.mixed(self.retrains, &draws)
-            } else {
+            if self.retrains.is_empty() {
                 cell.churn.plan(cell.churn.chance(churn), &draws)
+            } else {
+                cell.churn.mixed(self.retrains.len(), &draws)
             }
         });
         cells.collect()
+    }
+
+    /// The cases that each recorded retrain fails as it came out, held against the baseline
+    /// with the others.
+    pub fn failed_by_recorded(&self) -> Vec<Vec<&str>> {
+        let each = self.retrains.iter().enumerate().map(|(place, retrain)| {
+            let cells = self.cells.iter();
+            let plans: Plans = cells
+                .map(|cell| vec![Source::Recorded(place); cell.examples.count])
+                .collect();
+            let cells = self.cells.iter().zip(&plans);
+            let outcomes = cells.map(|(cell, plan)| (cell, cell.material.made(plan)));
+            let over = self.pooled.iter();
+            let over = over.map(|pooled| (&pooled.subject, pooled.made(&self.cells, &plans)));
+            let judged = outcomes
+                .chain(over)
+                .filter(|(subject, _)| subject.is_judged);
+            let failed = judged
+                .filter(|(subject, outcomes)| subject.fails_without(retrain, outcomes.clone()));
+            failed
+                .map(|(subject, _)| subject.case.name.as_str())
+                .collect()
+        });
+        each.collect()
     }
 
     /// The same with so many examples of each cell answered wrongly.

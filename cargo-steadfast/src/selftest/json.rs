@@ -30,6 +30,7 @@ pub fn render(report: &Report) -> Value {
             "cases": spec.cases,
             "examples": spec.examples,
             "retrains": spec.retrains,
+            "retrains_not_used": spec.unused,
             "least_churn": spec.churn,
         })
     });
@@ -56,12 +57,16 @@ pub fn render(report: &Report) -> Value {
             "mend": test.mend.as_ref().map(|mend| json!({
                 "plan": mend.cures,
                 "largest_change": mend.largest_change,
-                "pooled": mend.pooled,
             })),
         })
     });
     let left_out = report.left_out.iter();
     let left_out = left_out.map(|(case, why)| json!({ "case": case, "reason": why }));
+    let recorded = report.recorded.as_ref().map(|recorded| {
+        let cases = recorded.cases.iter();
+        let cases: Map<String, Value> = cases.map(|(case, of)| (case.clone(), rate(*of))).collect();
+        json!({ "any_failure": rate(recorded.any), "cases": cases })
+    });
     json!({
         "schema": SCHEMA,
         "seed": report.seed,
@@ -71,6 +76,7 @@ pub fn render(report: &Report) -> Value {
         "budget": report.budget,
         "specs": specs.collect::<Vec<_>>(),
         "no_change": calm.collect::<Vec<_>>(),
+        "recorded_retrains": recorded,
         "harm_on_top_of_churn": report.calm[report.harmed_at].churn,
         "harm": levels.collect::<Vec<_>>(),
         "tests": tests.collect::<Vec<_>>(),

@@ -8,7 +8,7 @@ use super::harm::BySize;
 use super::rate::{Rate, decimal};
 use super::report::Report;
 use super::simulate::Level;
-use super::text::{made_of, margins};
+use super::text::{doubts, made_of, margins};
 
 /// The whole report.
 pub fn render(report: &Report) -> String {
@@ -27,6 +27,13 @@ pub fn render(report: &Report) -> String {
             calm.any.words(3),
             decimal(calm.failing, 3)
         );
+    }
+    if let Some(recorded) = &report.recorded {
+        let Rate { count, of } = recorded.any;
+        let _ = writeln!(text, "| the same, each as it is | {count} of {of} | |");
+    }
+    for line in doubts(report) {
+        let _ = write!(text, "\n{line}\n");
     }
     let _ = writeln!(
         text,

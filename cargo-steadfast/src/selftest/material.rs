@@ -66,24 +66,6 @@ pub fn values_an_example(column: &Column, replicates: usize) -> usize {
     }
 }
 
-/// The columns of a retrain in the order of `base`, with its labels; `None` where one is
-/// missing.
-pub fn in_order_of(base: &Outcomes, retrain: &Outcomes) -> Option<Outcomes> {
-    let columns = base.columns.iter().map(|column| {
-        if column.spec.name == LABEL {
-            return Some(column.clone());
-        }
-        let found = retrain.column(&column.spec.name)?;
-        (found.spec == column.spec && found.values.len() == column.values.len())
-            .then(|| found.clone())
-    });
-    Some(Outcomes {
-        examples: base.examples,
-        replicates: base.replicates,
-        columns: columns.collect::<Option<_>>()?,
-    })
-}
-
 /// Which rows are right, by replicate; `None` where the outcomes do not say it.
 pub fn right(outcomes: &Outcomes) -> Option<Vec<u32>> {
     use steadfast::outcome::{CLASS, CORRECT};

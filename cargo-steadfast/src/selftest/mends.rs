@@ -25,8 +25,6 @@ pub struct Mend {
     pub cures: String,
     /// `largest_change` that would do, if no example changes by more.
     pub largest_change: Option<String>,
-    /// Whether one case more, over all perturbations, could be had.
-    pub pooled: bool,
 }
 
 /// What would let a test see more.
@@ -38,9 +36,6 @@ pub fn mend(
 ) -> Mend {
     let outcomes = changed(suite, family, place);
     let outlook = outlook(subject, metric, outcomes.clone());
-    let cells = family.spec.perturbations.iter();
-    let cells: usize = cells.map(|entry| entry.settings.len()).sum();
-    let of_family = metric.kind.family.is_some();
     Mend {
         cures: match &outlook {
             Some(outlook) => cures(test, outlook),
@@ -50,7 +45,6 @@ pub fn mend(
             .into_iter()
             .find(|part| declared_is_enough(subject, metric, test, part, &outcomes))
             .map(str::to_owned),
-        pooled: family.spec.pooled.is_none() && cells > 1 && !of_family,
     }
 }
 
@@ -71,13 +65,16 @@ fn changed(suite: &Suite, family: &Family, place: usize) -> Outcomes {
 
 /// What the test of a metric can see, by what it says of these outcomes.
 fn outlook(subject: &Subject, metric: &MetricSpec, outcomes: Outcomes) -> Option<Outlook> {
-    let replicates = outcomes.replicates;
+    let (examples, replicates) = (outcomes.examples as u64, outcomes.replicates);
     let judgement = subject.judgement_as(&alone(&subject.case, Some(metric)), outcomes);
     let comparison = judgement.metrics.first()?.comparison.as_ref()?;
-    let known = Outlook::of_run(metric.test.as_ref()?, comparison, replicates);
+    let test = metric.test.as_ref()?;
+    let known = Outlook::of_run(test, comparison, replicates);
     Some(Outlook {
         // What there is already mends nothing.
         replicates: known.replicates.filter(|&more| more > replicates as u64),
+        needed: known.needed.filter(|&more| more > examples),
+        margin: known.margin.filter(|&wider| wider > test.margin.value()),
         ..known
     })
 }
@@ -116,9 +113,6 @@ impl Mend {
     /// In words.
     pub fn words(&self) -> String {
         let mut words = self.cures.clone();
-        if self.pooled {
-            words.push_str(", or pooled = true");
-        }
         if let Some(largest) = &self.largest_change {
             words.push_str(&format!(
                 ", or largest_change = {largest}, if no example's mean over its replicates can change by more"

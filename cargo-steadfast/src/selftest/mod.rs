@@ -162,7 +162,7 @@ fn suite(
     }
     let mut churns = arguments.churn.clone();
     if churns.is_empty() {
-        let declared = families.iter().any(|family| family.retrains == 0);
+        let declared = families.iter().any(|family| family.retrains.is_empty());
         churns = if declared {
             CHURNS.to_vec()
         } else {

@@ -35,6 +35,8 @@ pub struct Report {
     /// Cases that fail most often without harm, the worst first; those that never do are
     /// left out.
     pub alarms: Vec<(String, Rate)>,
+    /// Whole recorded retrains, each as it came out; `None`: none is.
+    pub recorded: Option<Recorded>,
     /// Cases that could not be simulated, and why.
     pub left_out: Vec<(String, String)>,
 }
@@ -49,11 +51,22 @@ pub struct SpecLine {
     pub examples: usize,
     /// How many recorded retrains are mixed; 0: its churn is declared.
     pub retrains: usize,
+    /// Why recorded retrains are not, where some are recorded.
+    pub unused: Option<String>,
     /// At each declared churn, the share of answers that changes in the case in which the
     /// least can.
     pub churn: Vec<f64>,
     /// The share of models with a failure, without harm, at each churn.
     pub alarms: Vec<Rate>,
+}
+
+/// What the gate says of whole recorded retrains: they lean one way or another in a case,
+/// and mixing averages that out.
+pub struct Recorded {
+    /// The share of them with any failing case.
+    pub any: Rate,
+    /// The cases that fail, the worst first.
+    pub cases: Vec<(String, Rate)>,
 }
 
 /// Models as good as the baseline.
@@ -158,7 +171,8 @@ impl<'a> Models<'a> {
                 .map(|it| it.examples.count)
                 .max()
                 .unwrap_or(0),
-            retrains: family.retrains,
+            retrains: family.retrains.len(),
+            unused: family.unused.clone(),
             churn: churns
                 .iter()
                 .map(|&churn| least_churn(family, churn))
@@ -197,6 +211,25 @@ impl<'a> Models<'a> {
             }
         };
         churns.map(line).collect()
+    }
+
+    fn recorded(&self) -> Option<Recorded> {
+        let mut any = Vec::new();
+        let mut cases: Vec<(String, Rate)> = Vec::new();
+        for (_, family) in self.judged() {
+            let failed = family.failed_by_recorded();
+            any.extend(failed.iter().map(|failed| !failed.is_empty()));
+            for subject in family.judged() {
+                let name = subject.case.name.as_str();
+                let rate = Rate::of(failed.iter().map(|failed| failed.contains(&name)));
+                if rate.count > 0 {
+                    cases.push((name.to_owned(), rate));
+                }
+            }
+        }
+        cases.sort_by_key(|(_, rate)| std::cmp::Reverse(rate.count));
+        let any = Rate::of(any);
+        (any.of > 0).then_some(Recorded { any, cases })
     }
 
     fn levels(&self) -> Vec<LevelLine> {
@@ -294,6 +327,7 @@ impl Report {
             levels: models.levels(),
             tests: models.tests(),
             alarms: models.alarms(),
+            recorded: models.recorded(),
             left_out,
             specs,
         }

@@ -4,16 +4,15 @@
 use steadfast::baseline::{BaselineFile, Lookup, References, look_up};
 use steadfast::digest::Digest;
 use steadfast::judge::{Judgement, judge};
-use steadfast::outcome::{CLUSTER, LABEL, Outcomes, SLICE, unpack};
-use steadfast::provenance::{Identity, ModelIdentity};
-use steadfast::record::{Run, Slices};
+use steadfast::outcome::{LABEL, Outcomes};
+use steadfast::record::Run;
 use steadfast::spec::{Case, MetricSpec, TestSpec};
 use steadfast::verdict::{Status, Verdict};
 
 use super::churn::Churn;
 use super::draws::Examples;
 use super::harmed::harmed;
-use super::material::{Material, in_order_of};
+use super::material::Material;
 use super::trial::{Trial, trials};
 use crate::repository::Repository;
 
@@ -129,9 +128,7 @@ impl Subject {
         let file = self.baseline()?;
         let mut retrains = file.retrains.iter();
         let retrain = retrains.find(|retrain| retrain.model == *model)?;
-        let counts = file.counts;
-        let outcomes = unpack(counts.n, counts.replicates, &retrain.columns).ok()?;
-        in_order_of(&self.material.base, &outcomes)
+        file.outcomes_of(retrain, &self.material.base)
     }
 
     /// The new model with these outcomes.
@@ -182,6 +179,20 @@ impl Subject {
         self.trials.iter().any(|trial| self.fails_in(trial, &run))
     }
 
+    /// The same with a baseline that does not have this retrain.
+    pub fn fails_without(&self, retrain: &Digest, outcomes: Outcomes) -> bool {
+        let Some(mut file) = self.baseline().cloned() else {
+            return false;
+        };
+        file.retrains.retain(|recorded| recorded.model != *retrain);
+        let references = References {
+            baseline: Lookup::Found(Box::new(file)),
+            common: self.references.common.clone(),
+            anchor: self.references.anchor.clone(),
+        };
+        judge(&self.case, &self.with(outcomes), &references).status == Status::Fail
+    }
+
     fn fails_in(&self, trial: &Trial, run: &Run) -> bool {
         trial.may_fail(run) && judge(&trial.case, run, &self.references).status == Status::Fail
     }
@@ -204,37 +215,11 @@ fn data_of(file: &BaselineFile) -> String {
 
 /// Another model that answers as the baseline's does.
 fn new_model(file: &BaselineFile) -> Result<Run, String> {
-    let mut outcomes = file.outcomes().map_err(|error| error.to_string())?;
-    let mut taken = |name: &str| {
-        let place = outcomes
-            .columns
-            .iter()
-            .position(|column| column.spec.name == name)?;
-        Some(outcomes.columns.remove(place).values)
-    };
-    let (clusters, slices) = (taken(CLUSTER), taken(SLICE));
-    Ok(Run {
-        identity: Identity {
-            inputs: file.inputs.clone(),
-            inputs_digest: file.inputs_digest.clone(),
-            ids_digest: file.ids_digest.clone(),
-            model: ModelIdentity {
-                digest: Some(Digest::of(
-                    b"a model that cargo steadfast selftest simulated",
-                )),
-                ..file.model.clone()
-            },
-            environment: file.environment.clone(),
-        },
-        outcomes,
-        ids: None,
-        clusters,
-        slices: slices.map(|of| Slices {
-            of,
-            names: file.slices.clone(),
-        }),
-        ranked: Vec::new(),
-    })
+    let mut run = file.run().map_err(|error| error.to_string())?;
+    run.identity.model.digest = Some(Digest::of(
+        b"a model that cargo steadfast selftest simulated",
+    ));
+    Ok(run)
 }
 
 #[cfg(test)]
@@ -245,7 +230,7 @@ pub mod testing {
 
     use steadfast::baseline::{Accepted, Anchor, Draft};
     use steadfast::judge::{accepted_metrics, wanted_columns};
-    use steadfast::provenance::Environment;
+    use steadfast::provenance::{Environment, Identity, ModelIdentity};
     use steadfast::spec::{Source, Suite, cases, parse_spec};
 
     use super::*;

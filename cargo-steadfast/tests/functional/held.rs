@@ -217,8 +217,10 @@ fn the_p_of_the_worst_slice_is_of_the_slice_that_is_named() {
     // Mid-p of 25 harms is 2^-26, twice that 2^-25 = 3e-8.
     let words = "slice part = 0: -0.2500 against a margin of 0.1000";
     assert!(ran.stdout.contains(words), "{}", ran.all());
+    // Its limits are at its half of alpha, the p of both at all of it.
     assert!(
-        ran.stdout.contains("p = 3e-08 (harm)") || ran.stdout.contains("p = 3e-8 (harm)"),
+        ran.stdout
+            .contains("at alpha 0.00125, p = 3e-8 at alpha 0.0025 (harm)"),
         "{}",
         ran.all()
     );

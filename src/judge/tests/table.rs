@@ -302,6 +302,7 @@ fn sampling(error: f64) -> Sampling {
             degrees: 1.0,
         },
         unseen: None,
+        largest_seen: 0.0,
     }
 }
 
