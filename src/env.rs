@@ -60,8 +60,25 @@ pub fn check(
     Ok(())
 }
 
-/// Whether this is a CI job: `CI` is set and not `false`, `0` or empty; else
-/// whether `TF_BUILD` is set (Azure Pipelines).
+/// What CI systems set in their jobs, beside `CI`, as their manuals say.
+pub const CI_VARIABLES: [&str; 13] = [
+    "APPVEYOR",
+    "BITBUCKET_BUILD_NUMBER",
+    "BUILDKITE",
+    "CIRCLECI",
+    "CODEBUILD_BUILD_ID",
+    "DRONE",
+    "GITHUB_ACTIONS",
+    "GITLAB_CI",
+    "JENKINS_URL",
+    "TEAMCITY_VERSION",
+    "TF_BUILD",
+    "TRAVIS",
+    "WOODPECKER",
+];
+
+/// Whether this is a CI job: `CI` is set and not `false`, `0` or empty; where it is not set,
+/// whether any of [`CI_VARIABLES`] is.
 pub fn is_ci() -> bool {
     is_ci_in(|name| std::env::var(name).ok())
 }
@@ -69,7 +86,9 @@ pub fn is_ci() -> bool {
 fn is_ci_in(variable: impl Fn(&str) -> Option<String>) -> bool {
     match variable("CI") {
         Some(value) => !matches!(value.as_str(), "" | "0" | "false"),
-        None => variable("TF_BUILD").is_some(),
+        None => CI_VARIABLES
+            .iter()
+            .any(|name| variable(name).is_some_and(|value| !value.is_empty())),
     }
 }
 
@@ -171,6 +190,12 @@ mod tests {
         assert!(is_ci_in(with(&[("CI", "true")])));
         assert!(is_ci_in(with(&[("CI", "1")])));
         assert!(is_ci_in(with(&[("TF_BUILD", "True")])));
+        assert!(is_ci_in(with(&[("GITHUB_ACTIONS", "true")])));
+        assert!(is_ci_in(with(&[(
+            "JENKINS_URL",
+            "https://ci.example.org/"
+        )])));
+        assert!(!is_ci_in(with(&[("GITLAB_CI", "")])));
         for value in ["", "0", "false"] {
             assert!(!is_ci_in(
                 move |name| (name == "CI").then(|| value.to_owned())

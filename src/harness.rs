@@ -20,11 +20,12 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use libtest_mimic::{Arguments, Failed, Trial};
 
+use crate::baseline::accepted_metrics;
 use crate::baseline::{BaselineMetric, Lookup, References, look_up};
 use crate::engine::{self, Context, Registry};
 use crate::env;
 use crate::error::{Error, chain};
-use crate::judge::{Judgement, accepted_metrics, judge};
+use crate::judge::{Judgement, judge};
 use crate::model::{Model, ModelError};
 use crate::perturb::Perturbation;
 use crate::provenance::{Host, VERSION};
@@ -128,6 +129,14 @@ impl Harness {
         engine::install_panic_hook();
         let state = self.state.unwrap_or_else(|| env::state_folder(&self.root));
         let session = Arc::new(Session::new(self.root, state, self.registry, arguments));
+        if arguments.test_threads == Some(0) {
+            eprintln!("Error: {NO_THREADS}");
+            return Conclusion {
+                failed: 1,
+                ..Conclusion::default()
+            };
+        }
+        let problems = problems(&specs);
         let trials = trials(specs, &session);
         if env::is_nextest_process()
             && arguments.exact
@@ -150,15 +159,58 @@ impl Harness {
             session.say_if_unoptimised();
         }
         let tests = libtest_mimic::run(arguments, trials);
+        let mut failed = tests.num_failed;
         if !arguments.list {
-            session.summarise();
+            // What holds for all cases fails a run that a filter keeps from saying so.
+            for (_, message) in problems
+                .iter()
+                .filter(|(name, _)| is_left_out(name, arguments))
+            {
+                eprintln!("Error: {message}");
+                failed += 1;
+            }
+            session.summarise(tests.num_ignored);
+            let judged = session.verdicts().len();
+            if judged == 0 && failed == 0 && !env::is_nextest_process() {
+                eprintln!("warning: nothing was judged: no case that is not ignored was asked for");
+            }
         }
         Conclusion {
-            failed: tests.num_failed,
+            failed,
             trials: tests.num_passed + tests.num_failed + tests.num_ignored,
             cases: session.verdicts(),
         }
     }
+}
+
+/// Why no thread can be asked for.
+pub const NO_THREADS: &str =
+    "--test-threads 0 runs nothing. Ask for 1 or more, or leave the flag out";
+
+/// The trial that checks the environment.
+const ENVIRONMENT: &str = "suite::environment";
+
+/// The trial that fails where `suite.toml` does not parse.
+const SUITE: &str = "suite::spec";
+
+/// What is wrong for every case, whichever is asked for, and the trial that says so.
+fn problems(specs: &Specs) -> Vec<(&'static str, String)> {
+    let environment = env::check(std::env::vars_os()).err();
+    let environment = environment.map(|error| (ENVIRONMENT, error.to_string()));
+    let suite = specs.suite_error.as_ref();
+    let suite = suite.map(|error| (SUITE, error.to_string()));
+    environment.into_iter().chain(suite).collect()
+}
+
+/// Whether these arguments leave out the trial of this name, as libtest reads them.
+fn is_left_out(name: &str, arguments: &Arguments) -> bool {
+    let matches = |filter: &String| match arguments.exact {
+        true => name == filter,
+        false => name.contains(filter.as_str()),
+    };
+    arguments.ignored
+        || arguments.filter.as_ref().is_some_and(|it| !matches(it))
+        || arguments.skip.iter().any(matches)
 }
 
 /// What a run of the harness came to.
@@ -174,7 +226,7 @@ pub struct Conclusion {
 
 /// All trials: the cases, and those that are about the suite itself.
 fn trials(specs: Specs, session: &Arc<Session>) -> Vec<Trial> {
-    let mut trials = vec![Trial::test("suite::environment", move || {
+    let mut trials = vec![Trial::test(ENVIRONMENT, move || {
         fail_on(
             env::check(std::env::vars_os())
                 .err()
@@ -197,9 +249,7 @@ fn trials(specs: Specs, session: &Arc<Session>) -> Vec<Trial> {
     }));
     let cases = specs.cases();
     if let Some(error) = specs.suite_error {
-        trials.push(Trial::test("suite::spec", move || {
-            fail_on(Some(error.to_string()))
-        }));
+        trials.push(Trial::test(SUITE, move || fail_on(Some(error.to_string()))));
     }
     for (stem, error) in specs.errors {
         trials.push(Trial::test(format!("{stem}::spec"), move || {
@@ -505,6 +555,7 @@ impl Session {
             exhaustive: spec.data.examples == Examples::Exhaustive,
             slices: None,
             columns: Vec::new(),
+            digest: None,
         };
         match judged {
             Some((run, _)) => record.with_run(run),
@@ -513,22 +564,29 @@ impl Session {
     }
 
     /// Says on stderr what came out, and which passes are worth a look.
-    fn summarise(&self) {
+    fn summarise(&self, ignored: u64) {
         let mut findings = self.findings();
         if findings.is_empty() || env::is_nextest_process() {
             return;
         }
         findings.sort_by(|a, b| a.case.cmp(&b.case));
+        let of = |verdict| {
+            let findings = findings.iter();
+            findings
+                .filter(|finding| finding.verdict == verdict)
+                .count()
+        };
         let counts: Vec<String> = Verdict::WORST_FIRST
             .into_iter()
             .rev()
-            .filter_map(|verdict| {
-                let count = findings
-                    .iter()
-                    .filter(|finding| finding.verdict == verdict)
-                    .count();
-                (count > 0).then(|| format!("{count} {verdict}"))
-            })
+            .filter(|verdict| *verdict != Verdict::Inconclusive)
+            .filter(|verdict| of(*verdict) > 0)
+            .map(|verdict| format!("{} {verdict}", of(verdict)))
+            // What could not be judged, and what was not, is never passed over.
+            .chain([
+                format!("{} {}", of(Verdict::Inconclusive), Verdict::Inconclusive),
+                format!("{ignored} ignored"),
+            ])
             .collect();
         let mut text = String::new();
         for finding in findings

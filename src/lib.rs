@@ -11,7 +11,7 @@
 //! - foundation: [`seed`], [`digest`], [`file`](mod@file), [`env`](mod@env), [`error`], [`stats`], `wide`
 //! - vocabulary: [`catalogue`], [`spec`], [`outcome`], [`verdict`]
 //! - domain: [`data`], [`model`], [`perturb`], [`metric`], [`provenance`], [`record`]
-//! - execution: [`builtin`], [`engine`]
+//! - execution: [`builtin`], [`measure`], [`engine`]
 //! - judgement: [`baseline`], [`judge`](mod@judge), [`diff`]
 //! - evidence: [`report`]
 //! - interface: [`harness`](mod@harness)
@@ -31,6 +31,7 @@ pub mod error;
 pub mod file;
 pub mod harness;
 pub mod judge;
+pub mod measure;
 pub mod metric;
 pub mod model;
 pub mod outcome;

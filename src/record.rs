@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::file::write_atomically;
 use crate::outcome::{
@@ -15,7 +16,10 @@ use crate::spec::Direction;
 use crate::verdict::{Status, Verdict};
 
 /// The version of the record's format.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
+
+/// The oldest that reports read: without a digest. `bless` takes the newest only.
+const OLDEST: u32 = 1;
 
 /// Example ids that a message lists.
 const LISTED: usize = 10;
@@ -194,6 +198,10 @@ pub struct Record {
     pub slices: Option<Slices>,
     /// The outcomes.
     pub columns: Vec<PackedColumn>,
+    /// The digest of the canonical JSON of all the rest, made when the record is written:
+    /// it finds accidents, and stops nobody who makes another.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub digest: Option<Digest>,
 }
 
 /// A metric's value in a run.
@@ -246,6 +254,14 @@ pub enum RecordError {
         path: PathBuf,
         /// What was met.
         reason: String,
+    },
+    /// It is not what was written.
+    #[error(
+        "the record {path} was changed after its run, or is damaged: its digest is not that of its content. Run the case again"
+    )]
+    Digest {
+        /// The file.
+        path: PathBuf,
     },
     /// Its outcomes are damaged.
     #[error("failed to unpack the record {path}: {source}. Run the case again")]
@@ -338,11 +354,24 @@ impl Record {
         }))
     }
 
+    /// The digest of everything but the digest itself.
+    fn content_digest(&self) -> Digest {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        if let Some(object) = value.as_object_mut() {
+            object.remove("digest");
+        }
+        Digest::of_json(&value)
+    }
+
     /// Writes the record whole or not at all.
     pub fn write(&self, state: &Path) -> Result<(), Error> {
         let path = path(state, &self.case);
+        let sealed = Self {
+            digest: Some(self.content_digest()),
+            ..self.clone()
+        };
         let mut text =
-            serde_json::to_vec(self).map_err(|error| Error::new(ErrorKind::Defect, error))?;
+            serde_json::to_vec(&sealed).map_err(|error| Error::new(ErrorKind::Defect, error))?;
         text.push(b'\n');
         write_atomically(&path, &text).map_err(|error| {
             let message = format!(
@@ -384,11 +413,17 @@ impl Record {
         };
         let record: Self =
             serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
-        if record.schema != SCHEMA {
+        if !(OLDEST..=SCHEMA).contains(&record.schema) {
             return Err(malformed(format!(
-                "its schema is {}, and this is {SCHEMA}",
+                "its schema is {}, and this steadfast reads {OLDEST} to {SCHEMA}",
                 record.schema
             )));
+        }
+        let sealed = record.digest.as_ref();
+        if record.schema == SCHEMA && sealed != Some(&record.content_digest()) {
+            return Err(RecordError::Digest {
+                path: path.to_owned(),
+            });
         }
         Ok(record)
     }

@@ -7,7 +7,7 @@ const LAYERS: [&[&str]; 7] = [
     &["seed", "digest", "file", "env", "error", "stats", "wide"],
     &["catalogue", "spec", "outcome", "verdict"],
     &["data", "model", "perturb", "metric", "provenance", "record"],
-    &["builtin", "engine"],
+    &["builtin", "measure", "engine"],
     &["baseline", "judge", "diff"],
     &["report"],
     &["harness"],

@@ -4,13 +4,15 @@
 
 use std::sync::Arc;
 
+use steadfast::baseline::accepted_metrics;
 use steadfast::baseline::{
     Accepted, Anchor, BaselineFile, Draft, Lookup, References, Retrain, RetrainMetric,
 };
 use steadfast::builtin::catalogue;
 use steadfast::catalogue::Parameters;
 use steadfast::digest::Digest;
-use steadfast::judge::{Judgement, accepted_metrics, wanted_columns};
+use steadfast::judge::Judgement;
+use steadfast::measure::wanted_columns;
 use steadfast::metric::Metric;
 use steadfast::outcome::{Column, ColumnSpec, Outcomes};
 use steadfast::provenance::{Environment, Identity, ModelIdentity};

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use ndarray::{Array2, ArrayViewD, ArrayViewMutD, Axis};
+use steadfast::baseline::accepted_metrics;
 use steadfast::baseline::{self, Accepted, BaselineFile, Draft, ExamplesSeen};
 use steadfast::catalogue::{Parameter, Parameters, PerturbationKind};
 use steadfast::data::{Request, open};
 use steadfast::digest::Digest;
-use steadfast::judge::{accepted_metrics, wanted_columns};
+use steadfast::measure::wanted_columns;
 use steadfast::model::{Gives, ModelError, from_fn};
 use steadfast::perturb::{Depth, Perturbation, PerturbationError};
 use steadfast::record::{Record, Run};

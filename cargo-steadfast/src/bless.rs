@@ -1,9 +1,10 @@
 //! `bless`: the outcomes of the last run become the new baselines, from the
 //! records alone and without computing anything again.
 
+use steadfast::baseline::accepted_metrics;
 use steadfast::baseline::{self, Anchor, BaselineFile, Draft};
 use steadfast::error::{Error, ErrorKind};
-use steadfast::judge::{accepted_metrics, wanted_columns};
+use steadfast::measure::wanted_columns;
 use steadfast::spec::AnchorAt;
 use steadfast::verdict::Verdict;
 

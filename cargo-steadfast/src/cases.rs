@@ -6,8 +6,9 @@ use std::sync::Arc;
 use steadfast::baseline::{BaselineFile, Lookup, References, look_up};
 use steadfast::engine::differences_to_tree;
 use steadfast::error::{Error, ErrorKind};
-use steadfast::judge::{Judgement, judge, wanted_columns};
-use steadfast::record::{Record, RecordError, Run};
+use steadfast::judge::{Judgement, judge};
+use steadfast::measure::wanted_columns;
+use steadfast::record::{Record, RecordError, Run, SCHEMA};
 use steadfast::report;
 use steadfast::report::curves::{self, Accuracies, Curve};
 use steadfast::spec::{Case, Spec};
@@ -88,6 +89,14 @@ pub fn recorded(repository: &Repository, case: Case) -> Result<Recorded, Unusabl
         }
         other => Unusable::Stale(format!("{}: {other}", case.name)),
     })?;
+    if record.schema != SCHEMA {
+        return Err(Unusable::Stale(format!(
+            "the record of {} is of another steadfast (schema {}, and this one writes {SCHEMA}). Run it again: {}",
+            case.name,
+            record.schema,
+            repository.run_command(&case.name)
+        )));
+    }
     let run = record
         .run(&repository.state)
         .map_err(|error| Unusable::Stale(format!("{}: {error}", case.name)))?;
@@ -180,7 +189,7 @@ pub fn refuse_in_ci(verb: &str) -> Result<(), Error> {
         return Ok(());
     }
     let message = format!(
-        "`{verb}` is refused under CI: baselines are changed by people, and reviewed. Run it on a developer's machine and commit the result"
+        "`{verb}` is refused under CI: people decide what is accepted, and review it. Run it on a developer's machine and commit the result"
     );
     Err(Error::new(ErrorKind::Usage, message))
 }

@@ -3,6 +3,7 @@
 use steadfast::error::{Error, ErrorKind};
 use steadfast::record;
 
+use crate::cases::refuse_in_ci;
 use crate::exit_code::ExitCode;
 use crate::repository::Repository;
 
@@ -16,6 +17,7 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    refuse_in_ci("reject")?;
     let repository = Repository::open()?;
     let mut rejected = 0;
     for case in repository.cases(&arguments.filter)? {

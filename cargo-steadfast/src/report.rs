@@ -27,7 +27,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let mut code = repository.report_spec_errors(&arguments.filter);
     let mut cases = Vec::new();
     let mut without = Vec::new();
-    for case in repository.cases(&arguments.filter)? {
+    for case in repository.judged_cases(&arguments.filter)? {
         if case.spec.ignore.is_some() {
             continue;
         }

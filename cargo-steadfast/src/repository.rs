@@ -76,6 +76,25 @@ impl Repository {
         Ok(cases.into_iter().filter(wanted).collect())
     }
 
+    /// The same for a verb whose success says that something was judged: an error where no
+    /// case is left that is not ignored, and no spec is broken, which is said elsewhere.
+    pub fn judged_cases(&self, filters: &[String]) -> Result<Vec<Case>, Error> {
+        let cases = self.cases(filters)?;
+        let broken = !self.specs.errors.is_empty() || self.specs.suite_error.is_some();
+        if broken || cases.iter().any(|case| case.spec.ignore.is_none()) {
+            return Ok(cases);
+        }
+        let message = if self.specs.is_empty() {
+            format!(
+                "no spec is found in {}: nothing is judged. Write one, or let `cargo steadfast init` do it",
+                self.root.join(steadfast::spec::FOLDER).display()
+            )
+        } else {
+            "all of these cases are ignored: nothing is judged. Take `ignore` out of their specs, or ask for others".to_owned()
+        };
+        Err(Error::new(ErrorKind::Usage, message))
+    }
+
     /// What a baseline of `case` remembers of its examples; `None` where a draw of them
     /// is used, which grown data would change, or where they cannot be told apart.
     pub fn examples(&self, case: &Case) -> Result<Option<ExamplesSeen>, Error> {

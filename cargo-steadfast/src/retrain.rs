@@ -3,7 +3,8 @@
 
 use steadfast::baseline::{self, Retrain};
 use steadfast::error::{Error, ErrorKind};
-use steadfast::judge::{FEWEST_RETRAINS, retrain_metrics, wanted_columns};
+use steadfast::judge::{FEWEST_RETRAINS, retrain_metrics};
+use steadfast::measure::wanted_columns;
 use steadfast::outcome::{PackedColumn, pack};
 use steadfast::spec::Null;
 use steadfast::verdict::{Status, Verdict};

@@ -31,7 +31,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let mut code = repository.report_spec_errors(&arguments.filter);
     let mut counts = Counts::default();
     let mut seen = Vec::new();
-    for case in repository.cases(&arguments.filter)? {
+    for case in repository.judged_cases(&arguments.filter)? {
         // Judged once, for what is said of the case and for what it can see.
         let recorded = match case.spec.ignore {
             Some(_) => None,

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 
 use steadfast::error::{Error, ErrorKind};
-use steadfast::harness::Conclusion;
+use steadfast::harness::{Conclusion, NO_THREADS};
 use steadfast::verdict::Status;
 
 use crate::exit_code::ExitCode;
@@ -29,17 +29,24 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         .filter(|argument| *argument != "--");
     let libtest = libtest_mimic::Arguments::from_iter([&program].into_iter().chain(given));
     let repository = Repository::open()?;
+    if libtest.test_threads == Some(0) {
+        return Err(Error::new(ErrorKind::Usage, NO_THREADS));
+    }
+    if !libtest.list {
+        repository.judged_cases(&[])?;
+    }
     let conclusion = steadfast::harness()
         .root(&repository.root)
         .state(&repository.state)
         .conclude(&libtest);
-    if conclusion.trials == 0 && !libtest.list {
+    let code = exit_code(&conclusion);
+    if conclusion.cases.is_empty() && !libtest.list && code == ExitCode::Good {
         return Err(Error::new(
             ErrorKind::Usage,
-            "no case is asked for: the filter matches none. `cargo steadfast list` prints all",
+            "nothing was judged: the filter matches no case, or ignored ones only. `cargo steadfast list` prints all",
         ));
     }
-    Ok(exit_code(&conclusion))
+    Ok(code)
 }
 
 /// The gravest of what the cases came to; what failed and is no case is about the

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::grown::ExamplesSeen;
+use super::stated;
 
 use crate::digest::{Digest, canonical_json};
 use crate::outcome::{CLUSTER, LABEL, Outcomes, PackedColumn, SLICE, UnpackError, pack, unpack};
@@ -206,6 +207,16 @@ pub enum BaselineError {
         /// What it is.
         actual: String,
     },
+    /// Its head and its columns do not say the same.
+    #[error(
+        "the baseline {path} contradicts itself: {reason}. It was changed by hand or damaged. Restore it: git checkout -- {path}; or bless the case anew"
+    )]
+    Contradiction {
+        /// From the root.
+        path: String,
+        /// What differs.
+        reason: String,
+    },
     /// It is another case's.
     #[error(
         "the baseline {path} is of the case {found}. Move it where it belongs, or bless the case anew"
@@ -235,7 +246,7 @@ impl From<BaselineError> for crate::error::Error {
 }
 
 /// A number to six significant digits.
-fn six_digits(value: f64) -> f64 {
+pub(super) fn six_digits(value: f64) -> f64 {
     format!("{value:.5e}").parse().unwrap_or(value)
 }
 
@@ -526,19 +537,24 @@ pub fn parse(path: &str, case: &str, text: &[u8]) -> Result<BaselineFile, Baseli
             reason: "it has no examples, or a slice without a name".to_owned(),
         });
     }
-    if let Err(source) = outcomes {
-        return Err(BaselineError::Damaged {
+    let outcomes = outcomes.map_err(|source| BaselineError::Damaged {
+        path: path.to_owned(),
+        source,
+    })?;
+    match stated::contradiction(&file, &outcomes) {
+        None => Ok(file),
+        Some(reason) => Err(BaselineError::Contradiction {
             path: path.to_owned(),
-            source,
-        });
+            reason,
+        }),
     }
-    Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::outcome::{Column, ColumnSpec};
+    use crate::spec::MetricSpec;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -603,6 +619,33 @@ mod tests {
         }
     }
 
+    /// The file of a draft of these examples, with the labels and the head that it must have
+    /// to be read.
+    fn honest(mut draft: Draft) -> BaselineFile {
+        let examples = draft.outcomes.examples;
+        draft.outcomes.columns.push(Column {
+            spec: ColumnSpec::label(),
+            values: vec![0; examples],
+        });
+        let columns = draft.outcomes.columns.len();
+        draft.metrics.truncate(columns - 1);
+        draft.slices.clear();
+        let mut file = draft.finish();
+        restate(&mut file);
+        file
+    }
+
+    /// Makes the head what the columns say.
+    fn restate(file: &mut BaselineFile) {
+        let run = file.run().unwrap();
+        let catalogue = crate::builtin::catalogue();
+        for metric in &mut file.metrics {
+            let spec = MetricSpec::from_identity(&catalogue, &metric.name, &metric.identity);
+            *metric = stated::stated(&spec.unwrap(), &run);
+        }
+        file.seal();
+    }
+
     #[test]
     fn ten_thousand_examples_take_what_the_format_promises() {
         let size = |with_score| render(&draft(10_000, 5, with_score, 1).finish()).len();
@@ -617,7 +660,7 @@ mod tests {
     #[test]
     fn older_baselines_are_read_and_newer_ones_are_not() {
         let read = |schema: u32| {
-            let mut file = draft(9, 2, false, 7).finish();
+            let mut file = honest(draft(9, 2, false, 7));
             file.schema = schema;
             file.seal();
             parse("b", &file.case, render(&file).as_bytes()).map(|read| read.schema)
@@ -627,6 +670,93 @@ mod tests {
             let error = read(unknown).unwrap_err();
             assert!(matches!(error, BaselineError::Schema { found, .. } if found == unknown));
         }
+    }
+
+    /// One change to a sealed file, each of which would pass a worse model or mislead a
+    /// reviewer.
+    #[test]
+    fn a_head_that_its_columns_contradict_is_refused() {
+        let read = |change: &dyn Fn(&mut BaselineFile)| {
+            let mut file = honest(draft(9, 2, true, 7));
+            change(&mut file);
+            file.seal();
+            let read = parse("b", &file.case, render(&file).as_bytes());
+            read.err().map_or(String::new(), |error| error.to_string())
+        };
+        assert_eq!(read(&|_| {}), "");
+        type Change = &'static dyn Fn(&mut BaselineFile);
+        let cases: [(Change, &str); 10] = [
+            (
+                &|file| file.columns.clear(),
+                "the column correct is not there",
+            ),
+            (
+                &|file| drop(file.columns.remove(1)),
+                "the column brier_score is not there",
+            ),
+            (
+                &|file| file.columns[1].name = "other".to_owned(),
+                "the column brier_score is not there",
+            ),
+            (
+                &|file| drop(file.columns.pop()),
+                "the column label is not there",
+            ),
+            (
+                &|file| {
+                    let mut more = file.columns[1].clone();
+                    more.name = "more".to_owned();
+                    file.columns.push(more);
+                },
+                "no metric that it states has the column more",
+            ),
+            (
+                &|file| file.metrics[0].value = 0.988,
+                "it states that accuracy is 0.988, and its columns give 1",
+            ),
+            (
+                &|file| file.metrics[0].interval = Some((0.98, 0.99)),
+                "another interval of accuracy",
+            ),
+            (
+                &|file| file.metrics[1].interval = None,
+                "another interval of brier_score",
+            ),
+            (
+                &|file| {
+                    let again = file.metrics[0].clone();
+                    file.metrics.push(again);
+                },
+                "it states accuracy twice",
+            ),
+            (
+                &|file| {
+                    file.inputs["data"]["ids_digest"] = "x".into();
+                    file.inputs_digest = Digest::of_json(&file.inputs);
+                },
+                "two digests of the examples' ids",
+            ),
+        ];
+        for (change, words) in cases {
+            let found = read(change);
+            assert!(found.contains(words), "{words}: {found}");
+        }
+        // Of a retrain likewise.
+        let found = read(&|file| {
+            let mut columns = file.columns.clone();
+            columns.retain(|column| column.name != "label");
+            file.retrains = vec![Retrain {
+                model: Digest::of(b"retrain"),
+                accepted: file.accepted.clone(),
+                metrics: vec![RetrainMetric {
+                    identity: "accuracy@1".to_owned(),
+                    value: 0.5,
+                    error: 0.1,
+                }],
+                columns,
+            }];
+        });
+        assert!(found.contains("accuracy@1 of the retrain"), "{found}");
     }
 
     #[test]
@@ -645,7 +775,7 @@ mod tests {
         ) {
             let mut draft = draft(n, replicates, with_score, fill);
             draft.accepted.reason = reason;
-            let mut file = draft.finish();
+            let mut file = honest(draft);
             file.history = vec![file.blessing(); n % 3];
             file.retrains = vec![
                 Retrain {
@@ -653,7 +783,7 @@ mod tests {
                     accepted: file.accepted.clone(),
                     metrics: vec![RetrainMetric {
                         identity: "accuracy@1".to_owned(),
-                        value: 0.1 * f64::from(fill),
+                        value: f64::from(fill % 2),
                         error: 1.0 / f64::from(fill.max(1)),
                     }],
                     columns: if with_score { file.columns.clone() } else { Vec::new() },
@@ -671,7 +801,7 @@ mod tests {
 
         #[test]
         fn damage_is_an_error_and_never_a_panic(place in 0.0..1.0f64, bit in 0u8..8) {
-            let file = draft(40, 2, true, 9).finish();
+            let file = honest(draft(40, 2, true, 9));
             let mut bytes = render(&file).into_bytes();
             let place = (place * bytes.len() as f64) as usize;
             // All but the newline at its end.

@@ -8,6 +8,7 @@ mod file;
 mod folder;
 mod grown;
 mod references;
+mod stated;
 mod tag;
 
 pub use file::{
@@ -20,3 +21,4 @@ pub use folder::{
 };
 pub use grown::{Common, ENOUGH, ExamplesSeen, common, is_enough};
 pub use references::{Anchor, References};
+pub use stated::accepted_metrics;

@@ -192,6 +192,28 @@ fn joined(first: &Outcomes, second: &Outcomes) -> Outcomes {
     }
 }
 
+/// Which of the labels, clusters and slices that a baseline keeps are not those of a run of
+/// the very same data.
+pub fn of_other_data(file: &BaselineFile, old: &Outcomes, run: &Run) -> Option<&'static str> {
+    let differs = |name: &str, now: &[u32]| {
+        let kept = old.column(name);
+        kept.is_some_and(|column| column.values != now)
+    };
+    let now = |of: Option<&Vec<u32>>| of.cloned().unwrap_or_default();
+    let slices = now(run.slices.as_ref().map(|slices| &slices.of));
+    if differs(LABEL, run.labels()) {
+        Some("labels")
+    } else if differs(CLUSTER, &now(run.clusters.as_ref())) {
+        Some("clusters")
+    } else if differs(SLICE, &slices)
+        || old.column(SLICE).is_some() && file.slices != run.slice_names()
+    {
+        Some("slices")
+    } else {
+        None
+    }
+}
+
 /// Whether the clusters or slices of the rows that both have are others now.
 pub fn regrouped(
     file: &BaselineFile,

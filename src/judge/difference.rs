@@ -1,8 +1,9 @@
 //! Two runs side by side, whichever they are: the statistics of the gate without a
 //! verdict, and the parts that analyses of many cases are made of.
 
-use super::metric::{algorithm, paired, value};
+use super::metric::paired;
 use super::pair::{Comparison, Design};
+use crate::measure::{algorithm, value};
 use crate::metric::Form;
 use crate::outcome::{Per, QUANTA};
 use crate::record::Run;

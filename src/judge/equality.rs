@@ -1,7 +1,7 @@
 //! Whether the stored columns of two runs are the same.
 
-use super::metric::columns_of;
 use crate::baseline::BaselineMetric;
+use crate::measure::columns_of;
 use crate::outcome::Outcomes;
 use crate::record::Run;
 use crate::spec::{Case, MetricSpec};

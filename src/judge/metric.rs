@@ -6,11 +6,12 @@ use super::changed::{self, As};
 use super::compare::compare;
 use super::decide::{self, Decision};
 use super::pair::{Comparison, Design, Pair};
-use super::{Beside, retrain, whole};
-use crate::baseline::{BaselineFile, BaselineMetric, RetrainMetric};
+use super::{Beside, retrain};
+use crate::baseline::{BaselineFile, RetrainMetric};
 use crate::catalogue::Better;
-use crate::metric::{Form, Metric, Rows};
-use crate::outcome::{ColumnSpec, Outcomes, Per};
+use crate::measure::{algorithm, classes, rows, value};
+use crate::metric::Form;
+use crate::outcome::{Outcomes, Per};
 use crate::record::Run;
 use crate::spec::{Case, Direction, MetricSpec, Null, Question, TestSpec};
 use crate::verdict::{Status, Verdict};
@@ -422,80 +423,6 @@ pub(super) fn paired(
             .and_then(serde_json::Value::as_str),
         classes: classes(new, &[old, &new.outcomes]),
     }))
-}
-
-/// The columns that a case's metrics need, each once: what its baseline keeps.
-pub fn wanted_columns(case: &Case) -> Vec<ColumnSpec> {
-    columns_of(case, case.metrics())
-}
-
-/// The columns that `[critical]` and these metrics of a case need, each once.
-pub(super) fn columns_of<'a>(
-    case: &Case,
-    metrics: impl IntoIterator<Item = &'a MetricSpec>,
-) -> Vec<ColumnSpec> {
-    let mut columns: Vec<ColumnSpec> = Vec::new();
-    if case.spec.critical.is_some() {
-        columns.push(ColumnSpec::correct());
-    }
-    for spec in metrics {
-        for column in algorithm(spec).columns(&spec.label, &spec.parameters) {
-            if !columns.iter().any(|known| known.name == column.name) {
-                columns.push(column);
-            }
-        }
-    }
-    columns
-}
-
-/// The built-in algorithm of a metric: the catalogue that specs are parsed
-/// against lists no other.
-pub(super) fn algorithm(spec: &MetricSpec) -> &'static dyn Metric {
-    crate::builtin::metric(spec.kind.name).unwrap_or(&crate::metric::Accuracy)
-}
-
-fn classes(run: &Run, outcomes: &[&Outcomes]) -> usize {
-    let predicted = outcomes
-        .iter()
-        .filter_map(|outcomes| outcomes.column(crate::outcome::CLASS))
-        .flat_map(|column| &column.values);
-    let largest = predicted.chain(run.labels()).max().copied().unwrap_or(0);
-    largest as usize + 1
-}
-
-/// The rows of some outcomes of the run's examples.
-fn rows<'a>(outcomes: &'a Outcomes, columns: &[ColumnSpec], run: &'a Run) -> Option<Rows<'a>> {
-    let rows = Rows::new(outcomes, columns, run.labels())?;
-    Some(rows.with_slices(run.slices.as_ref().map(|slices| slices.of.as_slice())))
-}
-
-/// The value of a metric over some outcomes; `None` where its columns are not there.
-pub(super) fn value(spec: &MetricSpec, outcomes: &Outcomes, run: &Run) -> Option<f64> {
-    let metric = algorithm(spec);
-    let columns = metric.columns(&spec.label, &spec.parameters);
-    let rows = rows(outcomes, &columns, run)?;
-    Some(rows.value(metric, &spec.parameters, classes(run, &[outcomes])))
-}
-
-/// The values and 95 % intervals that a baseline of this run states.
-pub fn accepted_metrics(case: &Case, run: &Run) -> Vec<BaselineMetric> {
-    case.metrics()
-        .iter()
-        .map(|spec| {
-            let metric = algorithm(spec);
-            let columns = metric.columns(&spec.label, &spec.parameters);
-            let rows = rows(&run.outcomes, &columns, run);
-            let classes = classes(run, &[&run.outcomes]);
-            BaselineMetric {
-                name: spec.label.clone(),
-                identity: spec.identity(),
-                value: value(spec, &run.outcomes, run).unwrap_or(f64::NAN),
-                interval: rows.and_then(|rows| {
-                    whole::interval(metric, spec, &rows, run.clusters.as_deref(), classes)
-                }),
-            }
-        })
-        .collect()
 }
 
 /// What each metric of a run is, and how well its difference to a baseline is known:

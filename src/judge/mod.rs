@@ -21,7 +21,6 @@ mod ranking;
 mod retrain;
 mod sampling;
 mod slices;
-mod sums;
 #[cfg(test)]
 mod tests;
 mod whole;
@@ -29,7 +28,7 @@ mod whole;
 pub use anchor::{AnchorJudgement, Step};
 pub use difference::{Asked, contributions, difference, metric_value, replicate_values};
 pub use flips::Flips;
-pub use metric::{MetricJudgement, accepted_metrics, retrain_metrics, wanted_columns};
+pub use metric::{MetricJudgement, retrain_metrics};
 pub use outlook::{ASSUMED_CHURN, Basis, Outlook};
 pub use pair::{Assumed, Comparison, Decisive, Design, smallest_bearable_margin};
 pub use retrain::FEWEST_RETRAINS;
@@ -195,6 +194,13 @@ impl<'a> Beside<'a> {
         let regrouped = common.map_or(Vec::new(), |common| {
             changed::regrouped(file, &all, run, common)
         });
+        if let Some(other) = changed::of_other_data(file, &all, run).filter(|_| common.is_none()) {
+            let note = format!(
+                "the baseline states that it is of these data, and its {other} are others: it was changed by hand. Restore it: git checkout -- {}",
+                crate::baseline::path(&case.name)
+            );
+            return Err((Verdict::Error, note));
+        }
         let (rows, scored) = match common {
             None => (Rows::same(all, run), None),
             Some(common) => {

@@ -3,10 +3,9 @@
 
 use super::pair::{Finding, Pair};
 use super::sampling::{Sampling, exceeds};
-use crate::metric::{Rows, Strata};
-use crate::stats::Limits;
+use crate::measure::{Ranked, scores};
+use crate::metric::Strata;
 use crate::stats::auroc;
-use crate::stats::shared::Estimate;
 use crate::stats::studentised::Studentised;
 
 /// Judges the pair.
@@ -35,42 +34,4 @@ pub fn judge(pair: &Pair<'_>) -> Finding {
     let lost = lost * i128::from(pair.sign());
     let beyond = [(lost, 0), (0, lost)].map(|sides| exceeds(sides, pairs, &pair.test.margin));
     Finding::new(pair, Sampling::Contributions(known), beyond)
-}
-
-/// The 95 % confidence interval of the area of one run; `None` where it is not known.
-pub fn interval(rows: &Rows<'_>, class: u32, clusters: Option<&[u32]>) -> Option<Limits> {
-    let ranked = Ranked::of(rows, class, clusters);
-    let scores = scores(rows.column(0));
-    let area = auroc::area(&ranked.labels, &scores, ranked.clusters.as_deref())?;
-    let estimate = Estimate {
-        estimate: area.estimate,
-        error: area.error,
-        degrees: area.degrees,
-    };
-    area.error.is_finite().then(|| estimate.limits(0.025))
-}
-
-/// The rows of a ranking.
-struct Ranked {
-    labels: Vec<bool>,
-    /// Rows of one example, and examples of one cluster, are not independent.
-    clusters: Option<Vec<u32>>,
-}
-
-impl Ranked {
-    fn of(rows: &Rows<'_>, class: u32, clusters: Option<&[u32]>) -> Self {
-        let examples = || (0..rows.len()).map(|row| row / rows.per_example);
-        let group = |example: usize| clusters.map_or(example as u32, |clusters| clusters[example]);
-        Self {
-            labels: examples()
-                .map(|example| rows.labels()[example] == class)
-                .collect(),
-            clusters: (clusters.is_some() || rows.per_example > 1)
-                .then(|| examples().map(group).collect()),
-        }
-    }
-}
-
-fn scores(ranks: &[u32]) -> Vec<f64> {
-    ranks.iter().map(|&rank| f64::from(rank)).collect()
 }

@@ -1,15 +1,11 @@
 //! A metric of all rows together, without limits (statistics.md 2.4): exchanges of the
-//! records of clusters. And the interval of one run, of whichever metric.
+//! records of clusters.
 
 use super::pair::{Finding, Pair};
-use super::ranking;
 use super::sampling::Sampling;
-use super::sums::Sums;
-use crate::metric::{Form, Metric, Rows, Strata};
-use crate::spec::MetricSpec;
+use crate::measure::Sums;
 use crate::stats::jackknife::Jackknife;
 use crate::stats::permutation::{least_swap_p, swap_p};
-use crate::stats::proportion::wilson;
 
 /// Judges the pair.
 pub fn judge(pair: &Pair<'_>) -> Finding {
@@ -93,36 +89,4 @@ fn unexplained(pair: &Pair<'_>, sums: &Sums<'_>, estimate: f64) -> [f64; 2] {
     let worse = added[0].min(added[1]).min(0.0);
     let better = added[0].max(added[1]).max(0.0);
     [estimate - worse, estimate - better]
-}
-
-/// The 95 % confidence interval of a metric of one run; `None` where it has no
-/// valid one. Wilson's for a proportion, DeLong's for a ranking, else the
-/// jackknife's over clusters.
-pub fn interval(
-    metric: &dyn Metric,
-    spec: &MetricSpec,
-    rows: &Rows<'_>,
-    clusters: Option<&[u32]>,
-    classes: usize,
-) -> Option<(f64, f64)> {
-    // The smallest of several is biased: it has limits of a change, by slice, only.
-    if !spec.kind.has_limits || metric.form() == Form::WorstSlice {
-        return None;
-    }
-    let (low, high) = spec.kind.range;
-    let limits = if let Strata::OneAgainstRest(class) = metric.strata(&spec.parameters) {
-        ranking::interval(rows, class, clusters)?
-    } else {
-        let sums = Sums::new(metric, &spec.parameters, &[rows], clusters, classes);
-        let totals = sums.totals(0);
-        let is_proportion = spec.kind.name == crate::metric::ACCURACY.name;
-        if is_proportion && rows.per_example == 1 && clusters.is_none() {
-            let right = u64::try_from(totals.iter().sum::<i64>()).ok()?;
-            wilson(right, rows.len() as u64, 0.05)
-        } else {
-            let jackknife = sums.jackknife(&sums.left_out(0, true));
-            jackknife.limits(sums.value(totals), 0.025)
-        }
-    };
-    Some((limits.lower.max(low), limits.upper.min(high)))
 }

@@ -33,18 +33,22 @@ impl Specs {
     pub fn read(root: &Path, catalogue: &Catalogue) -> Self {
         let mut specs = Self::default();
         let folder = root.join(FOLDER);
-        let mut files: Vec<_> = match std::fs::read_dir(&folder) {
+        let mut entries: Vec<_> = match std::fs::read_dir(&folder) {
             Ok(entries) => entries
                 .filter_map(Result::ok)
                 .map(|entry| entry.path())
-                .filter(|path| {
-                    path.extension()
-                        .is_some_and(|extension| extension == "toml")
-                })
                 .collect(),
             Err(_) => return specs,
         };
-        files.sort();
+        entries.sort();
+        let mut files = Vec::new();
+        for path in entries {
+            match misplaced(&path) {
+                Some(problem) => specs.errors.push(problem),
+                None if path.extension().is_some_and(|it| it == "toml") => files.push(path),
+                None => {}
+            }
+        }
         let suite_file = folder.join(SUITE_FILE);
         if suite_file.exists() {
             match read_source(&suite_file, SUITE_FILE)
@@ -60,7 +64,8 @@ impl Specs {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            if file == SUITE_FILE || file.starts_with('.') {
+            // An editor's lock, beside a file that it has open.
+            if file == SUITE_FILE || file.starts_with(".#") {
                 continue;
             }
             let stem = file.strip_suffix(".toml").unwrap_or(&file).to_owned();
@@ -83,6 +88,48 @@ impl Specs {
     pub fn is_empty(&self) -> bool {
         self.specs.is_empty() && self.errors.is_empty() && self.suite_error.is_none()
     }
+}
+
+/// Why a spec is not read where it stands, with the name of the trial that says so; `None`:
+/// it is, or it is none. What is passed over in silence guards nothing.
+fn misplaced(path: &Path) -> Option<(String, SpecError)> {
+    let name = path.file_name()?.to_string_lossy().into_owned();
+    let is_spec = |name: &str| name.to_ascii_lowercase().ends_with(".toml");
+    let (message, help) = if path.is_dir() {
+        let mut inside = std::fs::read_dir(path).ok()?.filter_map(Result::ok);
+        let inside = inside.find(|entry| is_spec(&entry.file_name().to_string_lossy()))?;
+        let inside = inside.file_name().to_string_lossy().into_owned();
+        (
+            format!("{inside} stands in a folder, and only files beside it are read"),
+            format!("move the file up: git mv {FOLDER}/{name}/{inside} {FOLDER}/"),
+        )
+    } else if !is_spec(&name) || name.starts_with(".#") {
+        return None;
+    } else if !name.ends_with(".toml") {
+        (
+            "the extension is not in lower case, so that the file is not read".to_owned(),
+            format!("rename the file to {}", name.to_ascii_lowercase()),
+        )
+    } else if name.starts_with('.') {
+        (
+            "the name begins with a dot, so that the file is not read".to_owned(),
+            format!("rename the file to {}", name.trim_start_matches('.')),
+        )
+    } else {
+        return None;
+    };
+    let source = Arc::new(Source {
+        path: format!("{FOLDER}/{name}"),
+        text: String::new(),
+    });
+    let problem = Problem {
+        message,
+        label: "this file".to_owned(),
+        span: 0..0,
+        help: Some(help),
+        secret: false,
+    };
+    Some((name, SpecError::one(&source, problem)))
 }
 
 fn read_source(path: &Path, file: &str) -> Result<Arc<Source>, SpecError> {

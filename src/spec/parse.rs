@@ -20,6 +20,15 @@ use crate::catalogue::{
 /// Words that a spec may not be called.
 const RESERVED: [&str; 2] = ["suite", "spec"];
 
+/// Names that Windows keeps for devices, with any extension: no file can be called so there.
+const DEVICES: [&str; 22] = [
+    "con", "prn", "aux", "nul", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8",
+    "com9", "lpt1", "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
+];
+
+/// Cases of one spec: more are a mistake, and each would be a file.
+const MOST_CASES: usize = 10_000;
+
 /// The names of `suite.toml`'s defaults where it says nothing.
 const FAMILY_ALPHA: &str = "0.05";
 const CAPACITY: u32 = 20;
@@ -111,6 +120,16 @@ pub fn parse_spec(
         shares: false,
     }
     .spec(name, source);
+    let settings = spec.iter().flat_map(|spec| &spec.perturbations);
+    let cases: usize = settings.map(|entry| entry.settings.len()).sum();
+    if cases > MOST_CASES {
+        reader.report(
+            0..0,
+            format!("the spec has {cases} cases, and {MOST_CASES} is the most"),
+            "this file",
+            Some("ask for fewer severities or values, or split the spec".to_owned()),
+        );
+    }
     finish(source, reader.problems, ()).and_then(|()| {
         spec.ok_or_else(|| {
             SpecError::one(
@@ -394,6 +413,12 @@ impl Parser<'_, '_> {
             let help = "rename the file: lower-case letters, digits, `_`, `.` and `-`".to_owned();
             let message = format!("the file's stem `{stem}` cannot be part of a case's name");
             self.reader.report(0..0, message, "this file", Some(help));
+        } else if DEVICES.contains(&stem.split('.').next().unwrap_or(stem)) {
+            let message = format!(
+                "a spec cannot be called `{stem}`: Windows keeps the name for a device, and nobody could check the repository out there"
+            );
+            let help = Some("rename the file".to_owned());
+            self.reader.report(0..0, message, "this file", help);
         } else if RESERVED.contains(&stem) {
             let message = format!("a spec cannot be called `{stem}`: the word is reserved");
             self.reader.report(

@@ -228,8 +228,9 @@ pub mod testing {
 
     use std::sync::Arc;
 
+    use steadfast::baseline::accepted_metrics;
     use steadfast::baseline::{Accepted, Anchor, Draft};
-    use steadfast::judge::{accepted_metrics, wanted_columns};
+    use steadfast::measure::wanted_columns;
     use steadfast::provenance::{Environment, Identity, ModelIdentity};
     use steadfast::spec::{Source, Suite, cases, parse_spec};
 

@@ -453,7 +453,7 @@ fn bad_input_is_told_with_its_exit_code() {
         assert!(ran.stderr.contains(words), "{words}: {}", ran.all());
     }
     let path = "a/records/table/custom/cell/cell_0.json";
-    repository.edit(path, "\"schema\":1", "\"schema\":9");
+    repository.edit(path, "\"schema\":2", "\"schema\":9");
     let ran = repository.steadfast(&["compare", "a", "a"]);
     assert_eq!(ran.code, 6, "{}", ran.all());
     assert!(ran.stderr.contains(path), "{}", ran.all());

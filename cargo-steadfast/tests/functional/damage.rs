@@ -258,9 +258,24 @@ fn a_damaged_record_is_not_blessed() {
         repository.write(path, &bytes);
         let ran = repository.steadfast(&["bless", "digits::identity", "--all", "--reason", "x"]);
         assert!(!ran.all().contains("panicked"), "{what}: {}", ran.all());
-        assert!([0, 4, 6].contains(&ran.code), "{what}: {}", ran.all());
+        let value = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).ok();
+        let same = value(&bytes) == value(good.as_bytes());
+        let expected: &[i32] = if same { &[0] } else { &[4, 6] };
+        assert!(expected.contains(&ran.code), "{what}: {}", ran.all());
     }
-    repository.write(path, good.replace("\"schema\":1", "\"schema\":7"));
+    // What was changed by hand is no run, however well it reads.
+    repository.write(
+        path,
+        good.replace("\"verdict\":\"identical\"", "\"verdict\":\"improved\""),
+    );
+    let ran = repository.steadfast(&["bless", "digits::identity", "--all", "--reason", "x"]);
+    assert_eq!(ran.code, 4, "{}", ran.all());
+    assert!(
+        ran.stderr.contains("was changed after its run"),
+        "{}",
+        ran.all()
+    );
+    repository.write(path, good.replace("\"schema\":2", "\"schema\":7"));
     let ran = repository.steadfast(&["bless", "digits::identity", "--all", "--reason", "x"]);
     assert_eq!(ran.code, 4, "{}", ran.all());
     assert!(
@@ -268,4 +283,65 @@ fn a_damaged_record_is_not_blessed() {
         "{}",
         ran.all()
     );
+}
+
+/// A sealed baseline that lies, as a pull request would bring it, passes no worse model, and
+/// no verb shows its head as if it were true.
+#[test]
+fn a_baseline_whose_head_and_columns_differ_passes_nothing() {
+    use steadfast::baseline::{BaselineFile, render};
+    let repository = Repository::digits();
+    repository.bless_all();
+    repository.copy("models/digits-worse.onnx", "models/digits.onnx");
+    let path = "baselines/digits/identity.json";
+    let good = repository.read(path);
+    type Change = &'static dyn Fn(&mut BaselineFile);
+    let cases: [(Change, &str); 4] = [
+        (
+            &|file| file.columns.clear(),
+            "the column correct is not there",
+        ),
+        (
+            &|file| {
+                // All wrong: whatever comes is no harm, under a head that says otherwise.
+                let zeros = "A".repeat(file.columns[0].data.concat().len() - 1) + "=";
+                file.columns[0].data = vec![zeros];
+            },
+            "it states that accuracy is 0.988, and its columns give",
+        ),
+        (
+            &|file| {
+                let label = file
+                    .columns
+                    .iter_mut()
+                    .find(|column| column.name == "label");
+                let data = &mut label.unwrap().data;
+                let turned: String = data.concat().chars().rev().collect();
+                let padding = turned.chars().take_while(|it| *it == '=').count();
+                let turned = format!("{}{}", &turned[padding..], "=".repeat(padding));
+                *data = vec![turned];
+            },
+            "",
+        ),
+        (
+            &|file| file.metrics[0].value = 0.5,
+            "it states that accuracy is 0.5, and its columns give 0.988",
+        ),
+    ];
+    for (change, words) in cases {
+        let mut file: BaselineFile = serde_json::from_str(&good).unwrap();
+        change(&mut file);
+        file.seal();
+        repository.write(path, render(&file));
+        let ran = repository.test(&["digits::identity"]);
+        assert_eq!(ran.code, 101, "{words}: {}", ran.all());
+        assert!(ran.stdout.contains(words), "{words}: {}", ran.all());
+        assert!(!ran.all().contains("panicked"), "{}", ran.all());
+        if !words.is_empty() {
+            assert!(ran.stdout.contains("contradicts itself"), "{}", ran.all());
+            let ran = repository.steadfast(&["status"]);
+            assert_ne!(ran.code, 0, "{}", ran.all());
+            assert!(ran.all().contains("contradicts itself"), "{}", ran.all());
+        }
+    }
 }

@@ -10,6 +10,7 @@ mod damage;
 mod digits;
 mod doctor;
 mod endpoint;
+mod exit_codes;
 mod family;
 mod grown;
 mod held;

@@ -208,7 +208,12 @@ impl Repository {
         std::fs::write(path, text).unwrap();
     }
 
-    /// Reads a file.
+    /// Removes a file.
+    pub fn remove(&self, path: &str) {
+        std::fs::remove_file(self.root().join(path)).unwrap();
+    }
+
+    /// The text of a file.
     pub fn read(&self, path: &str) -> String {
         std::fs::read_to_string(self.root().join(path)).unwrap()
     }
@@ -239,13 +244,8 @@ impl Repository {
             .current_dir(self.root())
             .env("CARGO_MANIFEST_DIR", self.root());
         command.env("STEADFAST_DIR", "state");
-        for variable in [
-            "CI",
-            "TF_BUILD",
-            "NEXTEST_RUN_ID",
-            "NEXTEST_EXECUTION_MODE",
-            "NEXTEST",
-        ] {
+        command.env("CI", "false");
+        for variable in ["NEXTEST_RUN_ID", "NEXTEST_EXECUTION_MODE", "NEXTEST"] {
             command.env_remove(variable);
         }
         command

@@ -10,7 +10,8 @@ use super::verdicts::{
 };
 use crate::baseline::{Anchor, BaselineFile, Common, ExamplesSeen, Lookup, References};
 use crate::digest::Digest;
-use crate::judge::{Judgement, judge, wanted_columns};
+use crate::judge::{Judgement, judge};
+use crate::measure::wanted_columns;
 use crate::outcome::{Column, ColumnSpec};
 use crate::record::{Run, Slices};
 use crate::spec::{Case, CriticalSpec, Null, Question};

@@ -10,15 +10,17 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::super::{
-    Equality, Flips, Judgement, MetricJudgement, Outlook, accepted_metrics, equality, flips, judge,
-    retrain_metrics, wanted_columns, worst,
+    Equality, Flips, Judgement, MetricJudgement, Outlook, equality, flips, judge, retrain_metrics,
+    worst,
 };
 use super::spec;
+use crate::baseline::accepted_metrics;
 use crate::baseline::{
     Accepted, Anchor, BaselineError, BaselineFile, Blessing, Common, Draft, Lookup, References,
     Retrain, RetrainMetric,
 };
 use crate::digest::Digest;
+use crate::measure::wanted_columns;
 use crate::outcome::{Column, ColumnSpec, Outcomes};
 use crate::provenance::{Environment, Identity, ModelIdentity};
 use crate::record::{Run, Slices};

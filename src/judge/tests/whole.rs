@@ -3,8 +3,8 @@
 
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
-use super::super::whole::interval;
 use super::{Runs, spec};
+use crate::measure::interval;
 use crate::metric::Rows;
 use crate::outcome::{Outcomes, QUANTA};
 use crate::seed::{Stream, uniform};
