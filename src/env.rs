@@ -77,15 +77,15 @@ pub const CI_VARIABLES: [&str; 13] = [
     "WOODPECKER",
 ];
 
-/// Whether this is a CI job: `CI` is set and not `false`, `0` or empty; where it is not set,
+/// Whether this is a CI job: `CI` is neither `false` nor `0`; where it is not set, or empty,
 /// whether any of [`CI_VARIABLES`] is.
 pub fn is_ci() -> bool {
     is_ci_in(|name| std::env::var(name).ok())
 }
 
 fn is_ci_in(variable: impl Fn(&str) -> Option<String>) -> bool {
-    match variable("CI") {
-        Some(value) => !matches!(value.as_str(), "" | "0" | "false"),
+    match variable("CI").filter(|value| !value.is_empty()) {
+        Some(value) => !matches!(value.as_str(), "0" | "false"),
         None => CI_VARIABLES
             .iter()
             .any(|name| variable(name).is_some_and(|value| !value.is_empty())),

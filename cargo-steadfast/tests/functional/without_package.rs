@@ -41,7 +41,7 @@ fn what_is_wrong_has_its_exit_code() {
     let none = repository.steadfast(&["test", "--exact", "digits::nothing"]);
     assert_eq!(none.code, 2, "{}", none.all());
     assert!(
-        none.stderr.contains("the filter matches none"),
+        none.stderr.contains("the filter matches no case"),
         "{}",
         none.all()
     );
