@@ -2,7 +2,7 @@
 //! records alone and without computing anything again.
 
 use steadfast::baseline::accepted_metrics;
-use steadfast::baseline::{self, Anchor, BaselineFile, Draft};
+use steadfast::baseline::{self, Anchor, BaselineFile, Draft, Lookup};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::measure::wanted_columns;
 use steadfast::spec::AnchorAt;
@@ -101,6 +101,20 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
             "Error: the anchor of {name} is the git tag {tag}: name a later tag in [gate] anchor, or leave the case out\nnothing was moved"
         );
         return Ok(ExitCode::Usage);
+    }
+    let unreadable: Vec<String> = ready
+        .iter()
+        .filter_map(|case| match &case.references.baseline {
+            Lookup::Unusable(error) => Some(error.to_string()),
+            _ => None,
+        })
+        .collect();
+    if !unreadable.is_empty() && !arguments.reanchor {
+        eprintln!(
+            "Error: {}\nnothing was moved: a baseline that cannot be read may hold a history and an anchor, and they would be lost",
+            unreadable.join("\n")
+        );
+        return Ok(ExitCode::Unavailable);
     }
     let guardless: Vec<&str> = ready
         .iter()

@@ -173,9 +173,19 @@ pub enum BaselineError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// Git left both sides of a merge in it.
+    #[error(
+        "the baseline {path} has the marks of a merge conflict: two branches accepted other outcomes of {case}. Take one side (git checkout --ours -- {path}, or --theirs), git add it, then run the merged model and bless what it gives: cargo steadfast bless {case} --reason \"…\". The history and the anchor of the side that is taken go on"
+    )]
+    Conflict {
+        /// From the root.
+        path: String,
+        /// The case's name.
+        case: String,
+    },
     /// It is not a baseline.
     #[error(
-        "failed to parse the baseline {path}: {reason}. Restore it: git checkout -- {path}; or bless the case anew: cargo steadfast bless {case} --reason \"…\""
+        "failed to parse the baseline {path}: {reason}. Restore it: git checkout -- {path}; or let go of its history and its anchor: cargo steadfast bless {case} --reanchor --reason \"…\""
     )]
     Malformed {
         /// From the root.
@@ -187,7 +197,7 @@ pub enum BaselineError {
     },
     /// It is of another version of the format.
     #[error(
-        "the baseline {path} has schema {found}, and this steadfast reads {OLDEST} to {SCHEMA}. Update steadfast, or bless the case anew"
+        "the baseline {path} has schema {found}, and this steadfast reads {OLDEST} to {SCHEMA}. Update steadfast, or let go of its history and its anchor (bless --reanchor)"
     )]
     Schema {
         /// From the root.
@@ -197,7 +207,7 @@ pub enum BaselineError {
     },
     /// It was changed after it was written.
     #[error(
-        "the baseline {path} was changed by hand or damaged: its digest is {found} and its content has {actual}. Restore it: git checkout -- {path}; or bless the case anew"
+        "the baseline {path} was changed by hand or damaged: its digest is {found} and its content has {actual}. Restore it: git checkout -- {path}; or let go of its history and its anchor (bless --reanchor)"
     )]
     Digest {
         /// From the root.
@@ -209,7 +219,7 @@ pub enum BaselineError {
     },
     /// Its head and its columns do not say the same.
     #[error(
-        "the baseline {path} contradicts itself: {reason}. It was changed by hand or damaged. Restore it: git checkout -- {path}; or bless the case anew"
+        "the baseline {path} contradicts itself: {reason}. It was changed by hand or damaged. Restore it: git checkout -- {path}; or let go of its history and its anchor (bless --reanchor)"
     )]
     Contradiction {
         /// From the root.
@@ -219,7 +229,7 @@ pub enum BaselineError {
     },
     /// It is another case's.
     #[error(
-        "the baseline {path} is of the case {found}. Move it where it belongs, or bless the case anew"
+        "the baseline {path} is of the case {found}. Move it where it belongs, or let go of its history and its anchor (bless --reanchor)"
     )]
     Case {
         /// From the root.
@@ -229,7 +239,7 @@ pub enum BaselineError {
     },
     /// Its outcomes are damaged.
     #[error(
-        "failed to unpack the baseline {path}: {source}. Restore it: git checkout -- {path}; or bless the case anew"
+        "failed to unpack the baseline {path}: {source}. Restore it: git checkout -- {path}; or let go of its history and its anchor (bless --reanchor)"
     )]
     Damaged {
         /// From the root.
@@ -495,6 +505,16 @@ pub fn parse(path: &str, case: &str, text: &[u8]) -> Result<BaselineFile, Baseli
         case: case.to_owned(),
         reason: error.to_string(),
     };
+    // No line of a baseline begins so.
+    if text
+        .split(|&byte| byte == b'\n')
+        .any(|line| line.starts_with(b"<<<<<<< "))
+    {
+        return Err(BaselineError::Conflict {
+            path: path.to_owned(),
+            case: case.to_owned(),
+        });
+    }
     let head: Head = serde_json::from_slice(text).map_err(malformed)?;
     if !(OLDEST..=SCHEMA).contains(&head.schema) {
         return Err(BaselineError::Schema {

@@ -18,6 +18,7 @@ mod images;
 mod init;
 mod journey;
 mod listing;
+mod merge;
 mod misbehaviour;
 #[path = "../../../tests/support/mlserver.rs"]
 mod mlserver;
