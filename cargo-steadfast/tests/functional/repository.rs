@@ -245,6 +245,11 @@ impl Repository {
             "NEXTEST_RUN_ID",
             "NEXTEST_EXECUTION_MODE",
             "NEXTEST",
+            "GITHUB_EVENT_NAME",
+            "GITHUB_EVENT_PATH",
+            "STEADFAST_ROOTS",
+            "STEADFAST_ALLOW_WORKERS",
+            "STEADFAST_TOKEN_VARIABLES",
         ] {
             command.env_remove(variable);
         }
