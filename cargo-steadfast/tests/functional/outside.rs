@@ -78,6 +78,13 @@ fn in_time(mut command: Command) -> Ran {
     }
 }
 
+/// What was printed, as if no line had been broken.
+fn words(ran: &Ran) -> String {
+    let all = ran.all();
+    let words = all.split_whitespace().filter(|word| *word != "│");
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// Neither what was printed nor what was recorded has the secret.
 fn assert_kept(repository: &Repository, ran: &Ran) {
     assert!(!ran.all().contains(SECRET), "{}", ran.all());
@@ -129,14 +136,14 @@ fn a_labels_file_outside_is_not_read_however_it_is_named() {
         ] {
             assert_ne!(ran.code, 0, "{path}: {}", ran.all());
             assert_kept(&repository, &ran);
-            let all = ran.all();
-            for words in [
+            let all = words(&ran);
+            for said in [
                 "outside the repository",
                 "[data] path",
                 "STEADFAST_ROOTS=",
-                "robustness-specs/digits.toml:11",
+                "robustness-specs/digits.toml:10",
             ] {
-                assert!(all.contains(words), "{path}: {words}\n{all}");
+                assert!(all.contains(said), "{path}: {said}\n{all}");
             }
         }
     }
@@ -154,7 +161,7 @@ fn the_operator_names_the_folders_that_a_repository_may_reach() {
         "data/digits-test.npz",
     );
     commit(&repository);
-    assert_eq!(repository.steadfast(&["list", "--check"]).code, 3);
+    assert_eq!(repository.steadfast(&["list", "--check"]).code, 6);
     let root = elsewhere.path().display().to_string();
     let roots = format!("/no/such/folder:{root}");
     let ran = repository.steadfast_with(&[("STEADFAST_ROOTS", &roots)], &["list", "--check"]);
@@ -165,7 +172,7 @@ fn the_operator_names_the_folders_that_a_repository_may_reach() {
     commit(&repository);
     let mount = repository.root().join("mount").display().to_string();
     let ran = repository.steadfast_with(&[("STEADFAST_ROOTS", &mount)], &["list", "--check"]);
-    assert_eq!(ran.code, 3, "{}", ran.all());
+    assert_eq!(ran.code, 6, "{}", ran.all());
     let ran = repository.steadfast_with(&[("STEADFAST_ROOTS", "mount")], &["list", "--check"]);
     assert_eq!(ran.code, 2, "{}", ran.all());
     assert!(ran.stderr.contains("a relative path"), "{}", ran.all());
@@ -186,28 +193,28 @@ fn gits_own_folder_is_no_part_of_the_repository() {
 fn models_their_files_specs_and_baselines_are_not_read_outside() {
     let elsewhere = elsewhere();
     let outside = |name: &str| elsewhere.path().join(name);
-    let cases: [(&str, &str, &dyn Fn(&Repository)); 5] = [
-        ("secret.json", "models/digits.onnx", &|_| {}),
-        ("secret.toml", "robustness-specs/other.toml", &|_| {}),
-        ("secret.toml", "robustness-specs/suite.toml", &|_| {}),
-        ("secret.json", "baselines/digits/identity.json", &|_| {}),
-        ("secret.json", "weights", &|repository| {
+    let cases = [
+        ("secret.json", "models/digits.onnx"),
+        ("secret.toml", "robustness-specs/other.toml"),
+        ("secret.toml", "robustness-specs/suite.toml"),
+        ("secret.json", "baselines/digits/identity.json"),
+        ("secret.json", "weights"),
+    ];
+    for (target, path) in cases {
+        let repository = Repository::digits();
+        if path == "weights" {
             repository.edit(
                 SPEC_PATH,
                 "onnx = \"models/digits.onnx\"",
                 "registered = \"good\"\nfiles = [\"weights\"]",
             );
-        }),
-    ];
-    for (target, path, change) in cases {
-        let repository = Repository::digits();
-        change(&repository);
+        }
         link(&repository, outside(target), path);
         let ran = repository.test(&[]);
         assert_eq!(ran.code, 101, "{path}: {}", ran.all());
         assert_kept(&repository, &ran);
-        let words = "outside the repository";
-        assert!(ran.stdout.contains(words), "{path}: {}", ran.all());
+        let is_said = words(&ran).contains("outside the repository");
+        assert!(is_said, "{path}: {}", ran.all());
     }
     // The folder of specs.
     let repository = Repository::digits();
@@ -217,7 +224,7 @@ fn models_their_files_specs_and_baselines_are_not_read_outside() {
         assert_ne!(ran.code, 0, "{}", ran.all());
         assert_kept(&repository, &ran);
         assert!(
-            ran.all().contains("outside the repository"),
+            words(&ran).contains("outside the repository"),
             "{}",
             ran.all()
         );
@@ -237,8 +244,8 @@ fn an_image_outside_is_not_read_and_a_pipe_does_not_hang() {
     let ran = repository.test(&["identity"]);
     assert_eq!(ran.code, 101);
     assert_kept(&repository, &ran);
-    for words in ["a.png", "outside the repository", "STEADFAST_ROOTS="] {
-        assert!(ran.stdout.contains(words), "{words}\n{}", ran.all());
+    for said in ["a.png", "outside the repository", "STEADFAST_ROOTS="] {
+        assert!(words(&ran).contains(said), "{said}\n{}", ran.all());
     }
     std::fs::remove_file(repository.root().join("data/a.png")).unwrap();
     fifo(&repository.root().join("data/a.png"));
@@ -310,22 +317,22 @@ fn nothing_is_deleted_or_written_through_a_folder_that_leads_out() {
     for folder in ["baselines", "anchors"] {
         for is_committed in [true, false] {
             let repository = Repository::digits();
-            assert_eq!(repository.test(&["identity"]).code, 101);
+            assert_eq!(repository.test(&[]).code, 101);
             link(&repository, other.path(), folder);
             if is_committed {
                 commit(&repository);
             }
             for arguments in [
                 &["bless", "--prune", "--reason", "r"][..],
-                &["bless", "--reason", "r"],
-                &["bless", "--reanchor", "--reason", "r"],
+                &["bless", "digits::identity", "--reason", "r"],
+                &["bless", "digits::identity", "--reanchor", "--reason", "r"],
             ] {
                 let ran = repository.steadfast(arguments);
                 assert_eq!(contents(other.path()), before, "{}", ran.all());
                 if folder == "baselines" {
                     assert_ne!(ran.code, 0, "{arguments:?}: {}", ran.all());
-                    let words = "outside the repository";
-                    assert!(ran.stderr.contains(words), "{}", ran.all());
+                    let is_said = words(&ran).contains("outside the repository");
+                    assert!(is_said, "{}", ran.all());
                 }
             }
         }
@@ -346,8 +353,8 @@ fn a_committed_link_does_not_move_the_state_and_the_operators_own_does() {
         assert_eq!(written == 0, is_committed, "{}", ran.all());
         if is_committed {
             assert_eq!(ran.code, 101);
-            for words in ["which is committed", "STEADFAST_ROOTS="] {
-                assert!(ran.all().contains(words), "{words}\n{}", ran.all());
+            for said in ["which is committed", "STEADFAST_ROOTS="] {
+                assert!(words(&ran).contains(said), "{said}\n{}", ran.all());
             }
             let root = other.path().display().to_string();
             let roots = [("STEADFAST_ROOTS", root.as_str())];
@@ -381,7 +388,7 @@ fn init_writes_nothing_where_a_folder_leads_out() {
         ]);
         assert_eq!(ran.code, 2, "{folder}: {}", ran.all());
         assert!(
-            ran.stderr.contains("outside the repository"),
+            words(&ran).contains("outside the repository"),
             "{}",
             ran.all()
         );
@@ -457,8 +464,8 @@ fn a_worker_is_started_where_the_operator_lets_specs_do_so() {
             let is_started = repository.root().join("started").exists();
             assert_eq!(is_started, is_allowed, "{variables:?}: {}", ran.all());
             if !is_allowed {
-                for words in ["STEADFAST_ALLOW_WORKERS=yes", "digits.toml:6:"] {
-                    assert!(ran.all().contains(words), "{words}: {}", ran.all());
+                for said in ["STEADFAST_ALLOW_WORKERS=yes", "digits.toml:6:"] {
+                    assert!(words(&ran).contains(said), "{said}: {}", ran.all());
                 }
             }
         }
