@@ -233,7 +233,8 @@ impl<'a> Opener<'a> {
             cases: BTreeMap::new(),
             left_out: Vec::new(),
         };
-        let file = path.canonicalize().map_err(|error| {
+        let file = steadfast::file::open(path).and_then(|_| path.canonicalize());
+        let file = file.map_err(|error| {
             let message = format!("failed to open {}: {error}", path.display());
             Error::new(ErrorKind::Unavailable, message)
         })?;
