@@ -187,7 +187,7 @@ pub(crate) fn follow(path: &Path) -> io::Result<Followed> {
         if part == Component::CurDir.as_os_str() {
             continue;
         }
-        let next = real.join(part);
+        let next = real.join(&part);
         let is_link = match std::fs::symlink_metadata(&next) {
             // The root, or a drive, of which not every way of writing can be asked about.
             _ if next.file_name().is_none() => false,
@@ -205,7 +205,7 @@ pub(crate) fn follow(path: &Path) -> io::Result<Followed> {
         }
         // An absolute target begins with the root, which `join` begins anew with.
         rest.extend(parts(&std::fs::read_link(&next)?));
-        links.push(next);
+        links.push(spelt(&real)?.join(part));
     }
     Ok(Followed {
         real: spelt(&real)?,
