@@ -30,9 +30,9 @@ impl Digest {
         hasher.finish()
     }
 
-    /// The digest of a file's bytes, read in pieces.
+    /// The digest of a regular file's bytes, read in pieces.
     pub fn of_file(path: &Path) -> io::Result<Self> {
-        let mut file = std::fs::File::open(path)?;
+        let mut file = crate::file::open(path)?;
         let mut hasher = Hasher::default();
         let mut buffer = vec![0; 1 << 16];
         loop {

@@ -8,8 +8,23 @@ use std::sync::OnceLock;
 /// The variable that moves the state folder.
 pub const STATE_VARIABLE: &str = "STEADFAST_DIR";
 
+/// The variable that names folders outside the repository that its paths may lead to,
+/// written as `PATH` is.
+pub const ROOTS_VARIABLE: &str = "STEADFAST_ROOTS";
+
+/// The variable that says whether a spec may start a worker: `yes` or `no`.
+pub const WORKERS_VARIABLE: &str = "STEADFAST_ALLOW_WORKERS";
+
+/// The variable that names those that a spec may read a token from, by commas.
+pub const TOKENS_VARIABLE: &str = "STEADFAST_TOKEN_VARIABLES";
+
 /// All variables that steadfast reads; any other `STEADFAST_…` is a mistake.
-const VARIABLES: [&str; 1] = [STATE_VARIABLE];
+const VARIABLES: [&str; 4] = [
+    STATE_VARIABLE,
+    ROOTS_VARIABLE,
+    WORKERS_VARIABLE,
+    TOKENS_VARIABLE,
+];
 
 /// A variable that is not one of ours, or has no usable value.
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -25,10 +40,28 @@ pub enum EnvironmentError {
         known: String,
     },
     /// It is empty.
-    #[error("the environment variable {name} is empty. Unset it, or set it to a folder")]
+    #[error("the environment variable {name} is empty. Unset it, or set it to {wanted}")]
     Empty {
         /// Which.
         name: String,
+        /// What it takes.
+        wanted: &'static str,
+    },
+    /// A folder from which the way is not known.
+    #[error(
+        "the environment variable {ROOTS_VARIABLE} names {folder}, a relative path, which depends on where steadfast is run. Write it from the root of the file system"
+    )]
+    RelativeRoot {
+        /// The folder.
+        folder: String,
+    },
+    /// Neither yes nor no.
+    #[error(
+        "the environment variable {WORKERS_VARIABLE} is {value:?}, so that no worker is started. Set it to yes or no"
+    )]
+    NeitherYesNorNo {
+        /// As it is set.
+        value: String,
     },
 }
 
@@ -54,10 +87,38 @@ pub fn check(
             });
         }
         if value.is_empty() {
-            return Err(EnvironmentError::Empty { name });
+            let wanted = wanted(&name);
+            return Err(EnvironmentError::Empty { name, wanted });
+        }
+        if name == ROOTS_VARIABLE
+            && let Some(folder) = std::env::split_paths(&value).find(|folder| folder.is_relative())
+        {
+            let folder = format!("{:?}", folder.display().to_string());
+            return Err(EnvironmentError::RelativeRoot { folder });
+        }
+        if name == WORKERS_VARIABLE && value != "yes" && value != "no" {
+            let value = value.to_string_lossy().into_owned();
+            return Err(EnvironmentError::NeitherYesNorNo { value });
         }
     }
     Ok(())
+}
+
+fn wanted(name: &str) -> &'static str {
+    match name {
+        ROOTS_VARIABLE => "folders, written as PATH is",
+        WORKERS_VARIABLE => "yes or no",
+        TOKENS_VARIABLE => "names of variables, by commas",
+        _ => "a folder",
+    }
+}
+
+/// The folders of `STEADFAST_ROOTS`; a relative one, which [`check`] refuses, is none.
+pub fn roots() -> Vec<PathBuf> {
+    let value = std::env::var_os(ROOTS_VARIABLE).unwrap_or_default();
+    std::env::split_paths(&value)
+        .filter(|folder| folder.is_absolute())
+        .collect()
 }
 
 /// What CI systems set in their jobs, beside `CI`, as their manuals say.
@@ -216,9 +277,18 @@ mod tests {
             check_one("STEADFAST_DIRS", "x"),
             Err(EnvironmentError::Unknown { .. })
         ));
+        for name in VARIABLES {
+            let error = check_one(name, "").unwrap_err();
+            assert!(matches!(error, EnvironmentError::Empty { .. }));
+        }
+        assert_eq!(check_one(WORKERS_VARIABLE, "no"), Ok(()));
         assert!(matches!(
-            check_one("STEADFAST_DIR", ""),
-            Err(EnvironmentError::Empty { .. })
+            check_one(WORKERS_VARIABLE, "false"),
+            Err(EnvironmentError::NeitherYesNorNo { .. })
+        ));
+        assert!(matches!(
+            check_one(ROOTS_VARIABLE, "data"),
+            Err(EnvironmentError::RelativeRoot { .. })
         ));
     }
 

@@ -8,7 +8,7 @@
 //!
 //! The layers, from the bottom; an import points up this list:
 //!
-//! - foundation: [`seed`], [`digest`], [`file`](mod@file), [`env`](mod@env), [`error`], [`stats`], `wide`
+//! - foundation: [`seed`], [`digest`], [`file`](mod@file), [`fence`], [`permit`], [`env`](mod@env), [`error`], [`stats`], `wide`
 //! - vocabulary: [`catalogue`], [`spec`], [`outcome`], [`verdict`]
 //! - domain: [`data`], [`model`], [`perturb`], [`metric`], [`provenance`], [`record`]
 //! - execution: [`builtin`], [`measure`], [`engine`]
@@ -28,6 +28,7 @@ pub mod digest;
 pub mod engine;
 pub mod env;
 pub mod error;
+pub mod fence;
 pub mod file;
 pub mod harness;
 pub mod judge;
@@ -35,6 +36,7 @@ pub mod measure;
 pub mod metric;
 pub mod model;
 pub mod outcome;
+pub mod permit;
 pub mod perturb;
 pub mod provenance;
 pub mod record;

@@ -166,8 +166,8 @@ impl Host {
 }
 
 fn cpu_name() -> String {
-    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    cpuinfo
+    let cpuinfo = crate::file::read(Path::new("/proc/cpuinfo")).unwrap_or_default();
+    String::from_utf8_lossy(&cpuinfo)
         .lines()
         .find_map(|line| line.strip_prefix("model name"))
         .and_then(|rest| rest.split_once(':'))

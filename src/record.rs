@@ -403,7 +403,7 @@ impl Record {
 
     /// Reads a record, whichever case it is of.
     pub fn open(path: &Path) -> Result<Self, RecordError> {
-        let text = std::fs::read(path).map_err(|source| RecordError::Unreadable {
+        let text = crate::file::read(path).map_err(|source| RecordError::Unreadable {
             path: path.to_owned(),
             source,
         })?;

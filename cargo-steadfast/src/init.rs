@@ -9,7 +9,7 @@ use ndarray::ArrayView2;
 use steadfast::data::Dataset;
 use steadfast::engine;
 use steadfast::error::{Error, ErrorKind};
-use steadfast::file::write_atomically;
+use steadfast::fence::Fence;
 use steadfast::model::onnx::{self, OnnxEngine};
 use steadfast::model::{Gives, Model, ModelError, endpoint, worker};
 use steadfast::spec::address::{self, Address};
@@ -277,6 +277,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     } else {
         (None, ignored(&root)?)
     };
+    // All or nothing: what cannot be written is known before anything is.
+    let fence = Fence::around(&root);
+    for (path, _) in &files {
+        let folder = fence.resolve(path.parent().unwrap_or(path));
+        folder.map_err(|error| unwritten(path, &error))?;
+    }
     let mut kept = Vec::new();
     files.retain(|(path, _)| {
         let there = root.join(path).exists();
@@ -303,14 +309,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         say!("nothing was written; --yes writes without asking");
         return Ok(ExitCode::Good);
     }
+    files.extend(manifest.map(|(text, _)| (PathBuf::from("Cargo.toml"), text)));
+    files.extend(ignored.map(|text| (PathBuf::from(".gitignore"), text)));
     for (path, text) in &files {
-        save(&root.join(path), text)?;
-    }
-    if let Some((text, _)) = manifest {
-        save(&root.join("Cargo.toml"), &text)?;
-    }
-    if let Some(text) = ignored {
-        save(&root.join(".gitignore"), &text)?;
+        let written = fence.write(path, text.as_bytes());
+        written.map_err(|error| unwritten(path, &error))?;
     }
     let test = match package {
         true => "cargo test --test robustness",
@@ -324,13 +327,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     Ok(ExitCode::Good)
 }
 
-fn save(path: &Path, text: &str) -> Result<(), Error> {
-    write_atomically(path, text.as_bytes()).map_err(|error| {
-        Error::new(
-            ErrorKind::Usage,
-            format!("failed to write {}: {error}", path.display()),
-        )
-    })
+fn unwritten(path: &Path, error: &std::io::Error) -> Error {
+    Error::new(
+        ErrorKind::Usage,
+        format!("failed to write {}: {error}", path.display()),
+    )
 }
 
 fn indent(text: &str) -> String {
@@ -554,7 +555,8 @@ fn manifest(
     feature: Option<&str>,
 ) -> Result<Option<(String, String)>, Error> {
     let path = root.join("Cargo.toml");
-    let text = std::fs::read_to_string(&path).map_err(|error| {
+    let bytes = Fence::around(root).read(&path);
+    let text = bytes.and_then(text).map_err(|error| {
         let message = format!(
             "failed to read {}: {error}. `cargo init --lib` makes a package",
             path.display()
@@ -687,9 +689,15 @@ fn workflow(package: bool, engine: Option<OnnxEngine>) -> String {
         .replace("target/steadfast/records", &format!("{STATE}/records"))
 }
 
+fn text(bytes: Vec<u8>) -> std::io::Result<String> {
+    let invalid = |error| std::io::Error::new(std::io::ErrorKind::InvalidData, error);
+    String::from_utf8(bytes).map_err(invalid)
+}
+
 /// `.gitignore` with the state folder, where it lacks it.
 fn ignored(root: &Path) -> Result<Option<String>, Error> {
-    let mut text = match std::fs::read_to_string(root.join(".gitignore")) {
+    let bytes = Fence::around(root).read(Path::new(".gitignore"));
+    let mut text = match bytes.and_then(text) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => {

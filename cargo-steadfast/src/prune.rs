@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use steadfast::baseline;
 use steadfast::error::{Error, ErrorKind};
+use steadfast::fence::Fence;
 
 use crate::repository::{Repository, matches};
 
@@ -38,11 +39,12 @@ pub fn orphans(repository: &Repository) -> Result<Vec<(String, PathBuf)>, Error>
 
 /// Deletes the orphans that `filters` match.
 pub fn run(repository: &Repository, filters: &[String]) -> Result<(), Error> {
+    let fence = Fence::around(&repository.root);
     for (name, path) in orphans(repository)? {
         if !filters.is_empty() && !filters.iter().any(|filter| matches(filter, &name)) {
             continue;
         }
-        std::fs::remove_file(&path).map_err(|error| {
+        fence.remove(&path).map_err(|error| {
             Error::new(
                 ErrorKind::Evidence,
                 format!("failed to delete {}: {error}", path.display()),

@@ -1,7 +1,7 @@
 //! `reject`: deletes records, so that what they hold is not accepted by accident.
 
 use steadfast::error::{Error, ErrorKind};
-use steadfast::record;
+use steadfast::{file, record};
 
 use crate::cases::refuse_in_ci;
 use crate::exit_code::ExitCode;
@@ -32,7 +32,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
 
 /// Deletes the record of a case; says whether there was one.
 pub fn reject(repository: &Repository, case: &str) -> Result<bool, Error> {
-    match std::fs::remove_file(record::path(&repository.state, case)) {
+    match file::remove(&record::path(&repository.state, case)) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(Error::new(

@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file::{BaselineError, BaselineFile, parse, render};
-use crate::file::write_atomically;
+use crate::fence::Fence;
+use crate::file;
 
 /// The folder, beside `Cargo.toml`.
 pub const FOLDER: &str = "baselines";
@@ -50,7 +51,7 @@ pub fn look_up_anchor(root: &Path, case: &str) -> Lookup {
 }
 
 fn read(root: &Path, shown: &str, case: &str) -> Lookup {
-    match std::fs::read(root.join(shown)) {
+    match Fence::around(root).read(Path::new(shown)) {
         Ok(text) => match parse(shown, case, &text) {
             Ok(file) => Lookup::Found(Box::new(file)),
             Err(error) => Lookup::Unusable(error),
@@ -65,18 +66,19 @@ fn read(root: &Path, shown: &str, case: &str) -> Lookup {
 
 /// Writes a baseline whole or not at all.
 pub fn write(root: &Path, file: &BaselineFile) -> io::Result<()> {
-    write_atomically(&root.join(path(&file.case)), render(file).as_bytes())
+    Fence::around(root).write(Path::new(&path(&file.case)), render(file).as_bytes())
 }
 
 /// Keeps a baseline as the anchor of its case, whole or not at all.
 pub fn write_anchor(root: &Path, file: &BaselineFile) -> io::Result<()> {
-    write_atomically(&root.join(anchor_path(&file.case)), render(file).as_bytes())
+    let path = anchor_path(&file.case);
+    Fence::around(root).write(Path::new(&path), render(file).as_bytes())
 }
 
 /// Removes the anchor of a case, so that its baseline is the anchor; says whether
 /// there was one.
 pub fn remove_anchor(root: &Path, case: &str) -> io::Result<bool> {
-    match std::fs::remove_file(root.join(anchor_path(case))) {
+    match Fence::around(root).remove(Path::new(&anchor_path(case))) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
@@ -87,28 +89,28 @@ pub fn remove_anchor(root: &Path, case: &str) -> io::Result<bool> {
 /// each would be of, and its path. A case that no spec asks for is an orphan.
 pub fn files(root: &Path, folder: &str) -> io::Result<Vec<(String, PathBuf)>> {
     fn walk(
+        fence: &Fence,
         folder: &Path,
         segments: &mut Vec<String>,
         found: &mut Vec<(String, PathBuf)>,
     ) -> io::Result<()> {
-        let mut entries: Vec<_> = std::fs::read_dir(folder)?.collect::<Result<_, _>>()?;
-        entries.sort_by_key(std::fs::DirEntry::file_name);
-        for entry in entries {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if entry.file_type()?.is_dir() {
-                segments.push(name);
-                walk(&entry.path(), segments, found)?;
+        for path in fence.entries(folder)? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if path.is_dir() && !path.is_symlink() {
+                segments.push(name.into_owned());
+                walk(fence, &path, segments, found)?;
                 segments.pop();
             } else if let Some(stem) = name.strip_suffix(".json") {
                 segments.push(stem.to_owned());
-                found.push((segments.join("::"), entry.path()));
+                found.push((segments.join("::"), path.clone()));
                 segments.pop();
             }
         }
         Ok(())
     }
+    let fence = Fence::around(root);
     let mut found = Vec::new();
-    match walk(&root.join(folder), &mut Vec::new(), &mut found) {
+    match walk(&fence, Path::new(folder), &mut Vec::new(), &mut found) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
         Ok(()) => Ok(found),
@@ -120,7 +122,7 @@ pub fn total_size(root: &Path) -> io::Result<u64> {
     let mut total = 0;
     for folder in [FOLDER, ANCHORS] {
         for (_, path) in files(root, folder)? {
-            total += std::fs::metadata(path)?.len();
+            total += file::size(&path)?;
         }
     }
     Ok(total)

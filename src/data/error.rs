@@ -12,6 +12,16 @@ pub struct DataError {
     pub problem: Box<Problem>,
 }
 
+impl Problem {
+    /// The error of a request.
+    pub(super) fn of(self, request: &super::Request) -> DataError {
+        DataError {
+            file: request.shown.clone(),
+            problem: Box::new(self),
+        }
+    }
+}
+
 impl DataError {
     /// Whether an input lies outside the range that was asked for.
     pub fn is_outside_range(&self) -> bool {

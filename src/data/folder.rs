@@ -4,7 +4,6 @@
 //! kept. An image is decoded when it is asked for, from bytes that have the digest
 //! that they had then: any number of images takes the memory of those in hand.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
@@ -15,6 +14,8 @@ use super::image::{self, Shape};
 use super::labels::{self, Wanted};
 use super::{Columns, ImageFault, Problem, Request, table};
 use crate::digest::{Digest, Hasher};
+use crate::fence::Fence;
+use crate::file::Refusal;
 
 /// The longest image file that is read, in bytes: more than an uncompressed image of
 /// the most pixels has.
@@ -23,6 +24,7 @@ const LONGEST: u64 = 64 << 20;
 /// The images of some rows.
 #[derive(Debug)]
 pub(super) struct Images {
+    fence: Fence,
     folder: PathBuf,
     rows: Vec<Row>,
     shape: Shape,
@@ -41,7 +43,11 @@ struct Row {
 
 /// Opens the data set that the labels file of `request`, which `bytes` are, is of:
 /// the images, the other columns, and the digest of them all.
-pub(super) fn open(bytes: &[u8], request: &Request) -> Result<(Images, Columns, Digest), Problem> {
+pub(super) fn open(
+    bytes: &[u8],
+    request: &Request,
+    fence: &Fence,
+) -> Result<(Images, Columns, Digest), Problem> {
     table::check_range(request.range)?;
     let optional = [
         (table::IDS.key, &request.ids),
@@ -76,14 +82,15 @@ pub(super) fn open(bytes: &[u8], request: &Request) -> Result<(Images, Columns, 
     };
     let (clusters, slices) = (next(&request.cluster), next(&request.slice));
 
-    let folder = request.path.parent().unwrap_or(Path::new("")).to_owned();
-    let (rows, shape) = examine(&folder, paths, &lines)?;
+    let folder = of(&request.path)?;
+    let (rows, shape) = examine(fence, &folder, paths, &lines)?;
     let mut hasher = Hasher::default();
     hasher.update(Digest::of(bytes).to_string().as_bytes());
     for row in &rows {
         hasher.update(row.digest.to_string().as_bytes());
     }
     let images = Images {
+        fence: fence.clone(),
         folder,
         rows,
         shape,
@@ -98,6 +105,12 @@ pub(super) fn open(bytes: &[u8], request: &Request) -> Result<(Images, Columns, 
         slices,
     };
     Ok((images, columns, hasher.finish()))
+}
+
+/// The folder that the paths of a labels file are relative to.
+pub(super) fn of(labels: &Path) -> Result<PathBuf, Problem> {
+    let labels = std::path::absolute(labels).map_err(Problem::Unreadable)?;
+    Ok(labels.parent().unwrap_or(&labels).to_owned())
 }
 
 /// Where a row is, in words.
@@ -121,11 +134,16 @@ fn classes(values: &[String], lines: &[u64], column: &str) -> Result<Vec<usize>,
 
 /// Hashes every image and looks at its header. The fault that is reported is the
 /// first one's, whatever the threads do.
-fn examine(folder: &Path, paths: Vec<String>, lines: &[u64]) -> Result<(Vec<Row>, Shape), Problem> {
+fn examine(
+    fence: &Fence,
+    folder: &Path,
+    paths: Vec<String>,
+    lines: &[u64],
+) -> Result<(Vec<Row>, Shape), Problem> {
     let found: Vec<Result<(Digest, Shape), ImageFault>> = paths
         .par_iter()
         .map(|path| {
-            let bytes = read(folder, path)?;
+            let bytes = read(fence, folder, path)?;
             Ok((Digest::of(&bytes), image::shape(&bytes)?))
         })
         .collect();
@@ -167,8 +185,9 @@ fn in_words([channels, height, width]: Shape) -> String {
     format!("{width} × {height} pixels, {colours}")
 }
 
-/// The bytes of an image, whose path is relative to `folder` and stays in it.
-fn read(folder: &Path, path: &str) -> Result<Vec<u8>, ImageFault> {
+/// The bytes of an image, whose path is relative to `folder` and stays in it; what its
+/// links lead to is within the `fence`.
+fn read(fence: &Fence, folder: &Path, path: &str) -> Result<Vec<u8>, ImageFault> {
     let path = Path::new(path);
     let stays = path
         .components()
@@ -176,11 +195,8 @@ fn read(folder: &Path, path: &str) -> Result<Vec<u8>, ImageFault> {
     if !stays {
         return Err(ImageFault::OutsideFolder);
     }
-    let file = File::open(folder.join(path)).map_err(unreadable)?;
+    let file = fence.open(&folder.join(path)).map_err(unreadable)?;
     let about = file.metadata().map_err(unreadable)?;
-    if !about.is_file() {
-        return Err(ImageFault::NoFile);
-    }
     if about.len() > LONGEST {
         return Err(ImageFault::TooLong(about.len()));
     }
@@ -192,8 +208,9 @@ fn read(folder: &Path, path: &str) -> Result<Vec<u8>, ImageFault> {
 }
 
 fn unreadable(error: io::Error) -> ImageFault {
-    match error.kind() {
-        io::ErrorKind::NotFound => ImageFault::Missing { more: 0 },
+    match (Refusal::of(&error), error.kind()) {
+        (Some(Refusal::Irregular { .. }), _) => ImageFault::NoFile,
+        (_, io::ErrorKind::NotFound) => ImageFault::Missing { more: 0 },
         _ => ImageFault::Unreadable(error),
     }
 }
@@ -234,7 +251,7 @@ impl Images {
     }
 
     fn planes(&self, row: &Row) -> Result<ArrayD<f32>, ImageFault> {
-        let bytes = read(&self.folder, &row.path)?;
+        let bytes = read(&self.fence, &self.folder, &row.path)?;
         if Digest::of(&bytes) != row.digest {
             return Err(ImageFault::Changed);
         }

@@ -12,6 +12,8 @@ use ndarray::{ArrayD, Axis, CowArray, IxDyn};
 use serde_json::Value;
 
 use crate::digest::{Digest, Hasher};
+use crate::fence::Fence;
+use crate::file;
 use crate::seed::Stream;
 
 mod array;
@@ -120,6 +122,9 @@ struct Slices {
 /// still have that hash. Only the arrays or columns that `request` names are read, and
 /// all rows of them are checked and hashed, also those that a limit leaves out.
 ///
+/// The file is one that whoever runs this named. What a labels file names must be within
+/// its repository, or its folder, or a folder of `STEADFAST_ROOTS`: see [`Fence`].
+///
 /// # Errors
 ///
 /// A [`DataError`] for a file that cannot be read, and for anything in it that is
@@ -143,20 +148,39 @@ struct Slices {
 /// # Ok::<(), steadfast::data::DataError>(())
 /// ```
 pub fn open(request: &Request) -> Result<Dataset, DataError> {
-    read(request).map_err(|problem| DataError {
-        file: request.shown.clone(),
-        problem: Box::new(problem),
-    })
+    let read = || {
+        let fence = Fence::around(&folder::of(&request.path)?);
+        decode(request, || file::read(&request.path), &fence)
+    };
+    read().map_err(|problem| problem.of(request))
 }
 
-fn read(request: &Request) -> Result<Dataset, Problem> {
-    let decode = match request.path.extension() {
-        Some(extension) if extension.eq_ignore_ascii_case("npz") => decode_arrays,
-        Some(extension) if extension.eq_ignore_ascii_case("csv") => open_folder,
-        _ => return Err(Problem::UnknownFormat),
-    };
-    let bytes = std::fs::read(&request.path).map_err(Problem::Unreadable)?;
-    decode(&bytes, request)
+/// The same for a request that a repository makes: the file, too, must be within the
+/// `fence`.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_within(request: &Request, fence: &Fence) -> Result<Dataset, DataError> {
+    let read = || fence.read(&request.path);
+    decode(request, read, fence).map_err(|problem| problem.of(request))
+}
+
+fn decode(
+    request: &Request,
+    read: impl FnOnce() -> std::io::Result<Vec<u8>>,
+    fence: &Fence,
+) -> Result<Dataset, Problem> {
+    let bytes = || read().map_err(Problem::Unreadable);
+    match request.path.extension() {
+        Some(extension) if extension.eq_ignore_ascii_case("npz") => {
+            decode_arrays(&bytes()?, request)
+        }
+        Some(extension) if extension.eq_ignore_ascii_case("csv") => {
+            open_folder(&bytes()?, request, fence)
+        }
+        _ => Err(Problem::UnknownFormat),
+    }
 }
 
 /// The data set in the `.npz` file that `bytes` are.
@@ -180,8 +204,8 @@ fn decode_arrays(bytes: &[u8], request: &Request) -> Result<Dataset, Problem> {
 }
 
 /// The data set whose labels file `bytes` are.
-fn open_folder(bytes: &[u8], request: &Request) -> Result<Dataset, Problem> {
-    let (images, columns, digest) = folder::open(bytes, request)?;
+fn open_folder(bytes: &[u8], request: &Request, fence: &Fence) -> Result<Dataset, Problem> {
+    let (images, columns, digest) = folder::open(bytes, request, fence)?;
     let rows = rows(request.limit, columns.labels.len())?;
     let inputs = (Inputs::Images(images.select(&rows)), true);
     Ok(Dataset::new(request, inputs, columns, rows, digest))

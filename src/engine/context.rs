@@ -1,7 +1,7 @@
 //! What the cases of one process share: opened data sets and models, and the
 //! user's own kinds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
@@ -12,8 +12,11 @@ use super::RunError;
 use super::guard::guarded;
 use crate::data::{self, DataError, Dataset};
 use crate::digest::{Digest, Hasher};
+use crate::fence::Fence;
+use crate::file::{self, Refusal};
 use crate::model::onnx::Rounding;
 use crate::model::{Description, Gives, Model, ModelError, endpoint, onnx, worker};
+use crate::permit::{self, Denied};
 use crate::perturb::Perturbation;
 use crate::provenance::{Commit, ModelIdentity};
 use crate::record::Run;
@@ -119,6 +122,9 @@ impl<K: Eq + Hash, T, E> Memo<K, T, E> {
 /// What the cases of one process share.
 pub struct Context {
     root: PathBuf,
+    fence: Fence,
+    /// Files that a person named, whatever the specs may reach.
+    named: HashSet<PathBuf>,
     registry: Registry,
     datasets: Memo<String, Dataset, DataError>,
     models: Memo<String, LoadedModel, ModelError>,
@@ -132,6 +138,8 @@ impl Context {
     /// The context of the repository at `root`.
     pub fn new(root: PathBuf, registry: Registry) -> Self {
         Self {
+            fence: Fence::around(&root),
+            named: HashSet::new(),
             root,
             registry,
             datasets: Memo::new(),
@@ -145,6 +153,11 @@ impl Context {
     /// The repository's root.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Lets a spec have this file as its model, wherever it is: a person named it.
+    pub fn name(&mut self, file: &Path) {
+        self.named.insert(self.root.join(file));
     }
 
     /// What the user registered.
@@ -170,10 +183,11 @@ impl Context {
 
     /// The data set of a spec.
     pub fn dataset(&self, spec: &Spec) -> Result<Arc<Dataset>, RunError> {
-        self.require(spec, &spec.data.path, "[data] path")?;
+        self.locate(spec, &spec.data.path, "[data] path")?;
         let request = self.data_request(spec);
         let key = format!("{request:?}");
-        Ok(self.datasets.get(key, || data::open(&request))?)
+        let open = || data::open_within(&request, &self.fence);
+        Ok(self.datasets.get(key, open)?)
     }
 
     fn data_request(&self, spec: &Spec) -> data::Request {
@@ -220,9 +234,11 @@ impl Context {
                 self.opened(&name.value, gives, open)?
             }
             ModelOrigin::Worker(program) => {
-                self.require_all(spec, &wanted.files)?;
+                let allowed = permit::worker();
+                allowed.map_err(|denied| refused(spec, &program.command, &denied))?;
+                self.locate_all(spec, &wanted.files)?;
                 let request = worker::Request {
-                    command: program.command.clone(),
+                    command: program.command.value.clone(),
                     folder: self.root.clone(),
                     workers: program.workers,
                     start: program.start,
@@ -232,6 +248,10 @@ impl Context {
                 self.opened(&request, gives, || boxed(worker::open(&request)))?
             }
             ModelOrigin::Endpoint(served) => {
+                if let Some(name) = &served.token_variable {
+                    let allowed = permit::token(&name.value);
+                    allowed.map_err(|denied| refused(spec, name, &denied))?;
+                }
                 let request = endpoint::Request {
                     url: served.url.value.clone(),
                     input: wanted.input.clone(),
@@ -239,7 +259,10 @@ impl Context {
                     connections: served.connections,
                     answer: served.answer,
                     retries: served.retries,
-                    token_variable: served.token_variable.clone(),
+                    token_variable: served
+                        .token_variable
+                        .as_ref()
+                        .map(|name| name.value.clone()),
                 };
                 self.opened(&request, gives, || boxed(endpoint::open(&request)))?
             }
@@ -283,9 +306,8 @@ impl Context {
     /// The ONNX file of a spec, as it is asked for with gradients, about examples of the
     /// spec's data, if they can be opened.
     pub fn onnx_request(&self, spec: &Spec, onnx: &OnnxSpec) -> Result<onnx::Request, RunError> {
-        self.require(spec, &onnx.path, "[model] onnx")?;
         Ok(onnx::Request {
-            path: self.root.join(&onnx.path.value),
+            path: self.locate(spec, &onnx.path, "[model] onnx")?,
             shown: onnx.path.value.clone(),
             input: spec.model.input.clone(),
             output: spec.model.output.clone(),
@@ -332,12 +354,11 @@ impl Context {
         let wanted = &spec.model;
         let digest = match &wanted.origin {
             ModelOrigin::Onnx(onnx) => {
-                self.require(spec, &onnx.path, "[model] onnx")?;
-                Some(self.digest(std::slice::from_ref(&onnx.path))?)
+                let file = self.locate(spec, &onnx.path, "[model] onnx")?;
+                Some(self.digest(&[(&onnx.path.value, file)])?)
             }
             ModelOrigin::Registered(_) | ModelOrigin::Worker(_) => {
-                self.require_all(spec, &wanted.files)?;
-                match wanted.files.as_slice() {
+                match self.locate_all(spec, &wanted.files)?.as_slice() {
                     [] => None,
                     files => Some(self.digest(files)?),
                 }
@@ -355,14 +376,11 @@ impl Context {
     }
 
     /// The digest of one file, or of the digests of several.
-    fn digest(&self, files: &[Located<String>]) -> Result<Digest, RunError> {
-        let one = |path: &Located<String>| {
-            let file = self.root.join(&path.value);
+    fn digest(&self, files: &[(&String, PathBuf)]) -> Result<Digest, RunError> {
+        let one = |(shown, file): &(&String, PathBuf)| {
             self.digests
-                .get(path.value.clone(), || Digest::of_file(&file))
-                .map_err(|error| {
-                    RunError::Mismatch(format!("failed to read {}: {error}", path.value))
-                })
+                .get((*shown).clone(), || Digest::of_file(file))
+                .map_err(|error| RunError::Mismatch(format!("failed to read {shown}: {error}")))
         };
         if let [file] = files {
             return Ok(one(file)?.as_ref().clone());
@@ -374,21 +392,46 @@ impl Context {
         Ok(hasher.finish())
     }
 
-    fn require_all(&self, spec: &Spec, files: &[Located<String>]) -> Result<(), RunError> {
-        files
-            .iter()
-            .try_for_each(|path| self.require(spec, path, "[model] files"))
+    fn locate_all<'a>(
+        &self,
+        spec: &Spec,
+        files: &'a [Located<String>],
+    ) -> Result<Vec<(&'a String, PathBuf)>, RunError> {
+        let located = files.iter().map(|path| {
+            let file = self.locate(spec, path, "[model] files")?;
+            Ok((&path.value, file))
+        });
+        located.collect()
     }
 
-    /// Fails with a caret under the path where it leads to no file.
-    fn require(&self, spec: &Spec, path: &Located<String>, key: &str) -> Result<(), RunError> {
-        if self.root.join(&path.value).is_file() {
-            return Ok(());
-        }
-        let message = format!("{key}: there is no file {}", path.value);
-        let help = "paths are relative to the repository's root, the folder of Cargo.toml; large files may need `git lfs pull`";
-        Err(Box::new(spec.error_at(path, message, help)).into())
+    /// Where a path of a spec leads. It fails with a caret under the path where that is no
+    /// regular file, or none that a spec may reach.
+    fn locate(&self, spec: &Spec, path: &Located<String>, key: &str) -> Result<PathBuf, RunError> {
+        let written = self.root.join(&path.value);
+        let found = match self.named.contains(&written) {
+            true => file::open(&written).map(|_| written),
+            false => self.fence.locate(&written),
+        };
+        found.map_err(|error| {
+            let (message, help) = match Refusal::of(&error) {
+                Some(refusal) => (format!("{key}: {refusal}"), refusal.cure()),
+                None if error.kind() == std::io::ErrorKind::NotFound => (
+                    format!("{key}: there is no file {}", path.value),
+                    "paths are relative to the repository's root, the folder of Cargo.toml; large files may need `git lfs pull`".to_owned(),
+                ),
+                None => (
+                    format!("{key}: failed to open {}: {error}", path.value),
+                    "check its permissions".to_owned(),
+                ),
+            };
+            Box::new(spec.error_at(path, message, &help)).into()
+        })
     }
+}
+
+/// What a spec may not do, with a caret under what asks for it.
+fn refused<T>(spec: &Spec, at: &Located<T>, denied: &Denied) -> RunError {
+    Box::new(spec.error_at(at, denied.to_string(), &denied.cure())).into()
 }
 
 /// The examples that an ONNX model is tried on when it is opened for some data, evenly

@@ -1,6 +1,7 @@
 //! The specs of a repository: `robustness-specs/*.toml` and `suite.toml`.
 
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::diagnostic::{Problem, Source, SpecError};
@@ -8,6 +9,8 @@ use super::expand::cases;
 use super::parse::{parse_spec, parse_suite};
 use super::value::{Case, Spec, Suite};
 use crate::catalogue::Catalogue;
+use crate::fence::Fence;
+use crate::file::Refusal;
 
 /// The folder of specs, beside `Cargo.toml`.
 pub const FOLDER: &str = "robustness-specs";
@@ -32,26 +35,26 @@ impl Specs {
     /// Reads the specs under `root`. Nothing but TOML is opened.
     pub fn read(root: &Path, catalogue: &Catalogue) -> Self {
         let mut specs = Self::default();
-        let folder = root.join(FOLDER);
-        let mut entries: Vec<_> = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries
-                .filter_map(Result::ok)
-                .map(|entry| entry.path())
-                .collect(),
-            Err(_) => return specs,
+        let fence = Fence::around(root);
+        let entries = match fence.entries(Path::new(FOLDER)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return specs,
+            Err(error) => {
+                specs.suite_error = Some(unread(FOLDER, &error));
+                return specs;
+            }
         };
-        entries.sort();
         let mut files = Vec::new();
         for path in entries {
-            match misplaced(&path) {
+            match misplaced(&fence, &path) {
                 Some(problem) => specs.errors.push(problem),
                 None if path.extension().is_some_and(|it| it == "toml") => files.push(path),
                 None => {}
             }
         }
-        let suite_file = folder.join(SUITE_FILE);
-        if suite_file.exists() {
-            match read_source(&suite_file, SUITE_FILE)
+        let is_suite = |path: &PathBuf| path.file_name().is_some_and(|name| name == SUITE_FILE);
+        if let Some(path) = files.iter().find(|path| is_suite(path)) {
+            match read_source(&fence, path, SUITE_FILE)
                 .and_then(|source| parse_suite(&source, catalogue))
             {
                 Ok(suite) => specs.suite = suite,
@@ -69,7 +72,7 @@ impl Specs {
                 continue;
             }
             let stem = file.strip_suffix(".toml").unwrap_or(&file).to_owned();
-            let spec = read_source(&path, &file)
+            let spec = read_source(&fence, &path, &file)
                 .and_then(|source| parse_spec(&stem, &source, &specs.suite, catalogue));
             match spec {
                 Ok(spec) => specs.specs.push(Arc::new(spec)),
@@ -92,13 +95,14 @@ impl Specs {
 
 /// Why a spec is not read where it stands, with the name of the trial that says so; `None`:
 /// it is, or it is none. What is passed over in silence guards nothing.
-fn misplaced(path: &Path) -> Option<(String, SpecError)> {
+fn misplaced(fence: &Fence, path: &Path) -> Option<(String, SpecError)> {
     let name = path.file_name()?.to_string_lossy().into_owned();
     let is_spec = |name: &str| name.to_ascii_lowercase().ends_with(".toml");
     let (message, help) = if path.is_dir() {
-        let mut inside = std::fs::read_dir(path).ok()?.filter_map(Result::ok);
-        let inside = inside.find(|entry| is_spec(&entry.file_name().to_string_lossy()))?;
-        let inside = inside.file_name().to_string_lossy().into_owned();
+        let names = fence.entries(path).ok()?.into_iter();
+        let mut names =
+            names.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+        let inside = names.find(|name| is_spec(name))?;
         (
             format!("{inside} stands in a folder, and only files beside it are read"),
             format!("move the file up: git mv {FOLDER}/{name}/{inside} {FOLDER}/"),
@@ -118,47 +122,47 @@ fn misplaced(path: &Path) -> Option<(String, SpecError)> {
     } else {
         return None;
     };
-    let source = Arc::new(Source {
-        path: format!("{FOLDER}/{name}"),
-        text: String::new(),
-    });
-    let problem = Problem {
-        message,
-        label: "this file".to_owned(),
-        span: 0..0,
-        help: Some(help),
-        secret: false,
-    };
-    Some((name, SpecError::one(&source, problem)))
+    let shown = format!("{FOLDER}/{name}");
+    let problem = failed(&shown, message, &help);
+    Some((name, problem))
 }
 
-fn read_source(path: &Path, file: &str) -> Result<Arc<Source>, SpecError> {
-    let shown = format!("{FOLDER}/{file}");
-    let failed = |message: String, help: &str| {
-        let source = Arc::new(Source {
-            path: shown.clone(),
-            text: String::new(),
-        });
-        SpecError::one(
-            &source,
-            Problem {
-                message,
-                label: "this file".to_owned(),
-                span: 0..0,
-                help: Some(help.to_owned()),
-                secret: false,
-            },
-        )
-    };
-    let bytes = std::fs::read(path).map_err(|error| {
-        failed(
+/// What is wrong with a file, or the folder, as a whole.
+fn failed(shown: &str, message: String, help: &str) -> SpecError {
+    let source = Arc::new(Source {
+        path: shown.to_owned(),
+        text: String::new(),
+    });
+    SpecError::one(
+        &source,
+        Problem {
+            message,
+            label: "this file".to_owned(),
+            span: 0..0,
+            help: Some(help.to_owned()),
+            secret: false,
+        },
+    )
+}
+
+fn unread(shown: &str, error: &std::io::Error) -> SpecError {
+    match Refusal::of(error) {
+        Some(refusal) => failed(shown, refusal.to_string(), &refusal.cure()),
+        None => failed(
+            shown,
             format!("failed to read the file: {error}"),
             "check its permissions",
-        )
-    })?;
+        ),
+    }
+}
+
+fn read_source(fence: &Fence, path: &Path, file: &str) -> Result<Arc<Source>, SpecError> {
+    let shown = format!("{FOLDER}/{file}");
+    let bytes = fence.read(path).map_err(|error| unread(&shown, &error))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let byte = error.utf8_error().valid_up_to();
         failed(
+            &shown,
             format!("the file is not UTF-8 text (byte {byte})"),
             "save it as UTF-8",
         )

@@ -55,7 +55,7 @@ pub struct OnnxSpec {
 #[derive(Clone, Debug, PartialEq)]
 pub struct WorkerSpec {
     /// The program and its arguments.
-    pub command: Vec<String>,
+    pub command: Located<Vec<String>>,
     /// Processes side by side.
     pub workers: usize,
     /// How long it may take to start.
@@ -78,7 +78,7 @@ pub struct EndpointSpec {
     /// How often a request is sent again.
     pub retries: u32,
     /// The environment variable that holds the bearer token.
-    pub token_variable: Option<String>,
+    pub token_variable: Option<Located<String>>,
 }
 
 impl ModelOrigin {
@@ -87,7 +87,7 @@ impl ModelOrigin {
         match self {
             Self::Onnx(onnx) => format!("onnx {}", onnx.path.value),
             Self::Registered(name) => format!("registered {}", name.value),
-            Self::Worker(worker) => format!("worker {}", worker.command.join(" ")),
+            Self::Worker(worker) => format!("worker {}", worker.command.value.join(" ")),
             Self::Endpoint(endpoint) => format!("endpoint {}", endpoint.url.value),
         }
     }
@@ -255,7 +255,10 @@ fn origin(reader: &mut Reader<'_>, section: &Section, way: &Way) -> Option<Model
                 return None;
             }
             ModelOrigin::Worker(WorkerSpec {
-                command: command.into_iter().map(|part| part.value).collect(),
+                command: Located {
+                    value: command.into_iter().map(|part| part.value).collect(),
+                    span: section.place("worker"),
+                },
                 workers: whole(section, "workers", 1),
                 start: seconds(section, "start_seconds", 60),
                 answer: seconds(section, "answer_seconds", 60),
@@ -270,7 +273,7 @@ fn origin(reader: &mut Reader<'_>, section: &Section, way: &Way) -> Option<Model
                 .integer("retries")
                 .and_then(|&retries| u32::try_from(retries).ok())
                 .unwrap_or(4),
-            token_variable: section.text("token_variable").map(str::to_owned),
+            token_variable: section.located_text("token_variable"),
         }),
     })
 }
@@ -340,15 +343,21 @@ mod tests {
             "worker = [\"python3\", \"model.py\"]\nfiles = [\"model.py\"]\nworkers = 3\nanswer_seconds = 0.5",
         )
         .unwrap();
+        let ModelOrigin::Worker(program) = &worker.origin else {
+            panic!("{:?} is no worker", worker.origin);
+        };
         assert_eq!(
-            worker.origin,
-            ModelOrigin::Worker(WorkerSpec {
-                command: vec!["python3".to_owned(), "model.py".to_owned()],
+            *program,
+            WorkerSpec {
+                command: Located {
+                    value: vec!["python3".to_owned(), "model.py".to_owned()],
+                    span: program.command.span.clone(),
+                },
                 workers: 3,
                 start: Duration::from_secs(60),
                 answer: Duration::from_millis(500),
                 stop: Duration::from_secs(5),
-            })
+            }
         );
         assert_eq!(worker.origin.text(), "worker python3 model.py");
         let url = "http://localhost:8080/v2/models/digits";
@@ -360,7 +369,10 @@ mod tests {
             panic!("{:?} is no endpoint", endpoint.origin);
         };
         assert_eq!((endpoint.url.value.as_str(), endpoint.retries), (url, 0));
-        assert_eq!(endpoint.token_variable.as_deref(), Some("TOKEN"));
+        assert_eq!(
+            endpoint.token_variable.map(|name| name.value).as_deref(),
+            Some("TOKEN")
+        );
         assert_eq!(endpoint.connections, 4);
     }
 

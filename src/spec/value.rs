@@ -198,14 +198,14 @@ impl Spec {
         pooled.filter(|metric| metric.kind.family.is_some())
     }
 
-    /// An error that points at a path of this spec.
-    pub fn error_at(&self, path: &Located<String>, message: String, help: &str) -> SpecError {
+    /// An error that points at a value of this spec.
+    pub fn error_at<T>(&self, at: &Located<T>, message: String, help: &str) -> SpecError {
         SpecError::one(
             &self.source,
             Problem {
                 message,
                 label: "named here".to_owned(),
-                span: path.span.clone(),
+                span: at.span.clone(),
                 help: Some(help.to_owned()),
                 secret: false,
             },

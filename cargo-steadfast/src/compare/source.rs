@@ -233,7 +233,8 @@ impl<'a> Opener<'a> {
             cases: BTreeMap::new(),
             left_out: Vec::new(),
         };
-        let file = path.canonicalize().map_err(|error| {
+        let file = steadfast::file::open(path).and_then(|_| path.canonicalize());
+        let file = file.map_err(|error| {
             let message = format!("failed to open {}: {error}", path.display());
             Error::new(ErrorKind::Unavailable, message)
         })?;
@@ -242,7 +243,8 @@ impl<'a> Opener<'a> {
         let inside = root.and_then(|root| file.strip_prefix(root).ok().map(Path::to_path_buf));
         let file = inside.unwrap_or(file);
         // One context a model: the cells of pooled specs are remembered by their names.
-        let context = Context::new(repository.root.clone(), Registry::default());
+        let mut context = Context::new(repository.root.clone(), Registry::default());
+        context.name(&file);
         let wanted = repository.cases(self.filters)?;
         eprintln!("running {} cases with {}", wanted.len(), path.display());
         let mut specs: Vec<(Arc<Spec>, Vec<Case>)> = Vec::new();
@@ -358,8 +360,7 @@ fn recorded_metrics(record: &Record, file: &Path) -> Result<Vec<Measured>, Error
 /// All `.json` files under a folder, in order.
 fn record_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
+    for path in steadfast::file::entries(folder)? {
         if path.is_dir() {
             files.extend(record_files(&path)?);
         } else if path

@@ -23,6 +23,7 @@ mod misbehaviour;
 #[path = "../../../tests/support/mlserver.rs"]
 mod mlserver;
 mod onnx_runtime;
+mod outside;
 mod pages;
 mod pooled;
 mod power;

@@ -245,7 +245,16 @@ impl Repository {
             .env("CARGO_MANIFEST_DIR", self.root());
         command.env("STEADFAST_DIR", "state");
         command.env("CI", "false");
-        for variable in ["NEXTEST_RUN_ID", "NEXTEST_EXECUTION_MODE", "NEXTEST"] {
+        for variable in [
+            "NEXTEST_RUN_ID",
+            "NEXTEST_EXECUTION_MODE",
+            "NEXTEST",
+            "GITHUB_EVENT_NAME",
+            "GITHUB_EVENT_PATH",
+            "STEADFAST_ROOTS",
+            "STEADFAST_ALLOW_WORKERS",
+            "STEADFAST_TOKEN_VARIABLES",
+        ] {
             command.env_remove(variable);
         }
         command

@@ -1,6 +1,7 @@
 //! Requests with a deadline: what is tried again, and when.
 
 use std::io::{ErrorKind, Read};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ureq::http::{Request, Response, StatusCode};
@@ -275,7 +276,7 @@ fn roots() -> Result<RootCerts, EndpointError> {
         path: path.display().to_string(),
         reason,
     };
-    let text = std::fs::read(&path).map_err(|error| wrong(error.to_string()))?;
+    let text = crate::file::read(Path::new(&path)).map_err(|error| wrong(error.to_string()))?;
     let items = parse_pem(&text).filter_map(|item| match item {
         Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
         Ok(_) => None,

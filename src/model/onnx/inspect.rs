@@ -27,7 +27,7 @@ pub struct Contents {
 /// # Errors
 /// [`ModelError::Unreadable`], and [`ModelError::NotOnnx`].
 pub fn inspect(path: &Path, shown: &str) -> Result<Contents, ModelError> {
-    let bytes = std::fs::read(path).map_err(|source| ModelError::Unreadable {
+    let bytes = crate::file::read(path).map_err(|source| ModelError::Unreadable {
         path: shown.to_owned(),
         source,
     })?;

@@ -168,7 +168,7 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
         path: path(),
         reason,
     };
-    let bytes = std::fs::read(&request.path).map_err(|source| ModelError::Unreadable {
+    let bytes = crate::file::read(&request.path).map_err(|source| ModelError::Unreadable {
         path: path(),
         source,
     })?;

@@ -116,9 +116,9 @@ fn in_python() -> Option<PathBuf> {
 /// nothing, by the system: `libonnxruntime.so.1.32.0`,
 /// `libonnxruntime.1.32.0.dylib`, `onnxruntime.dll`.
 fn library_in(folder: &Path) -> Option<PathBuf> {
-    let files = std::fs::read_dir(folder).ok()?.flatten();
+    let files = crate::file::entries(folder).ok()?;
     let mut found: Vec<PathBuf> = files
-        .map(|file| file.path())
+        .into_iter()
         .filter(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             name.starts_with("libonnxruntime.so")
