@@ -8,7 +8,7 @@
 //!
 //! The layers, from the bottom; an import points up this list:
 //!
-//! - foundation: [`seed`], [`digest`], [`file`](mod@file), [`env`](mod@env), [`error`], [`stats`], `wide`
+//! - foundation: [`seed`], [`digest`], [`file`](mod@file), [`env`](mod@env), [`error`], [`text`], [`stats`], `wide`
 //! - vocabulary: [`catalogue`], [`spec`], [`outcome`], [`verdict`]
 //! - domain: [`data`], [`model`], [`perturb`], [`metric`], [`provenance`], [`record`]
 //! - execution: [`builtin`], [`engine`]
@@ -41,6 +41,7 @@ pub mod report;
 pub mod seed;
 pub mod spec;
 pub mod stats;
+pub mod text;
 pub mod verdict;
 mod wide;
 

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 /// The layers, from the bottom.
 const LAYERS: [&[&str]; 7] = [
-    &["seed", "digest", "file", "env", "error", "stats", "wide"],
+    &[
+        "seed", "digest", "file", "env", "error", "stats", "text", "wide",
+    ],
     &["catalogue", "spec", "outcome", "verdict"],
     &["data", "model", "perturb", "metric", "provenance", "record"],
     &["builtin", "engine"],

@@ -244,7 +244,7 @@ impl<'a> Opener<'a> {
         // One context a model: the cells of pooled specs are remembered by their names.
         let context = Context::new(repository.root.clone(), Registry::default());
         let wanted = repository.cases(self.filters)?;
-        eprintln!("running {} cases with {}", wanted.len(), path.display());
+        warn!("running {} cases with {}", wanted.len(), path.display());
         let mut specs: Vec<(Arc<Spec>, Vec<Case>)> = Vec::new();
         for case in wanted {
             if let Some(reason) = refusal(&case) {

@@ -13,6 +13,8 @@ mod endpoint;
 mod family;
 mod grown;
 mod held;
+#[path = "../../../tests/hostile/mod.rs"]
+mod hostile;
 mod images;
 mod init;
 mod journey;
@@ -32,6 +34,7 @@ mod server;
 mod show;
 mod slices;
 mod verdicts;
+mod voice;
 mod ways;
 mod without_package;
 mod worker;
