@@ -53,14 +53,16 @@ impl Page {
             if index > 0 {
                 self.0.push_str(&QUOTE[1..]);
             }
-            push_line(&mut self.0, &escaped(part));
+            self.0.push_str(&escaped(part));
+            self.0.push('\n');
         }
     }
 
     /// Adds the lines of a text of ours. What others wrote in it is [`escaped`] before.
     pub fn ours(&mut self, text: &str) {
         for line in text.lines() {
-            push_line(&mut self.0, &escaped(line));
+            self.0.push_str(&escaped(line));
+            self.0.push('\n');
         }
     }
 
@@ -131,19 +133,25 @@ pub fn ask(question: &'static str) -> std::io::Result<()> {
 }
 
 /// Words on one line, with escapes for what moves a cursor, ends a line, or reorders or
-/// hides text: `\n`, `\u{1b}`. A long text is cut in its middle.
+/// hides text: `\n`, `\u{1b}`. A long text is cut in its middle. A CI system finds no
+/// command in it: `::error` at its start, `##[error]` and `##vso[…]` anywhere.
 pub fn escaped(words: &str) -> String {
     let letters = words.chars().count();
     let (first, last) = SHOWN;
-    if letters <= first + last {
-        return plain(words.chars());
+    let words = if letters <= first + last {
+        plain(words.chars())
+    } else {
+        let left_out = letters - first - last;
+        let end = plain(words.chars().skip(first + left_out));
+        let start = plain(words.chars().take(first));
+        format!("{start} … ({left_out} characters left out) … {end}")
+    };
+    let words = without_commands(&words, "\\u{23}");
+    let begun = words.len() - words.trim_start().len();
+    match words[begun..].strip_prefix("::") {
+        Some(rest) => format!("{}\\u{{3a}}:{rest}", &words[..begun]),
+        None => words,
     }
-    let left_out = letters - first - last;
-    let end = plain(words.chars().skip(first + left_out));
-    format!(
-        "{} … ({left_out} characters left out) … {end}",
-        plain(words.chars().take(first))
-    )
 }
 
 fn plain(letters: impl Iterator<Item = char>) -> String {
@@ -179,21 +187,6 @@ fn is_unsafe(letter: char) -> bool {
                 | '\u{fff9}'..='\u{fffb}'
                 | '\u{e0000}'..='\u{e0fff}'
         )
-}
-
-/// Adds a line in which a CI system finds no command: `::error` at its start, `##[…]` and
-/// `##vso[…]` anywhere.
-fn push_line(text: &mut String, line: &str) {
-    let begun = line.len() - line.trim_start().len();
-    match line[begun..].strip_prefix("::") {
-        Some(rest) => {
-            text.push_str(&line[..begun]);
-            text.push_str("\\u{3a}:");
-            text.push_str(&without_commands(rest, "\\u{23}"));
-        }
-        None => text.push_str(&without_commands(line, "\\u{23}")),
-    }
-    text.push('\n');
 }
 
 /// The text with `escape` for the `#` that begins `##[` or `##word[`.
