@@ -6,6 +6,7 @@ use similar::TextDiff;
 use crate::baseline::BaselineFile;
 use crate::provenance::{Environment, ModelIdentity};
 use crate::record::Run;
+use crate::text::escaped;
 
 /// What changed.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,7 +80,8 @@ fn describe(
     );
     flatten("", inputs, &mut lines);
     lines.sort();
-    lines.extend(metrics.iter().map(|metric| format!("metric: {metric}\n")));
+    let metrics = metrics.iter().map(|metric| escaped(metric));
+    lines.extend(metrics.map(|metric| format!("metric: {metric}\n")));
     lines.concat()
 }
 
@@ -102,7 +104,7 @@ fn flatten(path: &str, value: &Value, lines: &mut Vec<String>) {
             }
         }
         Value::Null => {}
-        Value::String(text) => lines.push(format!("{path}: {text}\n")),
-        leaf => lines.push(format!("{path}: {leaf}\n")),
+        Value::String(text) => lines.push(format!("{}\n", escaped(&format!("{path}: {text}")))),
+        leaf => lines.push(format!("{}\n", escaped(&format!("{path}: {leaf}")))),
     }
 }

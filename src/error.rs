@@ -4,6 +4,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::text::{Page, escaped};
+
 /// What went wrong, in the terms in which a user or a script reacts to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -39,11 +41,19 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
+
+    /// The message as it is printed: one line, unless the error is a [`Page`] itself.
+    pub fn page(&self) -> Page {
+        match self.source.downcast_ref::<Page>() {
+            Some(page) => page.clone(),
+            None => Page::of(chain(self.source.as_ref())),
+        }
+    }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&chain(self.source.as_ref()))
+        formatter.write_str(self.page().trim_end())
     }
 }
 
@@ -58,16 +68,13 @@ impl StdError for Error {
 const WORDS: (usize, usize) = (200, 300);
 
 /// What another program says, fit to stand within a message or a record: on one line,
-/// short, without letters that control a terminal.
+/// short, with escapes for letters that control a terminal.
 pub fn words(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let words = words.join(" ");
-    let letters: Vec<char> = words
-        .chars()
-        .filter(|letter| !letter.is_control())
-        .collect();
+    let letters: Vec<char> = words.chars().collect();
     let (first, last) = WORDS;
-    let text = |letters: &[char]| letters.iter().collect::<String>();
+    let text = |letters: &[char]| escaped(&letters.iter().collect::<String>());
     match letters.as_slice() {
         all if all.len() <= first + last => text(all),
         all => format!(
@@ -100,7 +107,10 @@ mod tests {
 
     #[test]
     fn words_are_short_plain_and_on_one_line() {
-        assert_eq!(words(" a\u{1b}[31m\n\tb\u{7}  c "), "a[31m b c");
+        assert_eq!(
+            words(" a\u{1b}[31m\n\tb\u{7}  c "),
+            "a\\u{1b}[31m b\\u{7} c"
+        );
         let long = format!("{}END", "é".repeat(10_000));
         let shown = words(&long);
         assert_eq!(shown.chars().count(), 503);

@@ -10,7 +10,7 @@
 //! the list of tests there. Listing reads specs only.
 
 use std::collections::HashSet;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +35,7 @@ use crate::report::curves::{self, Accuracies, Curve};
 use crate::spec::{
     Case, Examples, FOLDER, Ledger, PerturbationRef, PerturbationSpec, Specs, ledger,
 };
+use crate::text::{self, Page, escaped};
 use crate::verdict::{Status, Verdict};
 
 /// How long a case runs before its progress is shown.
@@ -130,7 +131,7 @@ impl Harness {
         let state = self.state.unwrap_or_else(|| env::state_folder(&self.root));
         let session = Arc::new(Session::new(self.root, state, self.registry, arguments));
         if arguments.test_threads == Some(0) {
-            eprintln!("Error: {NO_THREADS}");
+            text::warn(&Page::of(format_args!("Error: {NO_THREADS}")));
             return Conclusion {
                 failed: 1,
                 ..Conclusion::default()
@@ -146,9 +147,9 @@ impl Harness {
             // libtest passes when `--exact` matches nothing: a false green.
             let matches = trials.iter().filter(|trial| trial.name() == name).count();
             if matches != 1 {
-                eprintln!(
+                text::warn(&Page::of(format_args!(
                     "Error: {matches} cases are called {name}; the specs have changed since they were listed"
-                );
+                )));
                 return Conclusion {
                     failed: 1,
                     ..Conclusion::default()
@@ -166,13 +167,15 @@ impl Harness {
                 .iter()
                 .filter(|(name, _)| is_left_out(name, arguments))
             {
-                eprintln!("Error: {message}");
+                text::warn(&Page::headed("Error: ", message));
                 failed += 1;
             }
             session.summarise(tests.num_ignored);
             let judged = session.verdicts().len();
             if judged == 0 && failed == 0 && !env::is_nextest_process() {
-                eprintln!("warning: nothing was judged: no case that is not ignored was asked for");
+                text::warn(&Page::of(
+                    "warning: nothing was judged: no case that is not ignored was asked for",
+                ));
             }
         }
         Conclusion {
@@ -194,11 +197,11 @@ const ENVIRONMENT: &str = "suite::environment";
 const SUITE: &str = "suite::spec";
 
 /// What is wrong for every case, whichever is asked for, and the trial that says so.
-fn problems(specs: &Specs) -> Vec<(&'static str, String)> {
+fn problems(specs: &Specs) -> Vec<(&'static str, Page)> {
     let environment = env::check(std::env::vars_os()).err();
-    let environment = environment.map(|error| (ENVIRONMENT, error.to_string()));
+    let environment = environment.map(|error| (ENVIRONMENT, Page::of(error)));
     let suite = specs.suite_error.as_ref();
-    let suite = suite.map(|error| (SUITE, error.to_string()));
+    let suite = suite.map(|error| (SUITE, error.page()));
     environment.into_iter().chain(suite).collect()
 }
 
@@ -226,48 +229,47 @@ pub struct Conclusion {
 
 /// All trials: the cases, and those that are about the suite itself.
 fn trials(specs: Specs, session: &Arc<Session>) -> Vec<Trial> {
-    let mut trials = vec![Trial::test(ENVIRONMENT, move || {
-        fail_on(
-            env::check(std::env::vars_os())
-                .err()
-                .map(|error| error.to_string()),
-        )
+    let mut trials = vec![trial(ENVIRONMENT, || {
+        let error = env::check(std::env::vars_os()).err();
+        fail_on(error.map(Page::of))
     })];
     if specs.is_empty() {
-        let message = format!(
+        let message = Page::of(format_args!(
             "no spec is found in {}: write one, or let `cargo steadfast init` do it",
             session.context.root().join(FOLDER).display()
-        );
-        trials.push(Trial::test("suite::no_specs", move || {
-            fail_on(Some(message))
-        }));
+        ));
+        trials.push(trial("suite::no_specs", move || fail_on(Some(message))));
         return trials;
     }
     let ledger = ledger(&specs.suite, &specs.specs);
-    trials.push(Trial::test("suite::ledger", move || {
+    trials.push(trial("suite::ledger", move || {
         fail_on(ledger_problem(&ledger))
     }));
     let cases = specs.cases();
     if let Some(error) = specs.suite_error {
-        trials.push(Trial::test(SUITE, move || fail_on(Some(error.to_string()))));
+        trials.push(trial(SUITE, move || fail_on(Some(error.page()))));
     }
     for (stem, error) in specs.errors {
-        trials.push(Trial::test(format!("{stem}::spec"), move || {
-            fail_on(Some(error.to_string()))
+        trials.push(trial(&format!("{stem}::spec"), move || {
+            fail_on(Some(error.page()))
         }));
     }
     for case in cases {
         let session = Arc::clone(session);
         let ignored = case.spec.ignore.is_some();
         let name = case.name.clone();
-        let trial = Trial::test(name, move || session.trial(&case)).with_ignored_flag(ignored);
-        trials.push(trial);
+        trials.push(trial(&name, move || session.trial(&case)).with_ignored_flag(ignored));
     }
     trials
 }
 
+/// A trial; libtest-mimic prints its name as it is.
+fn trial(name: &str, run: impl FnOnce() -> Result<(), Failed> + Send + 'static) -> Trial {
+    Trial::test(escaped(name), run)
+}
+
 /// What is wrong with the error budget, if anything is.
-pub fn ledger_problem(ledger: &Ledger) -> Option<String> {
+pub fn ledger_problem(ledger: &Ledger) -> Option<Page> {
     if ledger.balanced {
         return None;
     }
@@ -276,29 +278,29 @@ pub fn ledger_problem(ledger: &Ledger) -> Option<String> {
     } else {
         "lower the alphas that the specs give; `capacity` is for tests that give none"
     };
-    let mut text = format!(
-        "the specs have {} whose alphas add up to {:.6}, and the family's alpha is {} ({FOLDER}/suite.toml): {cure}\n",
+    let mut page = Page::of(format_args!(
+        "the specs have {} whose alphas add up to {:.6}, and the family's alpha is {} ({FOLDER}/suite.toml): {cure}",
         report::plural(ledger.tests, "test"),
         ledger.spent,
         ledger.budget
-    );
+    ));
     for (name, tests, spent) in &ledger.specs {
         let tests = report::plural(*tests, "test");
-        text.push_str(&format!("      {name}: {tests}, {spent:.6}\n"));
+        page.line(format_args!("      {name}: {tests}, {spent:.6}"));
     }
-    Some(text)
+    Some(page)
 }
 
 /// Fails a trial with a message. cargo-nextest fills its reports from a block on
 /// stderr that begins with `Error: `.
-fn fail_on(message: Option<String>) -> Result<(), Failed> {
+fn fail_on(message: Option<Page>) -> Result<(), Failed> {
     match message {
         None => Ok(()),
         Some(message) if env::is_nextest_process() => {
-            eprintln!("Error: {message}");
+            text::warn(&Page::headed("Error: ", &message));
             Err(Failed::without_message())
         }
-        Some(message) => Err(message.into()),
+        Some(message) => Err(message.to_string().into()),
     }
 }
 
@@ -345,10 +347,10 @@ impl Session {
     fn say_if_unoptimised(&self) {
         let level = env!("BUILT_WITH_OPT_LEVEL");
         if level == "0" && !env::is_nextest_process() {
-            eprintln!(
+            text::warn(&Page::of(
                 "steadfast: built without optimisation, so that inference is tens of times slower. \
-                 The README has the lines for Cargo.toml that mend it"
-            );
+                 The README has the lines for Cargo.toml that mend it",
+            ));
         }
     }
 
@@ -456,13 +458,14 @@ impl Session {
             cautions: judged.cautions,
         });
         if let Err(error) = written {
-            return fail_on(Some(format!("{}: {}", case.name, chain(&error))));
+            let words = format!("{}: {}", case.name, chain(&error));
+            return fail_on(Some(Page::of(words)));
         }
         match judged.status {
             Status::Fail => fail_on(Some(judged.message)),
             Status::Warn | Status::Pass => {
                 if env::is_nextest_process() {
-                    eprintln!("{}", judged.message);
+                    text::warn(&judged.message);
                 }
                 Ok(())
             }
@@ -494,7 +497,7 @@ impl Session {
         if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} {eta:>5} {msg}") {
             bar.set_style(style);
         }
-        bar.set_message(case.name.clone());
+        bar.set_message(escaped(&case.name));
         Some(bar)
     }
 
@@ -588,13 +591,13 @@ impl Session {
                 format!("{ignored} ignored"),
             ])
             .collect();
-        let mut text = String::new();
+        let mut page = Page::new();
         for finding in findings
             .iter()
             .filter(|finding| finding.status == Status::Warn)
         {
-            text.push_str(&format!(
-                "warning: {}: {}\n",
+            page.line(format_args!(
+                "warning: {}: {}",
                 finding.case, finding.headline
             ));
         }
@@ -613,7 +616,7 @@ impl Session {
                 1 => String::new(),
                 count => format!(" and {} more", count - 1),
             };
-            text.push_str(&format!("note: {}{others}: {caution}\n", cases[0]));
+            page.line(format_args!("note: {}{others}: {caution}", cases[0]));
         }
         // A gain is held only where nothing else of the spec failed.
         let spec = |case: &str| case.split("::").next().unwrap_or_default().to_owned();
@@ -636,25 +639,25 @@ impl Session {
         };
         let (gains, draws) = (improved(true), improved(false));
         if let Some(first) = gains.first() {
-            text.push_str(&format!(
-                "note: {first}{}: the baseline is behind the model, by more than recorded retrains differ. To hold what was gained: cargo steadfast bless {} --reason \"…\"\n",
+            page.line(format_args!(
+                "note: {first}{}: the baseline is behind the model, by more than recorded retrains differ. To hold what was gained: cargo steadfast bless {} --reason \"…\"",
                 others(&gains),
                 gains.join(" ")
             ));
         }
         if let Some(first) = draws.first() {
-            text.push_str(&format!(
-                "note: {first}{} improved. One lucky draw is no gain to bless: record retrains first (cargo steadfast bless --retrain), so that what they differ by is known\n",
+            page.line(format_args!(
+                "note: {first}{} improved. One lucky draw is no gain to bless: record retrains first (cargo steadfast bless --retrain), so that what they differ by is known",
                 others(&draws)
             ));
         }
         let cases = if findings.len() == 1 { "case" } else { "cases" };
-        text.push_str(&format!(
-            "steadfast: {} {cases}: {}\n",
+        page.line(format_args!(
+            "steadfast: {} {cases}: {}",
             findings.len(),
             counts.join(", ")
         ));
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        text::warn(&page);
     }
 }
 
@@ -665,7 +668,7 @@ struct Judged {
     headline: String,
     is_gain: bool,
     cautions: Vec<String>,
-    message: String,
+    message: Page,
     record: Record,
 }
 

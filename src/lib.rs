@@ -8,7 +8,7 @@
 //!
 //! The layers, from the bottom; an import points up this list:
 //!
-//! - foundation: [`seed`], [`digest`], [`file`](mod@file), [`fence`], [`permit`], [`env`](mod@env), [`error`], [`stats`], `wide`
+//! - foundation: [`seed`], [`digest`], [`file`](mod@file), [`fence`], [`permit`], [`env`](mod@env), [`error`], [`text`], [`stats`], `wide`
 //! - vocabulary: [`catalogue`], [`spec`], [`outcome`], [`verdict`]
 //! - domain: [`data`], [`model`], [`perturb`], [`metric`], [`provenance`], [`record`]
 //! - execution: [`builtin`], [`measure`], [`engine`]
@@ -44,6 +44,7 @@ pub mod report;
 pub mod seed;
 pub mod spec;
 pub mod stats;
+pub mod text;
 pub mod verdict;
 mod wide;
 

@@ -1,8 +1,6 @@
 //! The message in the terminal: headline, place, evidence, what changed, how to
 //! reproduce, how to accept.
 
-use std::fmt::Write;
-
 pub mod curves;
 
 use crate::baseline::{Accepted, BaselineFile};
@@ -11,6 +9,7 @@ use crate::error::Error;
 use crate::judge::{AnchorJudgement, Assumed, Comparison, Flips, Judgement, MetricJudgement};
 use crate::record::Run;
 use crate::spec::{AnchorAt, Case, MetricSpec, Mode, TestSpec};
+use crate::text::Page;
 use crate::verdict::{Status, Verdict};
 use curves::Curve;
 
@@ -22,20 +21,20 @@ pub fn judged(
     judgement: &Judgement,
     curves: &[Curve],
     run_command: &str,
-) -> String {
-    let mut text = format!("{}: {}\n", case.name, headline(case, judgement));
-    let _ = writeln!(text, "  --> {}", case.place());
+) -> Page {
+    let mut page = Page::of(format_args!("{}: {}", case.name, headline(case, judgement)));
+    page.line(format_args!("  --> {}", case.place()));
     for (spec, metric) in case.metrics().iter().zip(&judgement.metrics) {
-        metric_lines(&mut text, spec, metric, run);
+        metric_lines(&mut page, spec, metric, run);
     }
-    curves::lines(&mut text, curves);
+    curves::lines(&mut page, curves);
     if judgement.verdict != Verdict::Missing {
         for note in judgement.notes.iter().chain(&judgement.cautions) {
-            let _ = writeln!(text, "      note     {note}");
+            page.line(format_args!("      note     {note}"));
         }
     }
     if let Some(flips) = &judgement.flips {
-        flip_lines(&mut text, flips, run);
+        flip_lines(&mut page, flips, run);
     }
     if let Some(baseline) = baseline {
         let metrics: Vec<String> = case.metrics().iter().map(MetricSpec::identity).collect();
@@ -45,28 +44,29 @@ pub fn judged(
         } else {
             "; data, spec, algorithms, environment: the same"
         };
-        let _ = writeln!(text, "      model    {}{others}", changes.model);
-        let _ = writeln!(text, "      baseline {}", acceptance(&baseline.accepted));
+        page.line(format_args!("      model    {}{others}", changes.model));
+        page.line(format_args!(
+            "      baseline {}",
+            acceptance(&baseline.accepted)
+        ));
         if let Some(diff) = changes.others {
-            let _ = writeln!(text, "      changed besides the model:");
+            page.line(format_args!("      changed besides the model:"));
             for line in diff.lines() {
-                let _ = writeln!(text, "        {line}");
+                page.line(format_args!("        {line}"));
             }
         }
     }
-    text.push_str(&how_to(case, judgement.verdict, run_command));
-    text
+    how_to(&mut page, case, judgement.verdict, run_command);
+    page
 }
 
 /// The message of a case that could not be run.
-pub fn errored(case: &Case, error: &Error, run_command: &str) -> String {
-    format!(
-        "{}: the case could not be run\n  --> {}\n{}\n{}",
-        case.name,
-        case.place(),
-        indent(error.to_string().trim_end(), "      "),
-        reproduce(case, run_command),
-    )
+pub fn errored(case: &Case, error: &Error, run_command: &str) -> Page {
+    let mut page = Page::of(format_args!("{}: the case could not be run", case.name));
+    page.line(format_args!("  --> {}", case.place()));
+    page.indented(6, &error.page());
+    reproduce(&mut page, case, run_command);
+    page
 }
 
 /// A commit's first seven digits, with its mark of a dirty tree.
@@ -76,11 +76,6 @@ pub fn short_commit(commit: &str) -> String {
         "{}{mark}",
         commit.trim_end_matches('+').get(..7).unwrap_or(commit)
     )
-}
-
-fn indent(text: &str, by: &str) -> String {
-    let lines: Vec<String> = text.lines().map(|line| format!("{by}{line}")).collect();
-    lines.join("\n")
 }
 
 /// What happened, in one line.
@@ -180,7 +175,7 @@ pub fn headline(case: &Case, judgement: &Judgement) -> String {
     }
 }
 
-fn metric_lines(text: &mut String, spec: &MetricSpec, metric: &MetricJudgement, run: &Run) {
+fn metric_lines(page: &mut Page, spec: &MetricSpec, metric: &MetricJudgement, run: &Run) {
     let sign = match metric.status {
         Status::Fail => '✗',
         Status::Warn => '!',
@@ -193,15 +188,17 @@ fn metric_lines(text: &mut String, spec: &MetricSpec, metric: &MetricJudgement, 
         _ => number(metric.value),
     };
     let verdict = metric.verdict.map_or("only reported", Verdict::text);
-    let _ = writeln!(text, "    {sign} {}  {value}  {verdict}", metric.name);
+    page.line(format_args!(
+        "    {sign} {}  {value}  {verdict}",
+        metric.name
+    ));
     let (Some(comparison), Some(test)) = (&metric.comparison, &spec.test) else {
         if metric.status != Status::Pass && !metric.rule.is_empty() {
-            let _ = writeln!(text, "      rule     {}", metric.rule);
+            page.line(format_args!("      rule     {}", metric.rule));
         }
         return;
     };
-    let _ = writeln!(
-        text,
+    page.line(format_args!(
         "      change   {}, n = {}{}",
         evidence(comparison, test.margin.value()),
         run.outcomes.examples,
@@ -210,36 +207,37 @@ fn metric_lines(text: &mut String, spec: &MetricSpec, metric: &MetricJudgement, 
             Some(_) => String::new(),
             None => format!(", {}", plural(run.outcomes.replicates, "replicate")),
         },
-    );
+    ));
     if metric.status != Status::Pass || metric.verdict != Some(Verdict::Identical) {
-        let _ = writeln!(text, "      rule     {}", metric.rule);
+        page.line(format_args!("      rule     {}", metric.rule));
     }
     if metric.verdict == Some(Verdict::Inconclusive) {
-        power_line(text, comparison, test, run.outcomes.replicates);
+        power_line(page, comparison, test, run.outcomes.replicates);
     }
     if let Some(since) = metric.anchor.as_ref().filter(|since| since.drifted) {
-        anchor_lines(text, since);
+        anchor_lines(page, since);
     }
 }
 
 /// What became of a metric since its anchor, and the accepted changes in between.
-fn anchor_lines(text: &mut String, since: &AnchorJudgement) {
-    let _ = writeln!(
-        text,
+fn anchor_lines(page: &mut Page, since: &AnchorJudgement) {
+    page.line(format_args!(
         "      anchor   {} → now: {}",
         number(since.value),
         evidence(&since.comparison, since.margin.value()),
-    );
-    let _ = writeln!(text, "               {}", acceptance(&since.accepted));
+    ));
+    page.line(format_args!(
+        "               {}",
+        acceptance(&since.accepted)
+    ));
     for step in &since.steps {
-        let _ = writeln!(
-            text,
+        page.line(format_args!(
             "      {}  {} → {}: {}",
             signed(step.after - step.before),
             number(step.before),
             number(step.after),
             acceptance(&step.accepted)
-        );
+        ));
     }
 }
 
@@ -254,7 +252,7 @@ pub fn acceptance(accepted: &Accepted) -> String {
 }
 
 /// What the test could have seen, and what it would take.
-fn power_line(text: &mut String, comparison: &Comparison, test: &TestSpec, replicates: usize) {
+fn power_line(page: &mut Page, comparison: &Comparison, test: &TestSpec, replicates: usize) {
     let seen = match (test.question.mode(), comparison.detectable()) {
         (Mode::Prove, _) => format!(
             "to exclude harm of {} with power {}",
@@ -292,7 +290,7 @@ fn power_line(text: &mut String, comparison: &Comparison, test: &TestSpec, repli
             None => ": that needs more examples or clusters".to_owned(),
         },
     };
-    let _ = writeln!(text, "      power    {seen}{needed}");
+    page.line(format_args!("      power    {seen}{needed}"));
 }
 
 /// The paired difference in words.
@@ -370,7 +368,7 @@ fn assumption(comparison: &Comparison) -> String {
     format!(", assuming {}", assumed.join(" and "))
 }
 
-fn flip_lines(text: &mut String, flips: &Flips, run: &Run) {
+fn flip_lines(page: &mut Page, flips: &Flips, run: &Run) {
     if flips.harm == 0 && flips.gain == 0 {
         return;
     }
@@ -379,45 +377,47 @@ fn flip_lines(text: &mut String, flips: &Flips, run: &Run) {
     } else {
         ""
     };
-    let _ = writeln!(
-        text,
+    page.line(format_args!(
         "      flips    {} newly wrong, {} newly right{unit}",
         flips.harm, flips.gain
-    );
+    ));
     for (word, examples) in [("wrong", &flips.worse), ("right", &flips.better)] {
         if examples.is_empty() {
             continue;
         }
-        let _ = writeln!(text, "               {word}: {}", run.listed(examples));
+        page.line(format_args!(
+            "               {word}: {}",
+            run.listed(examples)
+        ));
     }
 }
 
-fn reproduce(case: &Case, run_command: &str) -> String {
-    format!("  reproduce: {run_command} --exact {}\n", case.name)
+fn reproduce(page: &mut Page, case: &Case, run_command: &str) {
+    page.line(format_args!(
+        "  reproduce: {run_command} --exact {}",
+        case.name
+    ));
 }
 
-fn how_to(case: &Case, verdict: Verdict, run_command: &str) -> String {
-    let mut text = reproduce(case, run_command);
+fn how_to(page: &mut Page, case: &Case, verdict: Verdict, run_command: &str) {
+    reproduce(page, case, run_command);
     if verdict.moves() {
         if let (Verdict::Drifted, Some(AnchorAt::Tag(tag))) = (verdict, case.anchor()) {
-            let _ = writeln!(
-                text,
+            page.line(format_args!(
                 "  accept:    the anchor is the git tag {tag}: name a later tag in [gate] anchor"
-            );
-            return text;
+            ));
+            return;
         }
         let anchor = if verdict == Verdict::Drifted {
             " --reanchor"
         } else {
             ""
         };
-        let _ = writeln!(
-            text,
+        page.line(format_args!(
             "  accept:    cargo steadfast bless {}{anchor} --reason \"…\"",
             case.name
-        );
+        ));
     }
-    text
 }
 
 /// A number of things.

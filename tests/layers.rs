@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// The layers, from the bottom.
 const LAYERS: [&[&str]; 7] = [
     &[
-        "seed", "digest", "file", "fence", "permit", "env", "error", "stats", "wide",
+        "seed", "digest", "file", "fence", "permit", "env", "error", "stats", "text", "wide",
     ],
     &["catalogue", "spec", "outcome", "verdict"],
     &["data", "model", "perturb", "metric", "provenance", "record"],

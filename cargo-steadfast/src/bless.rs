@@ -6,6 +6,7 @@ use steadfast::baseline::{self, Anchor, BaselineFile, Draft, Lookup};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::measure::wanted_columns;
 use steadfast::spec::AnchorAt;
+use steadfast::text::{self, Page, print};
 use steadfast::verdict::Verdict;
 
 use crate::acceptance::{Acceptance, author, save};
@@ -55,7 +56,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let repository = Repository::open()?;
     let code = repository.report_spec_errors(&arguments.filter);
     if code != ExitCode::Good {
-        eprintln!("nothing was moved");
+        warn!("nothing was moved");
         return Ok(code);
     }
     let author = author(&repository)?;
@@ -71,9 +72,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let unusable: Vec<Unusable> = unusable.into_iter().filter_map(Result::err).collect();
     if !unusable.is_empty() {
         for one in &unusable {
-            eprintln!("Error: {}", one.message());
+            text::warn(&Page::headed("Error: ", one.message()));
         }
-        eprintln!("nothing was moved");
+        warn!("nothing was moved");
         let errored = unusable
             .iter()
             .any(|one| matches!(one, Unusable::Errored(_)));
@@ -97,9 +98,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         _ => None,
     });
     if let Some((name, tag)) = tagged.filter(|_| arguments.reanchor) {
-        eprintln!(
-            "Error: the anchor of {name} is the git tag {tag}: name a later tag in [gate] anchor, or leave the case out\nnothing was moved"
+        warn!(
+            "Error: the anchor of {name} is the git tag {tag}: name a later tag in [gate] anchor, or leave the case out"
         );
+        warn!("nothing was moved");
         return Ok(ExitCode::Usage);
     }
     let unreadable: Vec<String> = ready
@@ -110,9 +112,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         })
         .collect();
     if !unreadable.is_empty() && !arguments.reanchor {
-        eprintln!(
-            "Error: {}\nnothing was moved: a baseline that cannot be read may hold a history and an anchor, and they would be lost",
-            unreadable.join("\n")
+        for reason in unreadable {
+            warn!("Error: {reason}");
+        }
+        warn!(
+            "nothing was moved: a baseline that cannot be read may hold a history and an anchor, and they would be lost"
         );
         return Ok(ExitCode::Unavailable);
     }
@@ -124,7 +128,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         })
         .collect();
     if !guardless.is_empty() && !arguments.reanchor {
-        eprintln!("Error: {}\nnothing was moved", guardless.join("\n"));
+        for reason in guardless {
+            warn!("Error: {reason}");
+        }
+        warn!("nothing was moved");
         return Ok(ExitCode::Unavailable);
     }
     let drifted: Vec<&str> = ready
@@ -133,10 +140,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         .map(|case| case.case.name.as_str())
         .collect();
     if !drifted.is_empty() && !arguments.reanchor && !arguments.overdraw {
-        eprintln!(
-            "Error: accepted changes have added up to harm since the anchor: {}. Look at the steps (cargo steadfast review, or the trial's message); bless --reanchor accepts all of it and counts anew, --overdraw accepts it beside the old anchor, against which each next run fails as well\nnothing was moved",
+        warn!(
+            "Error: accepted changes have added up to harm since the anchor: {}. Look at the steps (cargo steadfast review, or the trial's message); bless --reanchor accepts all of it and counts anew, --overdraw accepts it beside the old anchor, against which each next run fails as well",
             drifted.join(", ")
         );
+        warn!("nothing was moved");
         return Ok(ExitCode::Regressed);
     }
     let losing: Vec<&str> = ready
@@ -146,10 +154,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         .map(|case| case.case.name.as_str())
         .collect();
     if !losing.is_empty() && !arguments.reanchor {
-        eprintln!(
-            "Error: so many examples are gone that the anchor cannot be compared with any more, and accepted losses would count anew: {}. Restore the examples; bless --reanchor lets go of the anchor\nnothing was moved",
+        warn!(
+            "Error: so many examples are gone that the anchor cannot be compared with any more, and accepted losses would count anew: {}. Restore the examples; bless --reanchor lets go of the anchor",
             losing.join(", ")
         );
+        warn!("nothing was moved");
         return Ok(ExitCode::Regressed);
     }
     let mut tally = Tally::default();
@@ -163,19 +172,20 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         let moved = ready.iter().filter(|case| is_moved(case));
         let overdrawn: Vec<String> = moved.flat_map(anchor::overdrawn).collect();
         for line in &overdrawn {
-            eprintln!("OVERDRAWN: {line}");
+            warn!("OVERDRAWN: {line}");
         }
         if !overdrawn.is_empty() && !arguments.overdraw {
-            eprintln!(
-                "Error: these losses are more than is tolerable since the anchor: each next one fails as drifted. bless --reanchor counts losses anew from here; bless --overdraw accepts them beside the old anchor\nnothing was moved"
+            warn!(
+                "Error: these losses are more than is tolerable since the anchor: each next one fails as drifted. bless --reanchor counts losses anew from here; bless --overdraw accepts them beside the old anchor"
             );
+            warn!("nothing was moved");
             return Ok(ExitCode::Regressed);
         }
     }
     for case in ready {
         if is_moved(&case) {
             if case.is_pending() || case.references.common.is_some() {
-                say!("{}", case.message().trim_end());
+                print(&case.message());
             }
             accept(&repository, &case, &acceptance, &mut tally)?;
         } else {

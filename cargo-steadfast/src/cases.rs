@@ -12,6 +12,7 @@ use steadfast::record::{Record, RecordError, Run, SCHEMA};
 use steadfast::report;
 use steadfast::report::curves::{self, Accuracies, Curve};
 use steadfast::spec::{Case, Spec};
+use steadfast::text::Page;
 use steadfast::verdict::{Status, Verdict};
 
 use crate::repository::Repository;
@@ -44,7 +45,7 @@ impl Recorded {
     }
 
     /// The message that the trial would give.
-    pub fn message(&self) -> String {
+    pub fn message(&self) -> Page {
         report::judged(
             &self.case,
             &self.run,
@@ -65,16 +66,16 @@ impl Recorded {
 #[derive(Debug)]
 pub enum Unusable {
     /// It has no record.
-    Missing(String),
+    Missing(Page),
     /// Its record is of another tree, or cannot be read.
-    Stale(String),
+    Stale(Page),
     /// It errored.
-    Errored(String),
+    Errored(Page),
 }
 
 impl Unusable {
     /// In words.
-    pub fn message(&self) -> &str {
+    pub fn message(&self) -> &Page {
         match self {
             Self::Missing(message) | Self::Stale(message) | Self::Errored(message) => message,
         }
@@ -85,37 +86,41 @@ impl Unusable {
 pub fn recorded(repository: &Repository, case: Case) -> Result<Recorded, Unusable> {
     let record = Record::read(&repository.state, &case.name).map_err(|error| match error {
         RecordError::Missing { .. } => {
-            Unusable::Missing(format!("{error}: {}", repository.run_command(&case.name)))
+            let command = repository.run_command(&case.name);
+            Unusable::Missing(Page::of(format_args!("{error}: {command}")))
         }
-        other => Unusable::Stale(format!("{}: {other}", case.name)),
+        other => Unusable::Stale(Page::of(format_args!("{}: {other}", case.name))),
     })?;
     if record.schema != SCHEMA {
-        return Err(Unusable::Stale(format!(
+        return Err(Unusable::Stale(Page::of(format_args!(
             "the record of {} is of another steadfast (schema {}, and this one writes {SCHEMA}). Run it again: {}",
             case.name,
             record.schema,
             repository.run_command(&case.name)
-        )));
+        ))));
     }
     let run = record
         .run(&repository.state)
-        .map_err(|error| Unusable::Stale(format!("{}: {error}", case.name)))?;
+        .map_err(|error| Unusable::Stale(Page::of(format_args!("{}: {error}", case.name))))?;
     let Some(run) = run else {
-        return Err(Unusable::Errored(format!(
+        return Err(Unusable::Errored(Page::of(format_args!(
             "{} errored in its last run and has no outcomes. Mend it and run it again: {}",
             case.name,
             repository.run_command(&case.name)
-        )));
+        ))));
     };
-    let differences = differences_to_tree(&case, &repository.context, &run.identity)
-        .map_err(|error| Unusable::Errored(format!("{}: {}", case.name, Error::from(error))))?;
+    let differences =
+        differences_to_tree(&case, &repository.context, &run.identity).map_err(|error| {
+            let head = format!("{}: ", case.name);
+            Unusable::Errored(Page::headed(head, &Error::from(error).page()))
+        })?;
     if !differences.is_empty() {
-        return Err(Unusable::Stale(format!(
+        return Err(Unusable::Stale(Page::of(format_args!(
             "the record of {} is of another tree: {}. Run it again: {}",
             case.name,
             differences.join("; "),
             repository.run_command(&case.name)
-        )));
+        ))));
     }
     for metric in case.metrics() {
         let known = record
@@ -127,22 +132,22 @@ pub fn recorded(repository: &Repository, case: Case) -> Result<Recorded, Unusabl
             && known.identity != metric.identity()
             && run.outcomes.column(&metric.label).is_some()
         {
-            return Err(Unusable::Stale(format!(
+            return Err(Unusable::Stale(Page::of(format_args!(
                 "{} was not run on this tree: {} was {} in its record, and is {}. Run it again: cargo test --test robustness -- --exact {}",
                 case.name,
                 metric.label,
                 known.identity,
                 metric.identity(),
                 case.name
-            )));
+            ))));
         }
     }
     if run.outcomes.select(&wanted_columns(&case)).is_none() {
-        return Err(Unusable::Stale(format!(
+        return Err(Unusable::Stale(Page::of(format_args!(
             "the record of {} does not have the columns that its metrics need now. Run it again: {}",
             case.name,
             repository.run_command(&case.name)
-        )));
+        ))));
     }
     let data = repository.context.dataset(&case.spec).ok();
     let references = References::look_up(&repository.root, &case, &run, data.as_deref());

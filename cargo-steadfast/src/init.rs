@@ -1,7 +1,7 @@
 //! `init`: sets up a repository for a model and a data file. It shows what it
 //! would write, and overwrites nothing.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use steadfast::model::onnx::{self, OnnxEngine};
 use steadfast::model::{Gives, Model, ModelError, endpoint, worker};
 use steadfast::spec::address::{self, Address};
 use steadfast::spec::{FOLDER, is_segment};
+use steadfast::text::{self, Page, print};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, value};
 
 use crate::exit_code::ExitCode;
@@ -252,6 +253,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let name = name(arguments)?;
     let found = Found::look(&root, arguments)?;
     say!("{}", found.words(arguments));
+    say!("");
     let spec_path = format!("{FOLDER}/{name}.toml");
     // Without a package the subcommand is the harness.
     let package = root.join("Cargo.toml").is_file();
@@ -292,15 +294,20 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         !there
     });
     for (path, text) in &files {
-        say!("would write {}:\n{}", path.display(), indent(text));
+        say!("would write {}:", path.display());
+        print(&indent(text));
     }
     match &manifest {
-        Some((_, added)) => say!("would add to Cargo.toml:\n{}", indent(added)),
+        Some((_, added)) => {
+            say!("would add to Cargo.toml:");
+            print(&indent(added));
+        }
         None if package => kept.push("Cargo.toml".to_owned()),
         None => {}
     }
     if ignored.is_some() {
-        say!("would add to .gitignore:\n    {STATE}/\n");
+        say!("would add to .gitignore:");
+        print(&indent(&format!("{STATE}/")));
     }
     if !kept.is_empty() {
         say!("kept as they are: {}", kept.join(", "));
@@ -321,9 +328,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     };
     let bless = format!("cargo steadfast bless {name} --reason \"first baseline\"");
     let width = bless.len();
-    say!(
-        "written. Next:\n  {test:width$}  # runs the cases: no baseline yet\n  {bless}  # accepts what they found\n  {test:width$}  # passes"
-    );
+    say!("written. Next:");
+    say!("  {test:width$}  # runs the cases: no baseline yet");
+    say!("  {bless}  # accepts what they found");
+    say!("  {test:width$}  # passes");
     Ok(ExitCode::Good)
 }
 
@@ -334,8 +342,14 @@ fn unwritten(path: &Path, error: &std::io::Error) -> Error {
     )
 }
 
-fn indent(text: &str) -> String {
-    text.lines().map(|line| format!("    {line}\n")).collect()
+/// The lines of a file of ours, and an empty one.
+fn indent(text: &str) -> Page {
+    let mut page = Page::new();
+    for line in text.lines() {
+        page.line(format_args!("    {line}"));
+    }
+    page.line("");
+    page
 }
 
 fn confirmed(arguments: &Arguments) -> Result<bool, Error> {
@@ -346,8 +360,7 @@ fn confirmed(arguments: &Arguments) -> Result<bool, Error> {
         return Ok(false);
     }
     let failed = |error| Error::new(ErrorKind::Usage, error);
-    print!("write these? [y/N] ");
-    std::io::stdout().flush().map_err(failed)?;
+    text::ask("write these? [y/N] ").map_err(failed)?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).map_err(failed)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
@@ -398,7 +411,7 @@ impl Found {
 
     fn words(&self, arguments: &Arguments) -> String {
         format!(
-            "{}: {} examples of shape {:?}; {} answers with {} and is right on {:.1} % of them\n",
+            "{}: {} examples of shape {:?}; {} answers with {} and is right on {:.1} % of them",
             arguments.data,
             self.data.len(),
             self.data.shape(),

@@ -6,6 +6,7 @@ use steadfast::engine;
 use steadfast::error::Error;
 use steadfast::model::Description;
 use steadfast::spec::{Case, ModelOrigin};
+use steadfast::text::{Page, print};
 
 use crate::exit_code::ExitCode;
 use crate::repository::Repository;
@@ -65,13 +66,15 @@ fn check(repository: &Repository, cases: &[Case]) -> ExitCode {
                     );
                 }
                 Err(error) => {
-                    say!("{}: {}", spec.name, Error::from(error));
+                    let head = format!("{}: ", spec.name);
+                    print(&Page::headed(head, &Error::from(error).page()));
                     code = code.and(ExitCode::Unavailable);
                 }
             },
         }
         if let Err(error) = engine::check(case, &repository.context) {
-            say!("{}: {}", case.name, Error::from(error));
+            let head = format!("{}: ", case.name);
+            print(&Page::headed(head, &Error::from(error).page()));
             code = code.and(ExitCode::Unavailable);
         }
     }

@@ -3,12 +3,18 @@
 //! baselines; only `test`, `init`, `doctor`, `list --check`, and `compare` with ONNX
 //! files, ask a model anything.
 
-/// Prints a line; a reader that went away (`… | head`) is no error.
+/// Prints one line.
 macro_rules! say {
-    ($($argument:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($argument)*);
-    }};
+    ($($argument:tt)*) => {
+        steadfast::text::print(&steadfast::text::Page::of(format_args!($($argument)*)))
+    };
+}
+
+/// Prints one line to stderr.
+macro_rules! warn {
+    ($($argument:tt)*) => {
+        steadfast::text::warn(&steadfast::text::Page::of(format_args!($($argument)*)))
+    };
 }
 
 mod acceptance;
@@ -38,6 +44,7 @@ mod worker;
 use clap::{Parser, Subcommand};
 
 use exit_code::ExitCode;
+use steadfast::text::{self, Page, escaped};
 
 /// Model robustness as a thing that `cargo test` checks.
 #[derive(Parser)]
@@ -85,7 +92,19 @@ fn main() -> std::process::ExitCode {
     // Cargo hands a subcommand its own name as the first argument.
     let arguments = std::env::args_os().enumerate();
     let arguments = arguments.filter(|(index, argument)| !(*index == 1 && argument == "steadfast"));
-    let arguments = Arguments::parse_from(arguments.map(|(_, argument)| argument));
+    let arguments: Vec<_> = arguments.map(|(_, argument)| argument).collect();
+    let arguments = Arguments::try_parse_from(&arguments).unwrap_or_else(|error| {
+        // clap repeats what was typed, which a script may have from others.
+        let odd = |argument: &std::ffi::OsString| {
+            let argument = argument.to_string_lossy();
+            escaped(&argument) != argument
+        };
+        if arguments.iter().any(odd) {
+            warn!("Error: {error}");
+            std::process::exit(ExitCode::Usage as i32);
+        }
+        error.exit()
+    });
     let result = check_environment().and_then(|()| match arguments.verb {
         Verb::Init(arguments) => init::run(&arguments),
         Verb::Test(arguments) => test::run(&arguments),
@@ -106,7 +125,7 @@ fn main() -> std::process::ExitCode {
     match result {
         Ok(code) => code.into(),
         Err(error) => {
-            eprintln!("Error: {error}");
+            text::warn(&Page::headed("Error: ", &error.page()));
             ExitCode::of(&error).into()
         }
     }

@@ -10,6 +10,7 @@ use steadfast::judge::{ASSUMED_CHURN, Basis, Comparison, FEWEST_RETRAINS, Outloo
 use steadfast::metric::ACCURACY;
 use steadfast::report::{alpha, not_below, number};
 use steadfast::spec::{Case, Examples, MetricSpec, Mode, Null, TestSpec};
+use steadfast::text::{self, Page};
 
 use crate::cases::{Recorded, recorded};
 use crate::exit_code::ExitCode;
@@ -45,7 +46,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
             Ok(sight) => sight,
             Err(error) => {
                 say!("{}", case.name);
-                eprintln!("Error: {error}");
+                text::warn(&Page::headed("Error: ", &error.page()));
                 code = code.and(ExitCode::Unavailable);
                 continue;
             }

@@ -8,6 +8,8 @@ use steadfast::report::curves::{self, Accuracies};
 use steadfast::report::{acceptance, headline, number, plural, probability, signed};
 use steadfast::spec::{Spec, ledger};
 use steadfast::stats::multiplicity::{benjamini_hochberg, holm};
+use steadfast::text::markdown::Markdown;
+use steadfast::text::print;
 use steadfast::verdict::Status;
 
 use crate::cases::{Recorded, recorded};
@@ -36,28 +38,38 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
             Err(unusable) => without.push(unusable),
         }
     }
-    say!("# Robustness report\n");
-    say!("{}\n", counts(&cases));
-    say!("{}", cases_table(&cases));
-    say!("{}", tests_table(&cases));
+    let mut report = Markdown::new();
+    report.heading(1, "Robustness report");
+    report.space();
+    report.line(counts(&cases));
+    report.space();
+    cases_table(&mut report, &cases);
+    report.space();
+    tests_table(&mut report, &cases);
+    report.space();
     for table in curve_tables(&cases) {
-        say!("{table}");
+        report.markdown(&table);
+        report.space();
     }
     let ledger = ledger(&repository.specs.suite, &repository.specs.specs);
-    say!(
-        "The error budget: {} spending {:.6} of {}: so many false failures are expected of each model that is no worse. A case fails by its own alpha alone; the adjusted p-values say which of many changes to believe, whatever fails.\n",
+    report.line(format_args!(
+        "The error budget: {} spending {:.6} of {}: so many false failures are expected of each model that is no worse. A case fails by its own alpha alone; the adjusted p-values say which of many changes to believe, whatever fails.",
         plural(ledger.tests, "test"),
         ledger.spent,
         ledger.budget
-    );
-    say!("{}", baselines(&cases));
+    ));
+    report.space();
+    baselines(&mut report, &cases);
+    report.space();
     if !without.is_empty() {
-        say!("Without a usable record:\n");
+        report.line("Without a usable record:");
+        report.space();
         for unusable in &without {
-            say!("- {}", unusable.message());
+            report.item(0, unusable.message().trim_end());
         }
         code = code.and(ExitCode::Baseline);
     }
+    print(report.page());
     for case in &cases {
         code = code.and(ExitCode::of_verdict(
             case.judgement.verdict,
@@ -81,31 +93,24 @@ fn counts(cases: &[Recorded]) -> String {
     )
 }
 
-fn cases_table(cases: &[Recorded]) -> String {
-    let mut text = String::from("| case | verdict | |\n|---|---|---|\n");
+fn cases_table(report: &mut Markdown, cases: &[Recorded]) {
+    report.head(&["case", "verdict", ""]);
     for case in cases {
         let mark = match case.judgement.status {
             Status::Fail => "✗ ",
             Status::Warn => "! ",
             Status::Pass => "",
         };
-        text.push_str(&format!(
-            "| {} | {mark}{} | {} |\n",
-            case.case.name,
-            case.judgement.verdict,
-            cell(&headline(&case.case, &case.judgement))
-        ));
+        report.row(&[
+            case.case.name.clone(),
+            format!("{mark}{}", case.judgement.verdict),
+            headline(&case.case, &case.judgement),
+        ]);
     }
-    text
-}
-
-/// Text that may stand in a cell of a table.
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ")
 }
 
 /// Every test that compared anything, with p-values adjusted over all of them.
-fn tests_table(cases: &[Recorded]) -> String {
+fn tests_table(report: &mut Markdown, cases: &[Recorded]) {
     let mut rows = Vec::new();
     for case in cases {
         let metrics = case.case.metrics().iter().zip(&case.judgement.metrics);
@@ -139,14 +144,25 @@ fn tests_table(cases: &[Recorded]) -> String {
         }
     }
     if rows.is_empty() {
-        return "No test was made: no case differs from a baseline that it could be held against.\n".to_owned();
+        report.line(
+            "No test was made: no case differs from a baseline that it could be held against.",
+        );
+        return;
     }
     let p: Vec<f64> = rows.iter().map(|row| row.5.p_harm).collect();
     let (holm, benjamini_hochberg) = (holm(&p), benjamini_hochberg(&p));
-    let mut text = String::from(
-        "| case | metric | baseline | now | change | limits | change / margin | p (harm) | Holm | Benjamini–Hochberg |\n\
-         |---|---|---|---|---|---|---|---|---|---|\n",
-    );
+    report.head(&[
+        "case",
+        "metric",
+        "baseline",
+        "now",
+        "change",
+        "limits",
+        "change / margin",
+        "p (harm)",
+        "Holm",
+        "Benjamini–Hochberg",
+    ]);
     for (index, (case, metric, name, before, margin, comparison)) in rows.iter().enumerate() {
         let limits = comparison
             .limits()
@@ -158,24 +174,23 @@ fn tests_table(cases: &[Recorded]) -> String {
                 };
                 format!("[{}, {}]{of}", signed(lower), signed(upper))
             });
-        text.push_str(&format!(
-            "| {} | {} | {} | {} | {} | {limits} | {:.2} | {} | {} | {} |\n",
-            case.case.name,
-            name,
+        report.row(&[
+            case.case.name.clone(),
+            name.clone(),
             before.map_or("none".to_owned(), number),
             number(metric.value),
             signed(comparison.change),
-            comparison.change / margin,
+            limits,
+            format!("{:.2}", comparison.change / margin),
             probability(p[index]),
             probability(holm[index]),
             probability(benjamini_hochberg[index]),
-        ));
+        ]);
     }
-    text
 }
 
 /// The severity curves of each spec that has any among these cases.
-fn curve_tables(cases: &[Recorded]) -> Vec<String> {
+fn curve_tables(cases: &[Recorded]) -> Vec<Markdown> {
     let mut specs: Vec<&Arc<Spec>> = Vec::new();
     for case in cases {
         if !specs
@@ -199,22 +214,21 @@ fn curve_tables(cases: &[Recorded]) -> Vec<String> {
         });
         curves::table(spec, &curves)
     });
-    tables.filter(|table| !table.is_empty()).collect()
+    tables.filter(|table| !table.page().is_empty()).collect()
 }
 
 /// Which acceptances the cases were held against, each once.
-fn baselines(cases: &[Recorded]) -> String {
+fn baselines(report: &mut Markdown, cases: &[Recorded]) {
     let mut accepted: Vec<String> = cases
         .iter()
         .filter_map(|case| Some(acceptance(&case.baseline()?.accepted)))
         .collect();
     accepted.sort();
     accepted.dedup();
-    let mut text = String::from(
-        "Held against these acceptances (all models that are judged by one share its luck):\n\n",
-    );
+    report
+        .line("Held against these acceptances (all models that are judged by one share its luck):");
+    report.space();
     for one in accepted {
-        text.push_str(&format!("- {}\n", cell(&one)));
+        report.item(0, one);
     }
-    text
 }

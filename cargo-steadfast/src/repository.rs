@@ -11,6 +11,7 @@ use steadfast::engine::{Context, Registry};
 use steadfast::env;
 use steadfast::error::{Error, ErrorKind};
 use steadfast::spec::{Case, FOLDER, Specs};
+use steadfast::text::{self, Page};
 
 use crate::exit_code::ExitCode;
 
@@ -133,13 +134,13 @@ impl Repository {
     pub fn report_spec_errors(&self, filters: &[String]) -> ExitCode {
         let mut code = ExitCode::Good;
         if let Some(error) = &self.specs.suite_error {
-            eprintln!("Error: {error}");
+            text::warn(&Page::headed("Error: ", &error.page()));
             code = ExitCode::Spec;
         }
         for (stem, error) in &self.specs.errors {
             let meant = |filter: &String| filter.split("::").next() == Some(stem);
             if filters.is_empty() || filters.iter().any(meant) {
-                eprintln!("Error: {error}");
+                text::warn(&Page::headed("Error: ", &error.page()));
                 code = ExitCode::Spec;
             }
         }

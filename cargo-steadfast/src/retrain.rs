@@ -7,6 +7,7 @@ use steadfast::judge::{FEWEST_RETRAINS, retrain_metrics};
 use steadfast::measure::wanted_columns;
 use steadfast::outcome::{PackedColumn, pack};
 use steadfast::spec::Null;
+use steadfast::text::{Page, print};
 use steadfast::verdict::{Status, Verdict};
 
 use crate::acceptance::{Acceptance, save};
@@ -34,21 +35,24 @@ pub fn run(
         }
     }
     if !problems.is_empty() {
-        let message = format!("{}\nnothing was recorded", problems.join("\n"));
+        let mut message = Page::new();
+        for problem in problems {
+            message.line(problem);
+        }
+        message.line("nothing was recorded");
         return Err(Error::new(ErrorKind::Usage, message));
     }
     if added.is_empty() && !known.is_empty() {
-        let message = format!(
-            "this retrain is recorded already: {}\nnothing was recorded",
-            known.join(", ")
-        );
+        let known = known.join(", ");
+        let mut message = Page::of(format_args!("this retrain is recorded already: {known}"));
+        message.line("nothing was recorded");
         return Err(Error::new(ErrorKind::Usage, message));
     }
     for name in known {
         say!("{name}: this retrain is recorded already");
     }
     for (case, file) in &added {
-        say!("{}", case.message().trim_end());
+        print(&case.message());
         save(repository, file)?;
         if case.judgement.status == Status::Fail {
             say!(

@@ -1,8 +1,9 @@
 //! `review`: walks through what differs, one case at a time.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 
 use steadfast::error::{Error, ErrorKind};
+use steadfast::text::{self, Page, print};
 use steadfast::verdict::Verdict;
 
 use crate::acceptance::{Acceptance, author};
@@ -34,14 +35,17 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         match recorded(&repository, case) {
             Ok(case) if case.is_pending() => pending.push(case),
             Ok(_) => {}
-            Err(unusable) => eprintln!("skipped: {}", unusable.message()),
+            Err(unusable) => text::warn(&Page::headed("skipped: ", unusable.message())),
         }
     }
     let mut tally = Tally::default();
     let mut input = std::io::stdin().lock();
     let count = pending.len();
     for (index, case) in pending.iter().enumerate() {
-        say!("\n[{}/{count}] {}", index + 1, case.message());
+        say!("");
+        let place = format!("[{}/{count}] ", index + 1);
+        print(&Page::headed(place, &case.message()));
+        say!("");
         match ask(&mut input)? {
             Answer::Bless => {
                 let acceptance = Acceptance {
@@ -98,11 +102,10 @@ fn ask_reason(input: &mut impl BufRead) -> Result<String, Error> {
 }
 
 /// One trimmed line; `None` at the end of the input.
-fn line(input: &mut impl BufRead, prompt: &str) -> Result<Option<String>, Error> {
+fn line(input: &mut impl BufRead, prompt: &'static str) -> Result<Option<String>, Error> {
     let failed = |error| Error::new(ErrorKind::Usage, error);
-    print!("{prompt}");
-    std::io::stdout().flush().map_err(failed)?;
-    let mut text = String::new();
-    let read = input.read_line(&mut text).map_err(failed)?;
-    Ok((read > 0).then(|| text.trim().to_owned()))
+    text::ask(prompt).map_err(failed)?;
+    let mut answer = String::new();
+    let read = input.read_line(&mut answer).map_err(failed)?;
+    Ok((read > 0).then(|| answer.trim().to_owned()))
 }

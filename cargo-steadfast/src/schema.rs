@@ -2,8 +2,9 @@
 //! the parser uses.
 
 use clap::ValueEnum;
-use steadfast::error::{Error, ErrorKind};
+use steadfast::error::Error;
 use steadfast::spec::schema;
+use steadfast::text::{Page, print};
 
 use crate::exit_code::ExitCode;
 
@@ -29,13 +30,14 @@ enum Which {
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let catalogue = steadfast::builtin::catalogue();
-    let json = |value: serde_json::Value| {
-        serde_json::to_string_pretty(&value).map_err(|error| Error::new(ErrorKind::Defect, error))
-    };
-    match arguments.which {
-        Which::Spec => say!("{}", json(schema::spec_schema(&catalogue))?),
-        Which::Suite => say!("{}", json(schema::suite_schema(&catalogue))?),
-        Which::Reference => say!("{}", schema::reference(&catalogue).trim_end()),
-    }
+    print(&match arguments.which {
+        Which::Spec => Page::json(&schema::spec_schema(&catalogue)),
+        Which::Suite => Page::json(&schema::suite_schema(&catalogue)),
+        Which::Reference => {
+            let mut page = Page::new();
+            page.ours(&schema::reference(&catalogue));
+            page
+        }
+    });
     Ok(ExitCode::Good)
 }

@@ -7,6 +7,7 @@ use steadfast::error::{Error, ErrorKind};
 use steadfast::record::Record;
 use steadfast::report::plural;
 use steadfast::spec::{Case, ledger};
+use steadfast::text::{self, Page, print};
 use steadfast::verdict::Status;
 
 use crate::cases::{Recorded, recorded};
@@ -44,7 +45,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         }
         counts.add(found);
         if let Some(message) = message {
-            say!("{message}");
+            print(&message);
         }
         code = code.and(match found {
             Found::Missing | Found::Stale => ExitCode::Baseline,
@@ -72,7 +73,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         repository.specs.suite.capacity
     );
     if let Some(problem) = steadfast::harness::ledger_problem(&ledger) {
-        eprintln!("Error: {problem}");
+        text::warn(&Page::headed("Error: ", &problem));
         code = code.and(ExitCode::Spec);
     }
     let (lines, blind) = power::lint(&repository, seen);
@@ -154,15 +155,14 @@ fn examine(
     repository: &Repository,
     case: &Case,
     recorded: Option<&Recorded>,
-) -> (Found, Option<String>) {
+) -> (Found, Option<Page>) {
     let name = case.name.clone();
     if case.spec.ignore.is_some() {
         return (Found::Ignored, None);
     }
     // What a run would refuse is not to be blessed.
     if let Err(error) = engine::check(case, &repository.context) {
-        let error = Error::from(error);
-        return (Found::Unusable, Some(format!("unusable: {name}: {error}")));
+        return (Found::Unusable, Some(unusable(&name, error)));
     }
     let baseline = match look_up(&repository.root, &name) {
         Lookup::Missing => {
@@ -174,22 +174,24 @@ fn examine(
             };
             return (
                 Found::Missing,
-                Some(format!("missing: {name} has no baseline: {next}")),
+                Some(Page::of(format_args!(
+                    "missing: {name} has no baseline: {next}"
+                ))),
             );
         }
-        Lookup::Unusable(error) => return (Found::Unusable, Some(format!("unusable: {error}"))),
+        Lookup::Unusable(error) => {
+            let message = Page::of(format_args!("unusable: {error}"));
+            return (Found::Unusable, Some(message));
+        }
         Lookup::Found(baseline) => baseline,
     };
     match stale_fields(repository, case, &baseline) {
         Err(error) => {
-            let error = Error::from(error).to_string();
-            return (Found::Unusable, Some(format!("unusable: {name}: {error}")));
+            return (Found::Unusable, Some(unusable(&name, error)));
         }
         Ok(fields) if !fields.is_empty() => {
-            return (
-                Found::Stale,
-                Some(format!("stale: {name}: {}", fields.join("; "))),
-            );
+            let message = format!("stale: {name}: {}", fields.join("; "));
+            return (Found::Stale, Some(Page::of(message)));
         }
         Ok(_) => {}
     }
@@ -201,14 +203,14 @@ fn examine(
         match known {
             Some(known) if known.identity != metric.identity() => {
                 let message = format!("stale: {name}: {} → {}", known.identity, metric.identity());
-                return (Found::Stale, Some(message));
+                return (Found::Stale, Some(Page::of(message)));
             }
             None if metric.test.is_some() => {
                 let message = format!(
                     "missing: {name}: the baseline does not have {} yet",
                     metric.label
                 );
-                return (Found::Missing, Some(message));
+                return (Found::Missing, Some(Page::of(message)));
             }
             _ => {}
         }
@@ -221,11 +223,17 @@ fn examine(
                 steadfast::report::headline(&recorded.case, &recorded.judgement)
             );
             let code = ExitCode::of_verdict(recorded.judgement.verdict, recorded.judgement.status);
-            (Found::Pending(code), Some(message))
+            (Found::Pending(code), Some(Page::of(message)))
         }
         Some(_) => (Found::Good, None),
         None => (Found::Unrun, None),
     }
+}
+
+/// A case that would not run.
+fn unusable(name: &str, error: RunError) -> Page {
+    let head = format!("unusable: {name}: ");
+    Page::headed(head, &Error::from(error).page())
 }
 
 /// In what the inputs of a baseline differ from the tree's; nothing where only the

@@ -3,11 +3,14 @@
 
 use steadfast::error::Error;
 use steadfast::model::worker::PYTHON_MODULE;
+use steadfast::text::{Page, print};
 
 use crate::exit_code::ExitCode;
 
 /// Runs the command.
 pub fn run() -> Result<ExitCode, Error> {
-    say!("{}", PYTHON_MODULE.trim_end());
+    let mut page = Page::new();
+    page.ours(PYTHON_MODULE);
+    print(&page);
     Ok(ExitCode::Good)
 }

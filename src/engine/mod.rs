@@ -77,9 +77,23 @@ pub enum RunError {
     Shared(#[from] Arc<RunError>),
 }
 
+impl RunError {
+    /// The diagnosis, where a spec is at fault.
+    fn diagnosis(&self) -> Option<&SpecError> {
+        match self {
+            Self::Spec(error) => Some(error),
+            Self::Shared(error) => error.diagnosis(),
+            _ => None,
+        }
+    }
+}
+
 impl From<RunError> for Error {
     fn from(error: RunError) -> Self {
-        Self::new(ErrorKind::Unavailable, error)
+        match error.diagnosis() {
+            Some(diagnosis) => Self::new(ErrorKind::Unavailable, diagnosis.page()),
+            None => Self::new(ErrorKind::Unavailable, error),
+        }
     }
 }
 

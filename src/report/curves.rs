@@ -2,11 +2,11 @@
 //! in the baseline and now. One gate is on their area or on the corruption error; the
 //! curves themselves are for people (statistics.md 2.4).
 
-use std::fmt::Write;
-
 use super::number;
 use crate::metric::{ACCURACY, AREA_UNDER_SEVERITY_CURVE, MEAN_CORRUPTION_ERROR};
 use crate::spec::{Case, MetricSpec, Setting, Spec, cases};
+use crate::text::Page;
+use crate::text::markdown::Markdown;
 
 /// The accuracy in a cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -141,7 +141,7 @@ fn change(of: Accuracies) -> String {
 }
 
 /// The curves in the terminal: a line a perturbation.
-pub(super) fn lines(text: &mut String, curves: &[Curve]) {
+pub(super) fn lines(page: &mut Page, curves: &[Curve]) {
     for (index, curve) in curves.iter().enumerate() {
         let head = if index == 0 { "curves" } else { "" };
         let points: Vec<String> = curve
@@ -152,20 +152,20 @@ pub(super) fn lines(text: &mut String, curves: &[Curve]) {
         let error = curve
             .error()
             .map_or(String::new(), |error| format!(", error {}", change(error)));
-        let _ = writeln!(
-            text,
+        page.line(format_args!(
             "      {head:8} {}: area {}{error}; accuracy {}",
             curve.name,
             change(curve.area()),
             points.join(" "),
-        );
+        ));
     }
 }
 
-/// The curves of a spec as a table in Markdown.
-pub fn table(spec: &Spec, curves: &[Curve]) -> String {
+/// The curves of a spec as a table in Markdown; empty where there are none.
+pub fn table(spec: &Spec, curves: &[Curve]) -> Markdown {
+    let mut markdown = Markdown::new();
     if curves.is_empty() {
-        return String::new();
+        return markdown;
     }
     let mut severities: Vec<f64> = curves
         .iter()
@@ -174,8 +174,8 @@ pub fn table(spec: &Spec, curves: &[Curve]) -> String {
     severities.sort_by(f64::total_cmp);
     severities.dedup();
     let has_error = curves.iter().any(|curve| curve.reference.is_some());
-    let mut text = format!(
-        "Severity curves of {} (accuracy, baseline → now; area: `{}`{}):\n\n| perturbation |",
+    markdown.line(format_args!(
+        "Severity curves of {} (accuracy, baseline → now; area: `{}`{}):",
         spec.name,
         AREA_UNDER_SEVERITY_CURVE.name,
         if has_error {
@@ -186,30 +186,26 @@ pub fn table(spec: &Spec, curves: &[Curve]) -> String {
         } else {
             String::new()
         }
-    );
-    for severity in &severities {
-        let _ = write!(text, " {severity} |");
-    }
-    text.push_str(if has_error {
-        " area | error |\n"
-    } else {
-        " area |\n"
-    });
-    let columns = severities.len() + 2 + usize::from(has_error);
-    let _ = writeln!(text, "|{}", "---|".repeat(columns));
+    ));
+    markdown.space();
+    let mut head = vec!["perturbation".to_owned()];
+    head.extend(severities.iter().map(f64::to_string));
+    head.push("area".to_owned());
+    head.extend(has_error.then(|| "error".to_owned()));
+    let head: Vec<&str> = head.iter().map(String::as_str).collect();
+    markdown.head(&head);
     for curve in curves {
-        let _ = write!(text, "| {} |", curve.name);
+        let mut row = vec![curve.name.clone()];
         for severity in &severities {
             let mut points = curve.points.iter();
             let point = points.find(|(known, _)| known == severity);
-            let cell = point.map_or(String::new(), |(_, point)| change(*point));
-            let _ = write!(text, " {cell} |");
+            row.push(point.map_or(String::new(), |(_, point)| change(*point)));
         }
-        let _ = write!(text, " {} |", change(curve.area()));
+        row.push(change(curve.area()));
         if has_error {
-            let _ = write!(text, " {} |", curve.error().map_or(String::new(), change));
+            row.push(curve.error().map_or(String::new(), change));
         }
-        text.push('\n');
+        markdown.row(&row);
     }
-    text
+    markdown
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::text::{Page, escaped};
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode,
 };
@@ -61,8 +62,37 @@ impl SpecError {
         }
     }
 
+    /// The whole diagnosis, with the lines in question; plain text without colours.
+    pub fn page(&self) -> Page {
+        let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
+            .with_width(100)
+            .with_links(false);
+        let text = self.censored();
+        let path = escaped(&self.source.path);
+        let mut page = Page::new();
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                page.line("");
+            }
+            let (line, column) = self.source.position(problem.span.start);
+            let one = OneProblem {
+                message: format!("{path}:{line}:{column}: {}", escaped(&problem.message)),
+                label: escaped(&problem.label),
+                help: problem.help.as_deref().map(escaped),
+                span: shown_span(&text, &problem.span),
+                source: NamedSource::new(&path, shown(&text)),
+            };
+            let mut rendered = String::new();
+            if handler.render_report(&mut rendered, &one).is_err() {
+                rendered = one.message;
+            }
+            page.ours(&rendered);
+        }
+        page
+    }
+
     /// The file's text, with stars for what is secret.
-    fn shown(&self) -> String {
+    fn censored(&self) -> String {
         let mut text = self.source.text.clone();
         for problem in self.problems.iter().filter(|problem| problem.secret) {
             if text.get(problem.span.clone()).is_some() {
@@ -73,26 +103,29 @@ impl SpecError {
     }
 }
 
-/// The whole diagnosis, with the lines in question; plain text without colours.
+/// A file's text as it is shown: each of its lines stays one.
+fn shown(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(escaped_line).collect();
+    lines.join("\n")
+}
+
+/// The whole line, however long: the places in it are counted.
+fn escaped_line(line: &str) -> String {
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    line.chars()
+        .map(|letter| escaped(letter.encode_utf8(&mut [0; 4])))
+        .collect()
+}
+
+/// Where a part of the text stands in what is shown of it.
+fn shown_span(text: &str, span: &Range<usize>) -> Range<usize> {
+    let place = |byte: usize| text.get(..byte).map_or(byte, |before| shown(before).len());
+    place(span.start)..place(span.end)
+}
+
 impl fmt::Display for SpecError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
-            .with_width(100)
-            .with_links(false);
-        let text = self.shown();
-        for (index, problem) in self.problems.iter().enumerate() {
-            if index > 0 {
-                formatter.write_str("\n")?;
-            }
-            let (line, column) = self.source.position(problem.span.start);
-            let one = OneProblem {
-                place: format!("{}:{line}:{column}", self.source.path),
-                source: NamedSource::new(&self.source.path, text.clone()),
-                problem,
-            };
-            handler.render_report(formatter, &one)?;
-        }
-        Ok(())
+        formatter.write_str(&self.page())
     }
 }
 
@@ -100,29 +133,31 @@ impl std::error::Error for SpecError {}
 
 impl From<SpecError> for crate::error::Error {
     fn from(error: SpecError) -> Self {
-        Self::new(crate::error::ErrorKind::Spec, error)
+        Self::new(crate::error::ErrorKind::Spec, error.page())
     }
 }
 
 /// A problem as `miette` wants it.
 #[derive(Debug)]
-struct OneProblem<'a> {
-    place: String,
+struct OneProblem {
+    message: String,
+    label: String,
+    help: Option<String>,
+    span: Range<usize>,
     source: NamedSource<String>,
-    problem: &'a Problem,
 }
 
-impl fmt::Display for OneProblem<'_> {
+impl fmt::Display for OneProblem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.place, self.problem.message)
+        formatter.write_str(&self.message)
     }
 }
 
-impl std::error::Error for OneProblem<'_> {}
+impl std::error::Error for OneProblem {}
 
-impl Diagnostic for OneProblem<'_> {
+impl Diagnostic for OneProblem {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        let help = self.problem.help.as_ref()?;
+        let help = self.help.as_ref()?;
         Some(Box::new(help))
     }
 
@@ -132,9 +167,9 @@ impl Diagnostic for OneProblem<'_> {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let label = LabeledSpan::new(
-            Some(self.problem.label.clone()),
-            self.problem.span.start,
-            self.problem.span.len().max(1),
+            Some(self.label.clone()),
+            self.span.start,
+            self.span.len().max(1),
         );
         Some(Box::new(std::iter::once(label)))
     }

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use steadfast::error::{Error, ErrorKind};
 use steadfast::spec::Exact;
+use steadfast::text::{Page, print};
 
 use crate::exit_code::ExitCode;
 use pairs::{Pair, Question};
@@ -132,9 +133,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         pairs,
     };
     if arguments.json {
-        say!("{:#}", json::render(&report));
+        print(&Page::json(&json::render(&report)));
     } else {
-        say!("{}", text::render(&report).trim_end());
+        print(text::render(&report).page());
     }
     Ok(ExitCode::Good)
 }
@@ -170,10 +171,10 @@ fn check_filters(filters: &[String], sources: &[Source]) -> Result<(), Error> {
 }
 
 fn nothing_to_compare(pairs: &[Pair]) -> Error {
-    let mut message = "there is no case to compare".to_owned();
+    let mut message = Page::of("there is no case to compare");
     for pair in pairs {
         for line in text::grouped(&pair.left_out) {
-            message.push_str(&format!("\n  {line}"));
+            message.line(format_args!("  {line}"));
         }
     }
     Error::new(ErrorKind::Evidence, message)

@@ -246,7 +246,7 @@ impl<'a> Opener<'a> {
         let mut context = Context::new(repository.root.clone(), Registry::default());
         context.name(&file);
         let wanted = repository.cases(self.filters)?;
-        eprintln!("running {} cases with {}", wanted.len(), path.display());
+        warn!("running {} cases with {}", wanted.len(), path.display());
         let mut specs: Vec<(Arc<Spec>, Vec<Case>)> = Vec::new();
         for case in wanted {
             if let Some(reason) = refusal(&case) {

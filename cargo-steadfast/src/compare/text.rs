@@ -1,10 +1,9 @@
 //! The report for people: Markdown whose tables are aligned, so that a terminal shows
 //! it as well as a pull request does.
 
-use std::fmt::Write as _;
-
 use steadfast::report::{number, probability};
 use steadfast::stats::components::Sources;
+use steadfast::text::markdown::Markdown;
 
 use super::Report;
 use super::pairs::{Compared, Pair};
@@ -17,10 +16,10 @@ use super::studies::{FEWEST, OverCases, Pooled};
 const LISTED: usize = 4;
 
 /// The whole report.
-pub fn render(report: &Report) -> String {
-    let mut text = String::new();
+pub fn render(report: &Report) -> Markdown {
+    let mut text = Markdown::new();
     for source in &report.sources {
-        text.push_str(&legend(source));
+        legend(&mut text, source);
     }
     let tests: usize = report
         .pairs
@@ -28,12 +27,10 @@ pub fn render(report: &Report) -> String {
         .flat_map(|pair| &pair.cases)
         .map(|case| case.metrics.len())
         .sum();
-    let _ = writeln!(
-        text,
-        "\nDifferences are paired, example by example; intervals are two-sided at {}; p-values are two-sided, Holm's and Benjamini and Hochberg's (BH) adjusted over all {tests} tests shown. A difference is called better or worse where Holm's p is at most {}; whether it matters, the margin alone says.",
+    text.space();
+    text.line(format_args!("Differences are paired, example by example; intervals are two-sided at {}; p-values are two-sided, Holm's and Benjamini and Hochberg's (BH) adjusted over all {tests} tests shown. A difference is called better or worse where Holm's p is at most {}; whether it matters, the margin alone says.",
         level(report),
-        report.alpha,
-    );
+        report.alpha,));
     for (place, pair) in report.pairs.iter().enumerate() {
         pair_lines(&mut text, report, place, pair);
     }
@@ -43,14 +40,14 @@ pub fn render(report: &Report) -> String {
 }
 
 /// Which model a letter stands for.
-fn legend(source: &Source) -> String {
+fn legend(text: &mut Markdown, source: &Source) {
     let how = if source.was_run { "run" } else { "recorded" };
-    let mut text = format!(
-        "{} = {} ({}, {how})\n",
+    text.line(format_args!(
+        "{} = {} ({}, {how})",
         source.letter,
         source.path,
         cases(source.cases.len())
-    );
+    ));
     for (spec, models) in source.models() {
         let names: Vec<String> = models
             .iter()
@@ -72,25 +69,26 @@ fn legend(source: &Source) -> String {
         } else {
             ""
         };
-        let _ = writeln!(text, "    {spec}: {}{mixed}", names.join(" and "));
+        text.line(format_args!("    {spec}: {}{mixed}", names.join(" and ")));
     }
-    text
 }
 
-fn pair_lines(text: &mut String, report: &Report, place: usize, pair: &Pair) {
+fn pair_lines(text: &mut Markdown, report: &Report, place: usize, pair: &Pair) {
     let (a, b) = letters(report, pair);
-    let _ = writeln!(text, "\n## {b} against {a}\n");
+    text.space();
+    text.heading(2, format_args!("{b} against {a}"));
+    text.space();
     for note in &pair.notes {
-        let _ = writeln!(text, "note: {note}");
+        text.line(format_args!("note: {note}"));
     }
     for line in grouped(&pair.left_out) {
-        let _ = writeln!(text, "not compared: {line}");
+        text.line(format_args!("not compared: {line}"));
     }
     if !(pair.notes.is_empty() && pair.left_out.is_empty()) {
-        text.push('\n');
+        text.space();
     }
     if pair.cases.is_empty() {
-        let _ = writeln!(text, "There is no case to compare.");
+        text.line("There is no case to compare.");
         return;
     }
     let change = format!("{b} − {a}");
@@ -119,8 +117,10 @@ fn pair_lines(text: &mut String, report: &Report, place: usize, pair: &Pair) {
             rows.push(metric_row(&case.name, n, metric));
         }
     }
-    text.push_str(&table(&head, &rows, &[0, 1, 11]));
-    let _ = writeln!(text, "\n{b} against {a}, over cases:\n");
+    text.table(&head, &rows, &[0, 1, 11]);
+    text.space();
+    text.line(format_args!("{b} against {a}, over cases:"));
+    text.space();
     let head = [
         "metric",
         "shown: win",
@@ -144,38 +144,37 @@ fn pair_lines(text: &mut String, report: &Report, place: usize, pair: &Pair) {
             row
         })
         .collect();
-    text.push_str(&table(&head, &rows, &[0]));
+    text.table(&head, &rows, &[0]);
     for tally in tallies.iter().filter(|tally| tally.without_margin > 0) {
-        let _ = writeln!(
-            text,
-            "\n{}: no margin is known in {}; --margin {}=… gives one.",
+        text.space();
+        text.line(format_args!(
+            "{}: no margin is known in {}; --margin {}=… gives one.",
             tally.identity,
             cases(tally.without_margin),
             tally.identity.split('@').next().unwrap_or(&tally.identity)
-        );
+        ));
     }
     over_cases_lines(text, report, place, &format!("{b} against {a}"));
 }
 
 /// The cases of one pair taken together.
-fn over_cases_lines(text: &mut String, report: &Report, place: usize, pair: &str) {
+fn over_cases_lines(text: &mut Markdown, report: &Report, place: usize, pair: &str) {
     let over = report.over_cases.iter().filter(|over| over.pair == place);
     let over: Vec<&OverCases> = over.filter(|over| over.mean.cases > 1).collect();
     let slices = report.pairs[place].metrics_of_slices();
     if !slices.is_empty() {
-        let _ = writeln!(
-            text,
-            "\n{}: not taken together over cases: each case's difference is of its own slice.",
+        text.space();
+        text.line(format_args!(
+            "{}: not taken together over cases: each case's difference is of its own slice.",
             slices.join(", ")
-        );
+        ));
     }
     if over.is_empty() {
         return;
     }
-    let _ = writeln!(
-        text,
-        "\n{pair}, the mean over cases, in which what each example contributes is averaged over the cases first:\n"
-    );
+    text.space();
+    text.line(format_args!("{pair}, the mean over cases, in which what each example contributes is averaged over the cases first:"));
+    text.space();
     let interval_head = format!("{} interval", level(report));
     let head = [
         "metric",
@@ -197,23 +196,20 @@ fn over_cases_lines(text: &mut String, report: &Report, place: usize, pair: &str
             ]
         })
         .collect();
-    text.push_str(&table(&head, &rows, &[0]));
+    text.table(&head, &rows, &[0]);
     if over.iter().any(|over| over.mean.is_bound) {
-        let _ = writeln!(
-            text,
-            "\n* The largest that it can be: examples that share random draws, or that are all there are, say nothing of how the cases are correlated."
-        );
+        text.space();
+        text.line("* The largest that it can be: examples that share random draws, or that are all there are, say nothing of how the cases are correlated.");
     }
     if over.iter().any(|over| over.mean.data_sets > 1) {
-        let _ = writeln!(
-            text,
-            "\nDifferent data sets are taken for independent. Where they hold the same examples in another form, the standard error is too small."
-        );
+        text.space();
+        text.line("Different data sets are taken for independent. Where they hold the same examples in another form, the standard error is too small.");
     }
-    let _ = writeln!(
-        text,
-        "\n{pair}, cases as if they were independent (random effects):\n"
-    );
+    text.space();
+    text.line(format_args!(
+        "{pair}, cases as if they were independent (random effects):"
+    ));
+    text.space();
     for over in &over {
         pooled_lines(text, &over.identity, &over.pooled, report, "case");
     }
@@ -223,15 +219,13 @@ fn over_cases_lines(text: &mut String, report: &Report, place: usize, pair: &str
             .map(|over| (over.identity.as_str(), &over.pooled)),
     );
     if over.iter().any(|over| over.pooled.found.is_ok()) {
-        let _ = writeln!(
-            text,
-            "\nCaution: cases of the same examples are correlated, and intervals that take them for independent are too narrow. Trust the mean over cases above; what random effects add is how much cases differ."
-        );
+        text.space();
+        text.line("Caution: cases of the same examples are correlated, and intervals that take them for independent are too narrow. Trust the mean over cases above; what random effects add is how much cases differ.");
     }
 }
 
 /// Why metrics are not pooled, one line a reason.
-fn not_pooled_lines<'a>(text: &mut String, over: impl Iterator<Item = (&'a str, &'a Pooled)>) {
+fn not_pooled_lines<'a>(text: &mut Markdown, over: impl Iterator<Item = (&'a str, &'a Pooled)>) {
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
     for (identity, pooled) in over {
         let Err(reason) = &pooled.found else {
@@ -243,7 +237,10 @@ fn not_pooled_lines<'a>(text: &mut String, over: impl Iterator<Item = (&'a str, 
         }
     }
     for (reason, metrics) in reasons {
-        let _ = writeln!(text, "- {}: not pooled: {reason}.", metrics.join(", "));
+        text.item(
+            0,
+            format_args!("{}: not pooled: {reason}.", metrics.join(", ")),
+        );
     }
 }
 
@@ -272,51 +269,54 @@ fn counts(count: Count) -> [String; 3] {
 }
 
 /// A random-effects analysis in words.
-fn pooled_lines(text: &mut String, identity: &str, pooled: &Pooled, report: &Report, of: &str) {
+fn pooled_lines(text: &mut Markdown, identity: &str, pooled: &Pooled, report: &Report, of: &str) {
     let Ok(found) = &pooled.found else {
         return;
     };
     let level = level(report);
     let limits = |limits: steadfast::stats::Limits| interval(Some((limits.lower, limits.upper)));
-    let _ = writeln!(
-        text,
-        "- {identity}: mean difference {} over {} effects",
-        signed(found.mean),
-        found.count
+    text.item(
+        0,
+        format_args!(
+            "{identity}: mean difference {} over {} effects",
+            signed(found.mean),
+            found.count
+        ),
     );
-    let _ = writeln!(
-        text,
-        "  - {level} interval {} (Hartung and Knapp, never narrower than DerSimonian and Laird's); {} (Hartung and Knapp, plain); {} (DerSimonian and Laird)",
+    text.item(1, format_args!("{level} interval {} (Hartung and Knapp, never narrower than DerSimonian and Laird's); {} (Hartung and Knapp, plain); {} (DerSimonian and Laird)",
         limits(found.hartung_knapp_guarded.limits),
         limits(found.hartung_knapp.limits),
-        limits(found.classical.limits),
-    );
+        limits(found.classical.limits),));
     if let Some(prediction) = found.prediction {
-        let _ = writeln!(
-            text,
-            "  - {level} prediction interval of one more {of}: {}",
-            limits(prediction)
+        text.item(
+            1,
+            format_args!(
+                "{level} prediction interval of one more {of}: {}",
+                limits(prediction)
+            ),
         );
     }
-    let _ = writeln!(
-        text,
-        "  - heterogeneity: Q = {:.2} on {} degrees of freedom (p = {}), I² = {}, tau² = {}",
-        found.q,
-        found.count - 1,
-        p_value(found.q_p),
-        percent(found.i_squared),
-        small(found.tau_squared),
+    text.item(
+        1,
+        format_args!(
+            "heterogeneity: Q = {:.2} on {} degrees of freedom (p = {}), I² = {}, tau² = {}",
+            found.q,
+            found.count - 1,
+            p_value(found.q_p),
+            percent(found.i_squared),
+            small(found.tau_squared),
+        ),
     );
 }
 
-fn spread_lines(text: &mut String, report: &Report) {
+fn spread_lines(text: &mut Markdown, report: &Report) {
     if report.spreads.is_empty() {
         return;
     }
-    let _ = writeln!(
-        text,
-        "\n## Where the spread comes from\n\nComponents of variance over models, perturbations and seeds; those below 0 count as 0. Below each: the standard deviation that perturbations and seeds, if there were that many, would give the paired difference of two models. The examples' own part is not in it."
-    );
+    text.space();
+    text.heading(2, "Where the spread comes from");
+    text.space();
+    text.line("Components of variance over models, perturbations and seeds; those below 0 count as 0. Below each: the standard deviation that perturbations and seeds, if there were that many, would give the paired difference of two models. The examples' own part is not in it.");
     let (found, not): (Vec<&Spread>, Vec<&Spread>) = report
         .spreads
         .iter()
@@ -331,15 +331,17 @@ fn spread_lines(text: &mut String, report: &Report) {
         }
     }
     if !not.is_empty() {
-        text.push('\n');
+        text.space();
     }
     for spread in not {
         if let Err(reason) = &spread.found {
             let study = study_word(report, spread.study);
-            let _ = writeln!(
-                text,
-                "- {}, {}{study}: not computed: {reason}.",
-                spread.spec, spread.identity
+            text.item(
+                0,
+                format_args!(
+                    "{}, {}{study}: not computed: {reason}.",
+                    spread.spec, spread.identity
+                ),
             );
         }
     }
@@ -354,15 +356,19 @@ fn study_word(report: &Report, study: usize) -> String {
     }
 }
 
-fn table_lines(text: &mut String, spread: &Spread, found: &Table, models: &str) {
-    let _ = writeln!(
-        text,
-        "\n### {}, {}: {models} × {} perturbations × {} replicates\n",
-        spread.spec,
-        spread.identity,
-        found.cells.len(),
-        found.replicates
+fn table_lines(text: &mut Markdown, spread: &Spread, found: &Table, models: &str) {
+    text.space();
+    text.heading(
+        3,
+        format_args!(
+            "{}, {}: {models} × {} perturbations × {} replicates",
+            spread.spec,
+            spread.identity,
+            found.cells.len(),
+            found.replicates
+        ),
     );
+    text.space();
     let components = &found.components;
     let rows: Vec<Vec<String>> = listed(&components.raw)
         .into_iter()
@@ -373,15 +379,15 @@ fn table_lines(text: &mut String, spread: &Spread, found: &Table, models: &str) 
         })
         .collect();
     let head = ["source", "variance (raw)", "clipped at 0", "share"];
-    text.push_str(&table(&head, &rows, &[0]));
+    text.table(&head, &rows, &[0]);
     if found.models < 5 {
-        let _ = writeln!(
-            text,
-            "\nThe share of models rests on {} of them: it is known roughly at best.",
+        text.space();
+        text.line(format_args!(
+            "The share of models rests on {} of them: it is known roughly at best.",
             found.models
-        );
+        ));
     }
-    text.push('\n');
+    text.space();
     let perturbations = found.perturbations_shown();
     let mut head = vec!["replicates".to_owned()];
     head.extend(perturbations.iter().map(|count| match count {
@@ -404,7 +410,7 @@ fn table_lines(text: &mut String, spread: &Spread, found: &Table, models: &str) 
         })
         .collect();
     let head: Vec<&str> = head.iter().map(String::as_str).collect();
-    text.push_str(&table(&head, &rows, &[]));
+    text.table(&head, &rows, &[]);
 }
 
 fn listed(sources: &Sources) -> [(&'static str, f64); 7] {
@@ -419,19 +425,16 @@ fn listed(sources: &Sources) -> [(&'static str, f64); 7] {
     ]
 }
 
-fn study_lines(text: &mut String, report: &Report) {
-    let _ = writeln!(text, "\n## Over studies\n");
+fn study_lines(text: &mut Markdown, report: &Report) {
+    text.space();
+    text.heading(2, "Over studies");
+    text.space();
     if report.studies.len() == 1 {
-        let _ = writeln!(
-            text,
-            "There is one study. `--and A2 B2` adds a pair of models, of this repository or another; {FEWEST} and more are pooled."
-        );
+        text.line(format_args!("There is one study. `--and A2 B2` adds a pair of models, of this repository or another; {FEWEST} and more are pooled."));
         return;
     }
-    let _ = writeln!(
-        text,
-        "A study is a pair of models, and its effect the mean difference over its cases.\n"
-    );
+    text.line("A study is a pair of models, and its effect the mean difference over its cases.");
+    text.space();
     let effects = report.over_studies.iter().flat_map(|over| {
         let effects = over.pooled.effects.iter();
         effects.map(|named| {
@@ -445,8 +448,8 @@ fn study_lines(text: &mut String, report: &Report) {
     });
     let rows: Vec<Vec<String>> = effects.collect();
     let head = ["metric", "study", "mean difference", "standard error"];
-    text.push_str(&table(&head, &rows, &[0, 1]));
-    text.push('\n');
+    text.table(&head, &rows, &[0, 1]);
+    text.space();
     for over in &report.over_studies {
         pooled_lines(text, &over.identity, &over.pooled, report, "study");
     }
@@ -486,51 +489,6 @@ pub fn grouped(left_out: &[LeftOut]) -> Vec<String> {
             format!("{}{more}: {reason}", listed.join(", "))
         })
         .collect()
-}
-
-/// A Markdown table with padded cells; all columns but those of `words` are numbers,
-/// and stand right.
-fn table(head: &[&str], rows: &[Vec<String>], words: &[usize]) -> String {
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        let cells = cells.map(|cell| cell.chars().count());
-        cells
-            .chain([head[column].chars().count(), 3])
-            .max()
-            .unwrap_or(3)
-    };
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let line = |cells: Vec<&str>| {
-        let mut line = String::from("|");
-        for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
-            let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
-            let cell = if words.contains(&column) {
-                format!(" {cell}{padding} |")
-            } else {
-                format!(" {padding}{cell} |")
-            };
-            line.push_str(&cell);
-        }
-        line.push('\n');
-        line
-    };
-    let mut text = line(head.to_vec());
-    let rules: Vec<String> = widths
-        .iter()
-        .enumerate()
-        .map(|(column, width)| {
-            if words.contains(&column) {
-                "-".repeat(*width)
-            } else {
-                format!("{}:", "-".repeat(width - 1))
-            }
-        })
-        .collect();
-    text.push_str(&line(rules.iter().map(String::as_str).collect()));
-    for row in rows {
-        text.push_str(&line(row.iter().map(String::as_str).collect()));
-    }
-    text
 }
 
 fn signed(value: f64) -> String {
@@ -591,21 +549,6 @@ fn confidence(alpha: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tables_are_aligned() {
-        let rows = vec![
-            vec!["digits".to_owned(), "−1".to_owned()],
-            vec!["x".to_owned(), "10.25".to_owned()],
-        ];
-        let expected = "\
-| case   |     p |
-| ------ | ----: |
-| digits |    −1 |
-| x      | 10.25 |
-";
-        assert_eq!(table(&["case", "p"], &rows, &[0]), expected);
-    }
 
     #[test]
     fn what_is_left_out_for_one_reason_is_one_line() {

@@ -7,9 +7,10 @@ use ndarray::{Array2, ArrayView2, Axis};
 use steadfast::engine::{ask, fit};
 use steadfast::error::Error;
 use steadfast::model::Gives;
+use steadfast::text::{Page, print};
 
 use super::sample::Sample;
-use super::{Opened, Way, line};
+use super::{Opened, Way, error_line, line};
 use crate::exit_code::ExitCode;
 use crate::unspecified;
 
@@ -26,18 +27,20 @@ pub fn examine(
         (sample, _) => sample,
     };
     if let Some(sample) = &sample {
-        say!("\nasked about {}", sample.words);
+        say!("");
+        print(&Page::headed("asked about ", &sample.words));
     }
     // What a spec names must run; else one way is enough.
     let counts = |way: &Way| way.own || !ways.iter().any(|way| way.own);
     let mut runs = false;
     let mut answered = Vec::new();
     for way in ways {
-        say!("\n{}", way.title);
+        say!("");
+        say!("{}", way.title);
         let opened = match &way.opened {
             Ok(opened) => opened,
             Err(reason) => {
-                line("cannot run", reason);
+                error_line("cannot run", reason);
                 continue;
             }
         };
@@ -56,7 +59,7 @@ pub fn examine(
         let model = opened.model.model();
         let shape = &sample.inputs.shape()[1..];
         if let Err(error) = fit::check_shape(&model.describe(), shape) {
-            line("fails", &Error::from(error).to_string());
+            error_line("fails", &Error::from(error).page());
             continue;
         }
         match ask::answers(model, sample.inputs.view(), batch) {
@@ -66,11 +69,12 @@ pub fn examine(
                 time(opened, sample, batch);
                 answered.push((&way.title, answers));
             }
-            Err(error) => line("fails", &Error::from(error).to_string()),
+            Err(error) => error_line("fails", &Error::from(error).page()),
         }
     }
     if let (Some(sample), [(_, one), (_, other)]) = (&sample, answered.as_slice()) {
-        say!("\nbetween the two");
+        say!("");
+        say!("between the two");
         compare(one.view(), other.view(), sample, gives);
     }
     Ok(match runs {

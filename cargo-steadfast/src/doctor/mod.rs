@@ -13,6 +13,7 @@ use steadfast::error::{Error, ErrorKind};
 use steadfast::model::onnx::{self, OnnxEngine};
 use steadfast::model::{Model, ModelError};
 use steadfast::spec::{FOLDER, ModelOrigin, Spec};
+use steadfast::text::{Page, print};
 
 use self::examine::examine;
 use self::sample::Sample;
@@ -84,7 +85,7 @@ fn find(repository: &Repository, wanted: &str) -> Result<Arc<Spec>, Error> {
         return Ok(Arc::clone(spec));
     }
     if let Some((_, error)) = specs.errors.iter().find(|(stem, _)| *stem == name) {
-        return Err(Error::new(ErrorKind::Spec, error.to_string()));
+        return Err(Error::new(ErrorKind::Spec, error.page()));
     }
     let known: Vec<&str> = specs.specs.iter().map(|spec| spec.name.as_str()).collect();
     Err(usage(format!(
@@ -194,12 +195,17 @@ fn line(what: &str, words: &str) {
     say!("  {what:<11} {words}");
 }
 
+/// The same of an error, of several lines perhaps.
+fn error_line(what: &str, error: &Page) {
+    print(&Page::headed(format_args!("  {what:<11} "), error));
+}
+
 /// A way to run the model.
 struct Way {
     title: String,
     /// Whether a spec names it.
     own: bool,
-    opened: Result<Opened, String>,
+    opened: Result<Opened, Page>,
 }
 
 struct Opened {
@@ -235,13 +241,16 @@ fn on_engines(request: &onnx::Request, named: Option<OnnxEngine>) -> Vec<Way> {
     let ways = engines.map(|(engine, name)| {
         let own = named == Some(engine);
         let (words, opened) = match onnx::available(engine) {
-            Err(reason) => (name.to_owned(), Err(format!("not here: {reason}"))),
+            Err(reason) => {
+                let message = Page::of(format_args!("not here: {reason}"));
+                (name.to_owned(), Err(message))
+            }
             Ok(words) => {
                 let opened = on(engine, request).map_err(|error| match named {
                     Some(_) => Error::from(error),
                     None => flagged(error),
                 });
-                (words, opened.map_err(|error| error.to_string()))
+                (words, opened.map_err(|error| error.page()))
             }
         };
         let unfused = opened.as_ref().is_ok_and(|opened| {

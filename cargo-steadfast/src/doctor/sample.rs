@@ -5,6 +5,7 @@ use steadfast::data::Dataset;
 use steadfast::error::Error;
 use steadfast::model::Model;
 use steadfast::seed::{Stream, uniform};
+use steadfast::text::Page;
 
 use crate::unspecified;
 
@@ -15,7 +16,7 @@ pub struct Sample {
     /// With the ids of the examples.
     pub labels: Option<(Vec<usize>, Vec<String>)>,
     /// What it is, in words.
-    pub words: String,
+    pub words: Page,
 }
 
 /// The most random examples, where no data are given.
@@ -31,7 +32,7 @@ impl Sample {
             part => format!("{part} of the {}", data.len()),
         };
         Ok(Self {
-            words: format!("{share} examples of {shown}"),
+            words: Page::of(format_args!("{share} examples of {shown}")),
             labels: Some((some.labels, ids.collect())),
             inputs: some.inputs,
         })
@@ -45,16 +46,19 @@ impl Sample {
         if count < 2 {
             return None;
         }
-        let mut words = vec![0; count * shape.iter().product::<usize>()];
-        Stream::new(1, "doctor@1", 0, "").fill(&mut words);
-        let numbers = words.into_iter().map(|word| uniform(word) as f32);
+        let mut drawn = vec![0; count * shape.iter().product::<usize>()];
+        Stream::new(1, "doctor@1", 0, "").fill(&mut drawn);
+        let numbers = drawn.into_iter().map(|word| uniform(word) as f32);
         let shape = [&[count], shape.as_slice()].concat();
+        let mut words = Page::of(format_args!(
+            "{count} random examples, each number uniform on [0, 1], of seed 1."
+        ));
+        words.line("They show whether the engines compute the same, and how fast; not whether they agree on");
+        words.line("real examples, nor whether the answers are right: --data names a file of labelled ones");
         Some(Self {
             inputs: ArrayD::from_shape_vec(IxDyn(&shape), numbers.collect()).ok()?,
             labels: None,
-            words: format!(
-                "{count} random examples, each number uniform on [0, 1], of seed 1.\nThey show whether the engines compute the same, and how fast; not whether they agree on\nreal examples, nor whether the answers are right: --data names a file of labelled ones"
-            ),
+            words,
         })
     }
 }

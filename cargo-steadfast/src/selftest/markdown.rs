@@ -1,8 +1,7 @@
 //! The report as Markdown: all tests, for a comment or a file.
 
-use std::fmt::Write as _;
-
 use steadfast::report::plural;
+use steadfast::text::markdown::Markdown;
 
 use super::harm::BySize;
 use super::rate::{Rate, decimal};
@@ -11,95 +10,125 @@ use super::simulate::Level;
 use super::text::{doubts, made_of, margins};
 
 /// The whole report.
-pub fn render(report: &Report) -> String {
-    let mut text = format!(
-        "# Self-test of the suite\n\n{} through the judge, the first {} with harm as well, seed {}. Rates have 95 % intervals (Clopper & Pearson).\n\n",
+pub fn render(report: &Report) -> Markdown {
+    let mut text = Markdown::new();
+    text.heading(1, "Self-test of the suite");
+    text.space();
+    text.line(format_args!(
+        "{} through the judge, the first {} with harm as well, seed {}. Rates have 95 % intervals (Clopper & Pearson).",
         plural(report.models, "simulated model"),
         report.harmed,
         report.seed
-    );
-    text.push_str("## No change for the worse\n\n| models | with any failure | failing tests a model |\n|---|---|---|\n");
+    ));
+    text.space();
+    calm(&mut text, report);
+    harm(&mut text, report);
+    tests(&mut text, report);
+    if !report.left_out.is_empty() {
+        text.space();
+        text.heading(2, "Not simulated");
+        text.space();
+        for (case, why) in &report.left_out {
+            text.item(0, format_args!("{case}: {why}"));
+        }
+    }
+    text
+}
+
+/// Without harm.
+fn calm(text: &mut Markdown, report: &Report) {
+    text.heading(2, "No change for the worse");
+    text.space();
+    text.head(&["models", "with any failure", "failing tests a model"]);
     for calm in &report.calm {
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} |",
-            calm.words(),
-            calm.any.words(3),
-            decimal(calm.failing, 3)
-        );
+        text.row(&[calm.words(), calm.any.words(3), decimal(calm.failing, 3)]);
     }
     if let Some(recorded) = &report.recorded {
         let Rate { count, of } = recorded.any;
-        let _ = writeln!(text, "| the same, each as it is | {count} of {of} | |");
+        text.row(&["the same, each as it is", &format!("{count} of {of}"), ""]);
     }
     for line in doubts(report) {
-        let _ = write!(text, "\n{line}\n");
+        text.space();
+        text.line(line);
     }
-    let _ = writeln!(
-        text,
-        "\nThe error budget allows {}. By spec, at {}:\n\n| spec | cases | examples | models | with any failure |\n|---|---|---|---|---|",
+    text.space();
+    text.line(format_args!(
+        "The error budget allows {}. By spec, at {}:",
         decimal(report.budget, 3),
         report.harmed_at()
-    );
+    ));
+    text.space();
+    text.head(&["spec", "cases", "examples", "models", "with any failure"]);
     for spec in &report.specs {
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} | {} | {} |",
-            spec.name,
-            spec.cases,
-            spec.examples,
+        text.row(&[
+            spec.name.clone(),
+            spec.cases.to_string(),
+            spec.examples.to_string(),
             made_of(spec, report),
-            spec.alarms[report.harmed_at].words(3)
-        );
+            spec.alarms[report.harmed_at].words(3),
+        ]);
     }
-    let _ = writeln!(
-        text,
-        "\n## Harm\n\nOn top of {}, in margins of one metric; the share of models that fail.\n\n| where | fails | {} | {} | {} |\n|---|---|---|---|---|",
-        report.harmed_at(),
-        margins(0),
-        margins(1),
-        margins(2)
-    );
+}
+
+/// With harm.
+fn harm(text: &mut Markdown, report: &Report) {
+    text.space();
+    text.heading(2, "Harm");
+    text.space();
+    text.line(format_args!(
+        "On top of {}, in margins of one metric; the share of models that fail.",
+        report.harmed_at()
+    ));
+    text.space();
+    let [one, two, three] = [0, 1, 2].map(margins);
+    text.head(&["where", "fails", &one, &two, &three]);
     for line in &report.levels {
         let place = match line.level {
             Level::Case => "in one case",
             Level::Perturbation => "in one perturbation",
             Level::Everywhere => "everywhere",
         };
+        let mut row = |fails: &str, rates| {
+            let [one, two, three] = by_size(rates);
+            text.row(&[place, fails, &one, &two, &three]);
+        };
         if line.level == Level::Case {
-            let _ = writeln!(text, "| {place} | that case | {} |", by_size(&line.there));
+            row("that case", &line.there);
         }
-        let _ = writeln!(text, "| {place} | any case | {} |", by_size(&line.anywhere));
+        row("any case", &line.anywhere);
     }
-    let _ = writeln!(
-        text,
-        "\n## Tests, weakest first\n\n| case | metric | margin | without harm | {} | {} | {} | what would mend it |\n|---|---|---|---|---|---|---|---|",
-        margins(0),
-        margins(1),
-        margins(2)
-    );
-    for test in &report.tests {
-        let mend = test.advice().unwrap_or_default();
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} | {} | {} | {mend} |",
-            test.case,
-            test.metric,
-            test.margin,
-            test.alarm.words(3),
-            by_size(&test.power)
-        );
-    }
-    if !report.left_out.is_empty() {
-        text.push_str("\n## Not simulated\n\n");
-        for (case, why) in &report.left_out {
-            let _ = writeln!(text, "- {case}: {}", why.replace('\n', " "));
-        }
-    }
-    text
 }
 
-fn by_size(rates: &BySize<Option<Rate>>) -> String {
-    let words = rates.map(|rate| rate.map_or("not simulated".to_owned(), |rate| rate.words(2)));
-    words.join(" | ")
+fn tests(text: &mut Markdown, report: &Report) {
+    text.space();
+    text.heading(2, "Tests, weakest first");
+    text.space();
+    let [one, two, three] = [0, 1, 2].map(margins);
+    text.head(&[
+        "case",
+        "metric",
+        "margin",
+        "without harm",
+        &one,
+        &two,
+        &three,
+        "what would mend it",
+    ]);
+    for test in &report.tests {
+        let [one, two, three] = by_size(&test.power);
+        text.row(&[
+            test.case.clone(),
+            test.metric.clone(),
+            test.margin.to_string(),
+            test.alarm.words(3),
+            one,
+            two,
+            three,
+            test.advice().unwrap_or_default(),
+        ]);
+    }
+}
+
+fn by_size(rates: &BySize<Option<Rate>>) -> [String; 3] {
+    rates.map(|rate| rate.map_or("not simulated".to_owned(), |rate| rate.words(2)))
 }

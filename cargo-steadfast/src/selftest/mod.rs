@@ -29,6 +29,7 @@ use steadfast::error::Error;
 use steadfast::judge::ASSUMED_CHURN;
 use steadfast::report::plural;
 use steadfast::spec::Exact;
+use steadfast::text::{Page, print};
 
 use crate::exit_code::ExitCode;
 use crate::repository::Repository;
@@ -95,7 +96,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let mut code = repository.report_spec_errors(&arguments.filter);
     let mut left_out = Vec::new();
     let Some(suite) = suite(&repository, arguments, &mut left_out)? else {
-        eprintln!("Error: {}", nothing(&left_out));
+        warn!("Error: {}", nothing(&left_out));
         return Ok(code.and(ExitCode::Baseline));
     };
     if !left_out.is_empty() {
@@ -126,9 +127,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     bar.finish_and_clear();
     for format in &arguments.format {
         match format {
-            Format::Terminal => say!("{}", text::render(&report).trim_end()),
-            Format::Markdown => say!("{}", markdown::render(&report).trim_end()),
-            Format::Json => say!("{:#}", json::render(&report)),
+            Format::Terminal => print(&text::render(&report)),
+            Format::Markdown => print(markdown::render(&report).page()),
+            Format::Json => print(&Page::json(&json::render(&report))),
         }
     }
     Ok(code)

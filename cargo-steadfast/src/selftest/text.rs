@@ -1,8 +1,7 @@
 //! The report for a terminal, within 80 columns.
 
-use std::fmt::Write as _;
-
 use steadfast::report::plural;
+use steadfast::text::{Page, escaped};
 
 use super::harm::{BySize, SIZES};
 use super::rate::{Rate, decimal};
@@ -16,34 +15,35 @@ const WIDTH: usize = 80;
 const LISTED: usize = 10;
 
 /// The whole report.
-pub fn render(report: &Report) -> String {
-    let mut text = head(report);
-    text.push_str(&calm(report));
-    text.push_str(&harm(report));
-    text.push_str(&weakest(report));
-    text.push_str(&left_out(report));
-    text
+pub fn render(report: &Report) -> Page {
+    let mut page = Page::new();
+    head(&mut page, report);
+    calm(&mut page, report);
+    harm(&mut page, report);
+    weakest(&mut page, report);
+    left_out(&mut page, report);
+    page
 }
 
-fn head(report: &Report) -> String {
+fn head(page: &mut Page, report: &Report) {
     let cases: usize = report.specs.iter().map(|spec| spec.cases).sum();
-    let mut text = format!(
-        "{} of {}, {} through the judge, seed {}\n",
+    page.line(format_args!(
+        "{} of {}, {} through the judge, seed {}",
         plural(cases, "case"),
         plural(report.specs.len(), "spec"),
         plural(report.models, "simulated model"),
         report.seed
-    );
+    ));
     if report.harmed < report.asked {
-        text.push_str(&wrapped(
+        wrapped(
+            page,
             &format!(
                 "Time was up before {} were done: {} without harm, {} with. --models {} takes as long as it takes.",
                 report.asked, report.models, report.harmed, report.asked
             ),
             "",
-        ));
+        );
     }
-    text
 }
 
 /// What the models of a spec are made of.
@@ -67,71 +67,68 @@ pub fn made_of(spec: &SpecLine, report: &Report) -> String {
 }
 
 /// Without harm.
-fn calm(report: &Report) -> String {
-    let mut text = "\nNO CHANGE FOR THE WORSE: does the gate cry wolf?\n".to_owned();
-    let _ = writeln!(
-        text,
+fn calm(page: &mut Page, report: &Report) {
+    page.line("");
+    page.line("NO CHANGE FOR THE WORSE: does the gate cry wolf?");
+    page.line(format_args!(
         "  {:<26}{:<26}failing tests a model",
         "", "models with any failure"
-    );
+    ));
     for calm in &report.calm {
         let mark = mark(calm.any, report.budget);
-        let _ = writeln!(
-            text,
+        page.line(format_args!(
             "{mark} {:<26}{:<26}{}",
             calm.words(),
             calm.any.words(3),
             decimal(calm.failing, 3)
-        );
+        ));
     }
     if let Some(recorded) = &report.recorded {
         let mark = if recorded.any.count > 0 { '!' } else { ' ' };
-        let _ = writeln!(
-            text,
+        page.line(format_args!(
             "{mark} {:<26}{} of {}",
             "the same, each as it is", recorded.any.count, recorded.any.of
-        );
+        ));
     }
-    let _ = writeln!(
-        text,
+    page.line(format_args!(
         "  {:<26}{}",
         "allowed (error budget)",
         decimal(report.budget, 3)
-    );
-    let _ = writeln!(text, "\n  of which, at {}:", report.harmed_at());
+    ));
+    page.line("");
+    page.line(format_args!("  of which, at {}:", report.harmed_at()));
     for spec in &report.specs {
-        let _ = writeln!(
-            text,
+        page.line(format_args!(
             "  {:<26}{:<26}{}",
             cut(&spec.name, 25),
             spec.alarms[report.harmed_at].words(3),
             plural(spec.cases, "case")
-        );
-        let _ = writeln!(
-            text,
+        ));
+        page.line(format_args!(
             "    {}, {}",
             plural(spec.examples, "example"),
             made_of(spec, report)
-        );
-    }
-    if !report.alarms.is_empty() {
-        text.push_str("\n  cases that fail most often without harm:\n");
-    }
-    for (case, rate) in report.alarms.iter().take(LISTED) {
-        let _ = writeln!(text, "  {:<52}{}", cut(case, 51), rate.words(3));
-    }
-    for line in doubts(report) {
-        text.push('\n');
-        text.push_str(&wrapped(&line, "  "));
-    }
-    if report.cries_wolf() {
-        text.push('\n');
-        text.push_str(&wrapped(
-            "That is more than the budget allows. Retrains differ by more than the examples say: record some (cargo steadfast bless --retrain) and set [gate] null = \"retrain\"; name clusters ([data] cluster); a proof (mode = \"prove\") fails where it has too few examples.",
-            "  ",
         ));
     }
-    text
+    if !report.alarms.is_empty() {
+        page.line("");
+        page.line("  cases that fail most often without harm:");
+    }
+    for (case, rate) in report.alarms.iter().take(LISTED) {
+        page.line(format_args!("  {:<52}{}", cut(case, 51), rate.words(3)));
+    }
+    for line in doubts(report) {
+        page.line("");
+        wrapped(page, &line, "  ");
+    }
+    if report.cries_wolf() {
+        page.line("");
+        wrapped(
+            page,
+            "That is more than the budget allows. Retrains differ by more than the examples say: record some (cargo steadfast bless --retrain) and set [gate] null = \"retrain\"; name clusters ([data] cluster); a proof (mode = \"prove\") fails where it has too few examples.",
+            "  ",
+        );
+    }
 }
 
 /// What the rates of models without harm do not say.
@@ -170,18 +167,16 @@ fn mark(rate: Rate, budget: f64) -> char {
 }
 
 /// With harm.
-fn harm(report: &Report) -> String {
-    let mut text = format!(
-        "\nHARM: what does it miss? (on top of {})\n  {:<26}{:<17}{:<17}{}\n",
-        report.harmed_at(),
-        "models with a failure",
-        margins(0),
-        margins(1),
-        margins(2)
-    );
+fn harm(page: &mut Page, report: &Report) {
+    page.line("");
+    page.line(format_args!(
+        "HARM: what does it miss? (on top of {})",
+        report.harmed_at()
+    ));
+    page.line(by_margin("models with a failure"));
     for line in &report.levels {
         let mut row = |name: &str, rates: &BySize<Option<Rate>>| {
-            let _ = writeln!(text, "  {name:<26}{}", by_size(rates));
+            page.line(format_args!("  {name:<26}{}", by_size(rates)));
         };
         match line.level {
             Level::Case => {
@@ -192,7 +187,16 @@ fn harm(report: &Report) -> String {
             Level::Everywhere => row("everywhere: any", &line.anywhere),
         }
     }
-    text
+}
+
+/// The head of columns of rates.
+fn by_margin(what: &str) -> String {
+    format!(
+        "  {what:<26}{:<17}{:<17}{}",
+        margins(0),
+        margins(1),
+        margins(2)
+    )
 }
 
 /// `2 margins`.
@@ -210,60 +214,53 @@ fn by_size(rates: &BySize<Option<Rate>>) -> String {
 }
 
 /// The tests that see least.
-fn weakest(report: &Report) -> String {
+fn weakest(page: &mut Page, report: &Report) {
     let weak = report.tests.iter().filter(|test| test.is_weak()).count();
-    let mut text = String::new();
     if report.tests.is_empty() {
-        return text;
+        return;
     }
-    let _ = writeln!(
-        text,
-        "\nWEAKEST TESTS FIRST: {weak} of {} see 2 margins less often than asked\n  {:<26}{:<17}{:<17}{}",
-        report.tests.len(),
-        "the case fails",
-        margins(0),
-        margins(1),
-        margins(2)
-    );
+    page.line("");
+    page.line(format_args!(
+        "WEAKEST TESTS FIRST: {weak} of {} see 2 margins less often than asked",
+        report.tests.len()
+    ));
+    page.line(by_margin("the case fails"));
     for test in report.tests.iter().take(LISTED) {
         let mark = if test.is_weak() { '!' } else { ' ' };
         let name = format!("{} {}", test.case, test.metric);
-        let _ = writeln!(text, "{mark} {}", cut(&name, WIDTH - 2));
+        page.line(format_args!("{mark} {}", cut(&name, WIDTH - 2)));
         let margin = format!("margin {}", test.margin);
-        let _ = writeln!(text, "    {margin:<24}{}", by_size(&test.power));
+        page.line(format_args!("    {margin:<24}{}", by_size(&test.power)));
         if let Some(advice) = test.advice() {
-            text.push_str(&wrapped(&advice, "      "));
+            wrapped(page, &advice, "      ");
         }
     }
     if report.tests.len() > LISTED {
-        let _ = writeln!(
-            text,
+        page.line(format_args!(
             "  … and {} more: --format markdown has all",
             report.tests.len() - LISTED
-        );
+        ));
     }
-    text
 }
 
-fn left_out(report: &Report) -> String {
+fn left_out(page: &mut Page, report: &Report) {
     if report.left_out.is_empty() {
-        return String::new();
+        return;
     }
-    let mut text = format!(
-        "\nNOT SIMULATED: {}\n",
+    page.line("");
+    page.line(format_args!(
+        "NOT SIMULATED: {}",
         plural(report.left_out.len(), "case")
-    );
+    ));
     for (case, why) in report.left_out.iter().take(LISTED) {
-        text.push_str(&wrapped(&format!("{case}: {why}"), "  "));
+        wrapped(page, &format!("{case}: {why}"), "  ");
     }
     if report.left_out.len() > LISTED {
-        let _ = writeln!(
-            text,
+        page.line(format_args!(
             "  … and {} more: --format markdown has all",
             report.left_out.len() - LISTED
-        );
+        ));
     }
-    text
 }
 
 /// The first characters of a text that is too long.
@@ -275,15 +272,13 @@ fn cut(text: &str, width: usize) -> String {
     format!("{kept}…")
 }
 
-/// Words in lines that fit, behind `indent`.
-fn wrapped(text: &str, indent: &str) -> String {
-    let mut lines = String::new();
+/// Adds words in lines that fit, behind `indent`.
+fn wrapped(page: &mut Page, text: &str, indent: &str) {
     let mut line = indent.to_owned();
-    for word in text.split_whitespace() {
+    for word in escaped(text).split_whitespace() {
         let begun = line.len() > indent.len();
         if begun && line.chars().count() + 1 + word.chars().count() > WIDTH {
-            lines.push_str(&line);
-            lines.push('\n');
+            page.line(line);
             line = format!("{indent}{word}");
         } else {
             if begun {
@@ -292,7 +287,7 @@ fn wrapped(text: &str, indent: &str) -> String {
             line.push_str(word);
         }
     }
-    lines + &line + "\n"
+    page.line(line);
 }
 
 #[cfg(test)]
@@ -301,7 +296,8 @@ mod tests {
 
     #[test]
     fn lines_fit() {
-        let text = wrapped(&"some words ".repeat(30), "    ");
+        let mut text = Page::new();
+        wrapped(&mut text, &"some words ".repeat(30), "    ");
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH));
         assert!(
             text.lines()

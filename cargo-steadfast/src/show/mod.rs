@@ -15,6 +15,7 @@ use steadfast::engine::perturbed;
 use steadfast::error::{Error, ErrorKind};
 use steadfast::file::write_atomically;
 use steadfast::spec::{Case, PerturbationRef, Spec, cases, nearest};
+use steadfast::text::{self, Page};
 
 use crate::exit_code::ExitCode;
 use crate::repository::Repository;
@@ -89,7 +90,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
                 }
             }
             Err(error) => {
-                eprintln!("Error: {}: {}", case.name, Error::from(error));
+                let head = format!("Error: {}: ", case.name);
+                text::warn(&Page::headed(head, &Error::from(error).page()));
                 code = code.and(ExitCode::Unavailable);
             }
         }

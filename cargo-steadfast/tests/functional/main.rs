@@ -14,6 +14,8 @@ mod exit_codes;
 mod family;
 mod grown;
 mod held;
+#[path = "../../../tests/hostile/mod.rs"]
+mod hostile;
 mod images;
 mod init;
 mod journey;
@@ -35,6 +37,7 @@ mod server;
 mod show;
 mod slices;
 mod verdicts;
+mod voice;
 mod ways;
 mod without_package;
 mod worker;

@@ -91,7 +91,7 @@ fn one_that_dies_hangs_or_prints_fails_one_case_with_its_last_words() {
         "",
         &[
             "the worker `python3 model.py` ended when it was asked to predict (exit status: 3). Its last words on stderr:",
-            "    Segmentation fault of CUDA",
+            "  | Segmentation fault of CUDA",
         ],
     );
     assert!(
@@ -144,7 +144,7 @@ fn one_that_cannot_be_asked_is_refused_beforehand() {
             "ended before it said what it is (exit status: 1). Its last words on stderr:"
         ) && ran
             .stdout
-            .contains("    ModuleNotFoundError: No module named 'torch'"),
+            .contains("  | ModuleNotFoundError: No module named 'torch'"),
         "{}",
         ran.all()
     );

@@ -3,6 +3,7 @@
 use std::process::ExitStatus;
 
 use super::frame::{FrameError, PROTOCOL, Verb};
+use crate::text::{QUOTE, escaped};
 
 /// How many of the last lines of stderr are shown.
 const LINES: usize = 12;
@@ -147,15 +148,14 @@ pub fn last_lines(text: &str) -> String {
     // A line of progress is written over by the next.
     let lines: Vec<String> = text
         .split(['\n', '\r'])
-        .map(|line| line.chars().filter(|letter| !letter.is_control()))
-        .map(|line| line.take(LINE).collect::<String>())
         .filter(|line| !line.trim().is_empty())
+        .map(|line| escaped(&line.chars().take(LINE).collect::<String>()))
         .collect();
     if lines.is_empty() {
         return ". It wrote nothing to stderr".to_owned();
     }
     let shown = &lines[lines.len().saturating_sub(LINES)..];
-    format!(". Its last words on stderr:\n    {}", shown.join("\n    "))
+    format!(". Its last words on stderr:{QUOTE}{}", shown.join(QUOTE))
 }
 
 #[cfg(test)]
@@ -166,11 +166,14 @@ mod tests {
     fn the_last_lines_are_few_short_and_plain() {
         let many: String = (0..100).map(|line| format!("line {line}\n")).collect();
         let shown = last_lines(&many);
-        assert!(shown.ends_with("\n    line 98\n    line 99"), "{shown}");
+        assert!(shown.ends_with("\n  | line 98\n  | line 99"), "{shown}");
         assert!(!shown.contains("line 87\n"), "{shown}");
         assert!(last_lines(&"x".repeat(100_000)).len() < 400);
         assert_eq!(last_lines(" \r\n\t\n"), ". It wrote nothing to stderr");
         let progress = last_lines("10 %\r20 %\r\u{1b}[31mboom\u{7}");
-        assert!(progress.ends_with("20 %\n    [31mboom"), "{progress}");
+        assert!(
+            progress.ends_with("20 %\n  | \\u{1b}[31mboom\\u{7}"),
+            "{progress}"
+        );
     }
 }

@@ -11,6 +11,7 @@ use ort::LoadDynamicError;
 use ort::environment::Environment;
 
 use crate::error::chain;
+use crate::text::{self, Page};
 
 /// The variable that names the library's file.
 const VARIABLE: &str = "ORT_DYLIB_PATH";
@@ -53,7 +54,7 @@ impl Library {
             let library = find(named, in_python)
                 .and_then(|path| Library::load(&path))
                 .map_err(|reason| format!("{reason}. {cure}"))?;
-            eprintln!("steadfast: {}", library.words());
+            text::warn(&Page::of(format_args!("steadfast: {}", library.words())));
             Ok(library)
         });
         LIBRARY.as_ref().map_err(Clone::clone)

@@ -139,7 +139,7 @@ fn a_program_that_does_not_start_says_why() {
     );
     let message = Scene::new("fails at the start").refused();
     assert!(
-        message.contains("ended before it said what it is (exit status: 1). Its last words on stderr:\n    ModuleNotFoundError: No module named 'torch'"),
+        message.contains("ended before it said what it is (exit status: 1). Its last words on stderr:\n  | ModuleNotFoundError: No module named 'torch'"),
         "{message}"
     );
     let message = Scene::new("speaks otherwise").refused();
@@ -162,7 +162,7 @@ fn a_program_that_does_not_start_says_why() {
 fn one_that_dies_fails_its_request_and_is_started_anew() {
     let (message, first, third) = second("exits", |_| {});
     assert!(
-        message.ends_with("ended when it was asked to predict (exit status: 3). Its last words on stderr:\n    the licence has run out"),
+        message.ends_with("ended when it was asked to predict (exit status: 3). Its last words on stderr:\n  | the licence has run out"),
         "{message}"
     );
     assert_ne!(first, third);
@@ -264,7 +264,7 @@ fn what_a_worker_does_between_two_requests_fails_neither() {
 fn one_that_says_that_it_failed_goes_on() {
     let (message, first, third) = second("refuses", |_| {});
     assert!(
-        message.contains("failed: ValueError: no such column. Its last words on stderr:\n    Traceback: somewhere"),
+        message.contains("failed: ValueError: no such column. Its last words on stderr:\n  | Traceback: somewhere"),
         "{message}"
     );
     assert_eq!(first, third, "the same process answers");
