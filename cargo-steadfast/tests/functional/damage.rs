@@ -150,8 +150,11 @@ fn a_damaged_baseline_is_named_with_its_cure() {
         "{}",
         ran.all()
     );
-    // It may be blessed anew.
-    let blessed = repository.steadfast(&["bless", "digits", "--reason", "the file was damaged"]);
+    // It may be blessed anew by who lets go of its history and anchor.
+    let bless = ["bless", "digits", "--reason", "the file was damaged"];
+    let refused = repository.steadfast(&bless);
+    assert_eq!(refused.code, 6, "{}", refused.all());
+    let blessed = repository.steadfast(&[&bless[..], &["--reanchor"]].concat());
     assert_eq!(blessed.code, 0, "{}", blessed.all());
     assert_eq!(repository.test(&[]).code, 0);
 }

@@ -153,7 +153,7 @@ fn a_program_that_does_not_start_says_why() {
     assert!(
         message.contains("did not answer within 2 s before it said what it is and was killed")
             && message.contains("start_seconds")
-            && message.ends_with("    reading 8 GB of weights"),
+            && message.ends_with("\n  | reading 8 GB of weights"),
         "{message}"
     );
 }
