@@ -136,6 +136,29 @@ fn few_clusters_that_all_lose_a_little_may_have_missed_one_that_gained() {
     assert!(ran.stdout.contains(words), "{}", ran.all());
 }
 
+/// One of a hundred clusters lost eight of ten rows where .2 is declared: nothing rests on a
+/// declaration that the data refute, and the run says so.
+#[test]
+fn a_declaration_that_the_data_refute_is_dropped() {
+    let gate = "margin = 0.05\nmode = \"prove\"\nlargest_change = 0.2\nanchor = \"none\"";
+    let clusters = in_clusters(100, 10);
+    let repository = clustered(&clusters, gate);
+    // Without the one cluster the declaration stands, and the proof with it.
+    repository.scores(&right(clusters.len(), |row| row < 2));
+    let kept = repository.test(&[]);
+    assert_eq!(kept.code, 0, "{}", kept.all());
+    assert!(!kept.all().contains("is not true"), "{}", kept.all());
+    repository.scores(&right(clusters.len(), |row| row < 8));
+    let ran = repository.test(&[]);
+    let words = "largest_change = 0.2 of accuracy is not true: a change of 0.8 was seen";
+    assert!(ran.all().contains(words), "{}", ran.all());
+    assert!(
+        !ran.all().contains("assuming largest_change"),
+        "{}",
+        ran.all()
+    );
+}
+
 /// All of 50 Brier scores rise by .18: (2 / 2.18)^50 = .013 is the chance that the one that
 /// fell by as much as all was not drawn. A t test would say zero.
 #[test]
