@@ -151,7 +151,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// none.
 pub fn remove(path: &Path) -> io::Result<()> {
     let (folder, name) = split(path)?;
-    std::fs::remove_file(own(folder)?.join(name))
+    remove_real(&own(folder)?, name)
 }
 
 /// The size of a file in bytes; of a link its own.

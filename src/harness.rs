@@ -20,8 +20,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use crate::baseline::accepted_metrics;
-use crate::baseline::{BaselineMetric, Lookup, References, look_up};
+use crate::baseline::{BaselineMetric, Lookup, References, accepted_metrics, look_up};
 use crate::engine::{self, Context, Registry};
 use crate::env;
 use crate::error::{Error, chain};

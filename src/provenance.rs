@@ -39,6 +39,27 @@ impl Identity {
     }
 }
 
+#[cfg(test)]
+impl Identity {
+    /// Of no inputs and no model, for tests of what does not depend on them.
+    pub fn of_nothing() -> Self {
+        let digest = Digest::of(b"");
+        Self {
+            inputs: Value::Null,
+            inputs_digest: digest.clone(),
+            ids_digest: digest,
+            model: ModelIdentity {
+                origin: String::new(),
+                digest: None,
+                gives: String::new(),
+                input: None,
+                output: None,
+            },
+            environment: Environment::of_engine("none"),
+        }
+    }
+}
+
 /// Which model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

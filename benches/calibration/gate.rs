@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use steadfast::baseline::accepted_metrics;
 use steadfast::baseline::{
     Accepted, Anchor, BaselineFile, Draft, Lookup, References, Retrain, RetrainMetric,
+    accepted_metrics,
 };
 use steadfast::builtin::catalogue;
 use steadfast::catalogue::Parameters;

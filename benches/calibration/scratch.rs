@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use ndarray::{Array2, ArrayViewD, ArrayViewMutD, Axis};
-use steadfast::baseline::accepted_metrics;
-use steadfast::baseline::{self, Accepted, BaselineFile, Draft, ExamplesSeen};
+use steadfast::baseline::{self, Accepted, BaselineFile, Draft, ExamplesSeen, accepted_metrics};
 use steadfast::catalogue::{Parameter, Parameters, PerturbationKind};
 use steadfast::data::{Request, open};
 use steadfast::digest::Digest;

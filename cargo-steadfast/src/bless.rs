@@ -1,8 +1,7 @@
 //! `bless`: the outcomes of the last run become the new baselines, from the
 //! records alone and without computing anything again.
 
-use steadfast::baseline::accepted_metrics;
-use steadfast::baseline::{self, Anchor, BaselineFile, Draft, Lookup};
+use steadfast::baseline::{self, Anchor, BaselineFile, Draft, Lookup, accepted_metrics};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::measure::wanted_columns;
 use steadfast::spec::AnchorAt;
@@ -274,11 +273,8 @@ pub fn accept(
     save(repository, &file)?;
     say!("  blessed:   {}", baseline::path(name));
     if let Some(dropped) = &case.judgement.dropped {
-        let all = dropped.ids.len();
-        let listed = dropped.ids[..all.min(LISTED)].join(", ");
-        let more = if all > LISTED { ", …" } else { "" };
         say!("             {}", dropped.words());
-        say!("             dropped: {listed}{more}");
+        say!("             dropped: {}", dropped.listed(LISTED));
     }
     for line in anchor::spent(case, acceptance) {
         say!("             {line}");

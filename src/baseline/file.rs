@@ -21,6 +21,9 @@ pub const SCHEMA: u32 = 2;
 /// make it stale.
 const OLDEST: u32 = 1;
 
+/// The schema from which labels are kept, and inputs are remembered apart from them.
+pub(super) const WITH_LABELS: u32 = 2;
+
 /// A baseline file, its keys in this order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -359,14 +362,18 @@ impl BaselineFile {
 
     /// The run that was accepted, as far as it is kept: its ids and raw scores are not.
     pub fn run(&self) -> Result<Run, UnpackError> {
-        let mut outcomes = self.outcomes()?;
+        Ok(self.run_with(self.outcomes()?))
+    }
+
+    /// The same where the outcomes are unpacked already.
+    pub(super) fn run_with(&self, mut outcomes: Outcomes) -> Run {
         let mut taken = |name: &str| {
             let mut columns = outcomes.columns.iter();
             let place = columns.position(|column| column.spec.name == name)?;
             Some(outcomes.columns.remove(place).values)
         };
         let (clusters, slices) = (taken(CLUSTER), taken(SLICE));
-        Ok(Run {
+        Run {
             identity: Identity {
                 inputs: self.inputs.clone(),
                 inputs_digest: self.inputs_digest.clone(),
@@ -382,7 +389,7 @@ impl BaselineFile {
                 names: self.slices.clone(),
             }),
             ranked: Vec::new(),
-        })
+        }
     }
 
     /// The outcomes of a retrain with the columns of `base`, which are those of this
@@ -561,7 +568,7 @@ pub fn parse(path: &str, case: &str, text: &[u8]) -> Result<BaselineFile, Baseli
         path: path.to_owned(),
         source,
     })?;
-    match stated::contradiction(&file, &outcomes) {
+    match stated::contradiction(&file, outcomes) {
         None => Ok(file),
         Some(reason) => Err(BaselineError::Contradiction {
             path: path.to_owned(),

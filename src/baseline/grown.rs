@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::file::BaselineFile;
+use super::file::{BaselineFile, WITH_LABELS};
 use crate::data::Dataset;
 use crate::digest::{Digest, Hasher};
 use crate::engine::differing_fields;
@@ -32,9 +32,6 @@ const FINGERPRINT: usize = 6;
 
 /// Characters a line of packed fingerprints.
 const LINE: usize = 120;
-
-/// The schema from which inputs are remembered apart from labels.
-const SINCE: u32 = 2;
 
 /// What the examples of a baseline were.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,7 +127,10 @@ pub fn common(file: &BaselineFile, new: &Value, data: &Dataset) -> Option<Common
             .any(|allowed| field.starts_with(allowed))
     };
     let limited = new.get("data").and_then(|data| data.get("limit")).is_some();
-    if file.schema < SINCE || limited || !differing_fields(&file.inputs, new).iter().all(changed) {
+    if file.schema < WITH_LABELS
+        || limited
+        || !differing_fields(&file.inputs, new).iter().all(changed)
+    {
         return None;
     }
     let seen = file.examples.as_ref()?;

@@ -3,15 +3,12 @@
 
 use serde_json::Value;
 
-use super::file::{BaselineFile, BaselineMetric, six_digits};
+use super::file::{BaselineFile, BaselineMetric, WITH_LABELS, six_digits};
 use crate::builtin;
 use crate::measure::{algorithm, classes, interval, rows, value};
 use crate::outcome::{CLUSTER, CORRECT, ColumnSpec, LABEL, Outcomes, SLICE};
 use crate::record::Run;
 use crate::spec::{Case, MetricSpec};
-
-/// The schema from which labels are kept, without which some values cannot be computed.
-const WITH_LABELS: u32 = 2;
 
 /// By how much two computations of a number may differ that is stated to six digits.
 const ROUNDING: f64 = 1.1e-5;
@@ -38,7 +35,7 @@ pub(super) fn stated(spec: &MetricSpec, run: &Run) -> BaselineMetric {
 
 /// Where the head and the columns of a file contradict each other; `None`: nowhere. Metrics
 /// of versions that this steadfast does not have are not known, and say nothing.
-pub fn contradiction(file: &BaselineFile, outcomes: &Outcomes) -> Option<String> {
+pub fn contradiction(file: &BaselineFile, outcomes: Outcomes) -> Option<String> {
     let ids = file
         .inputs
         .pointer("/data/ids_digest")
@@ -53,9 +50,10 @@ pub fn contradiction(file: &BaselineFile, outcomes: &Outcomes) -> Option<String>
     let specs: Vec<Option<MetricSpec>> = file.metrics.iter().map(known).collect();
     let all_known = specs.iter().all(Option::is_some);
     let known: Vec<&MetricSpec> = specs.iter().flatten().collect();
-    columns_that_differ(file, &known, all_known, outcomes)
-        .or_else(|| values_that_differ(file, &specs))
-        .or_else(|| retrains_that_differ(file, &known))
+    columns_that_differ(file, &known, all_known, &outcomes).or_else(|| {
+        let run = file.run_with(outcomes);
+        values_that_differ(file, &specs, &run).or_else(|| retrains_that_differ(file, &known, &run))
+    })
 }
 
 /// Columns are those of the metrics of the head, of their kind: none less and none more.
@@ -101,8 +99,11 @@ fn columns_that_differ(
     })
 }
 
-fn values_that_differ(file: &BaselineFile, specs: &[Option<MetricSpec>]) -> Option<String> {
-    let run = file.run().ok()?;
+fn values_that_differ(
+    file: &BaselineFile,
+    specs: &[Option<MetricSpec>],
+    run: &Run,
+) -> Option<String> {
     let metrics = file.metrics.iter().zip(specs);
     let metrics = metrics.filter_map(|(stated, spec)| Some((stated, spec.as_ref()?)));
     for (given, spec) in metrics {
@@ -115,7 +116,7 @@ fn values_that_differ(file: &BaselineFile, specs: &[Option<MetricSpec>]) -> Opti
         {
             return Some(format!("it states {} twice", given.name));
         }
-        let found = stated(spec, &run);
+        let found = stated(spec, run);
         if found.value.is_nan() && file.schema < WITH_LABELS {
             // Its labels were not kept.
             continue;
@@ -129,12 +130,10 @@ fn values_that_differ(file: &BaselineFile, specs: &[Option<MetricSpec>]) -> Opti
             ));
         }
         let intervals_differ = match (given.interval, found.interval) {
-            (None, None) => false,
             (Some(given), Some(found)) => !same(given.0, found.0) || !same(given.1, found.1),
-            // Older ones may have had none.
-            (None, Some(_)) => file.schema >= WITH_LABELS,
-            (Some(_), None) => true,
+            (given, found) => given.is_some() != found.is_some(),
         };
+        // Older ones had others, or none.
         if intervals_differ && file.schema >= WITH_LABELS {
             return Some(format!(
                 "it states another interval of {} than its columns give",
@@ -146,8 +145,7 @@ fn values_that_differ(file: &BaselineFile, specs: &[Option<MetricSpec>]) -> Opti
 }
 
 /// The values of retrains whose outcomes are kept.
-fn retrains_that_differ(file: &BaselineFile, known: &[&MetricSpec]) -> Option<String> {
-    let run = file.run().ok()?;
+fn retrains_that_differ(file: &BaselineFile, known: &[&MetricSpec], run: &Run) -> Option<String> {
     for retrain in file.retrains.iter().filter(|it| !it.columns.is_empty()) {
         let Some(outcomes) = file.outcomes_of(retrain, &run.outcomes) else {
             return Some(format!(
@@ -157,7 +155,7 @@ fn retrains_that_differ(file: &BaselineFile, known: &[&MetricSpec]) -> Option<St
         };
         for given in &retrain.metrics {
             let spec = known.iter().find(|spec| spec.identity() == given.identity);
-            let found = spec.and_then(|spec| value(spec, &outcomes, &run));
+            let found = spec.and_then(|spec| value(spec, &outcomes, run));
             if found.is_some_and(|found| !same(given.value, found)) {
                 return Some(format!(
                     "it states that {} of the retrain {} is {}, and its columns give another value",

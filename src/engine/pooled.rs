@@ -211,21 +211,8 @@ mod tests {
                 spec: ColumnSpec::rank(1),
                 values: ranks(scores),
             };
-            let digest = crate::digest::Digest::of(b"");
             Arc::new(Run {
-                identity: Identity {
-                    inputs: serde_json::Value::Null,
-                    inputs_digest: digest.clone(),
-                    ids_digest: digest,
-                    model: crate::provenance::ModelIdentity {
-                        origin: String::new(),
-                        digest: None,
-                        gives: String::new(),
-                        input: None,
-                        output: None,
-                    },
-                    environment: crate::provenance::Environment::of_engine("none"),
-                },
+                identity: Identity::of_nothing(),
                 outcomes: Outcomes {
                     examples: 2,
                     replicates: scores.len() / 2,

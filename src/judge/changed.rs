@@ -18,10 +18,81 @@ pub struct Rows<'a> {
     /// Rows of the accepted run that the new one does not have, with their outcomes;
     /// positions in the baseline.
     pub vanished: Vec<usize>,
+    /// What a bless without them would let go of; `None`: nothing.
+    pub dropped: Option<Dropped>,
     /// All rows of the accepted run, where some are gone.
     all: Option<Outcomes>,
     /// Where the rows of `new` stand in the run.
     places: Option<Vec<usize>>,
+}
+
+/// Examples of a baseline that are gone, or whose input or label is another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dropped {
+    /// Their ids.
+    pub ids: Vec<String>,
+    /// How many were right; `None`: that is not kept.
+    pub right: Option<usize>,
+    /// Examples of the baseline.
+    pub of: usize,
+}
+
+impl Dropped {
+    /// What a bless without these `rows` of a baseline, whose `outcomes` are these, would let
+    /// go of; `None`: nothing.
+    pub(super) fn of(
+        file: &BaselineFile,
+        outcomes: Option<&Outcomes>,
+        rows: &[usize],
+    ) -> Option<Self> {
+        let seen = file.examples.as_ref();
+        let id = |&row: &usize| seen.map_or(row.to_string(), |seen| seen.id(row));
+        let right = |outcomes: &Outcomes| -> Option<usize> {
+            let each = outcomes.replicates.max(1);
+            let correct = &outcomes.column(CORRECT)?.values;
+            let of = rows
+                .iter()
+                .filter_map(|&row| correct.get(row * each..(row + 1) * each));
+            let right: u32 = of.flatten().sum();
+            Some((f64::from(right) / each as f64).round() as usize)
+        };
+        (!rows.is_empty()).then(|| Self {
+            ids: rows.iter().map(id).collect(),
+            right: outcomes.and_then(right),
+            of: file.counts.n,
+        })
+    }
+
+    /// The first ids, at most so many.
+    pub fn listed(&self, most: usize) -> String {
+        let first = self.ids[..self.ids.len().min(most)].join(", ");
+        let more = if self.ids.len() > most { ", …" } else { "" };
+        format!("{first}{more}")
+    }
+
+    /// The share of the baseline's examples that were right, and are let go of.
+    pub fn share(&self) -> f64 {
+        self.right.unwrap_or(self.ids.len()) as f64 / self.of.max(1) as f64
+    }
+
+    /// In words.
+    pub fn words(&self) -> String {
+        let all = self.ids.len();
+        let (examples, are) = match all {
+            1 => ("1 example".to_owned(), "is"),
+            all => (format!("{all} examples"), "are"),
+        };
+        let right = self.right.map_or(String::new(), |right| {
+            format!(
+                ", of which {right} {} right",
+                if right == 1 { "was" } else { "were" }
+            )
+        });
+        format!(
+            "{examples} of the baseline's {} {are} gone or changed{right}",
+            self.of
+        )
+    }
 }
 
 /// How rows that are gone are counted.
@@ -40,6 +111,7 @@ impl<'a> Rows<'a> {
             old,
             new: Cow::Borrowed(run),
             vanished: Vec::new(),
+            dropped: None,
             all: None,
             places: None,
         }
@@ -55,6 +127,7 @@ impl<'a> Rows<'a> {
         Self {
             old,
             new: Cow::Owned(new),
+            dropped: Dropped::of(file, Some(&all), &common.vanished),
             all: (!common.vanished.is_empty()).then_some(all),
             vanished: common.vanished.clone(),
             places: Some(common.new.clone()),
@@ -108,6 +181,7 @@ impl<'a> Rows<'a> {
             old: joined(&self.old, &gone),
             new: Cow::Owned(new),
             vanished: Vec::new(),
+            dropped: None,
             all: None,
             places: None,
         })
@@ -127,8 +201,8 @@ fn rank_anew(outcomes: &mut Outcomes) {
     }
 }
 
-/// The common rows without those that have another label now.
-pub fn relabelled(all: &Outcomes, run: &Run, common: &Common) -> Common {
+/// The common rows without those that have another label now: these are gone.
+pub fn same_labels(all: &Outcomes, run: &Run, common: &Common) -> Common {
     let before = column_of(all, LABEL);
     let after = run.labels();
     let pairs = common.old.iter().copied().zip(common.new.iter().copied());
@@ -214,31 +288,31 @@ pub fn of_other_data(file: &BaselineFile, old: &Outcomes, run: &Run) -> Option<&
     }
 }
 
-/// Whether the clusters or slices of the rows that both have are others now.
+/// Which of the labels, clusters and slices of the common rows are others now, of which some
+/// have the same labels.
 pub fn regrouped(
     file: &BaselineFile,
-    old: &Outcomes,
+    all: &Outcomes,
     run: &Run,
-    common: &Common,
+    (common, same_labels): (&Common, &Common),
 ) -> Vec<&'static str> {
-    let now = run.examples_at(&common.new);
+    let (old, now) = (all.examples_at(&common.old), run.examples_at(&common.new));
     let mut changed = Vec::new();
-    if relabelled(old, run, common).old.len() < common.old.len() {
+    if same_labels.old.len() < common.old.len() {
         changed.push("labels");
     }
-    let before = column_of(&old.examples_at(&common.old), CLUSTER);
-    let clusters = now.clusters.clone().unwrap_or_default();
-    if partition(&before) != partition(&clusters) {
+    let clusters = now.clusters.unwrap_or_default();
+    if partition(&column_of(&old, CLUSTER)) != partition(&clusters) {
         changed.push("clusters");
     }
     let names = |of: &[u32], names: &[String]| -> Vec<Option<String>> {
         let names = |number: &u32| names.get(*number as usize).cloned();
         of.iter().map(names).collect()
     };
-    let before = column_of(&old.examples_at(&common.old), SLICE);
-    let after = now.slices.as_ref();
-    let after = after.map_or(Vec::new(), |slices| names(&slices.of, &slices.names));
-    if names(&before, &file.slices) != after {
+    let after = now
+        .slices
+        .map_or(Vec::new(), |slices| names(&slices.of, &slices.names));
+    if names(&column_of(&old, SLICE), &file.slices) != after {
         changed.push("slices");
     }
     changed

@@ -26,6 +26,7 @@ mod tests;
 mod whole;
 
 pub use anchor::{AnchorJudgement, Step};
+pub use changed::Dropped;
 pub use difference::{Asked, contributions, difference, metric_value, replicate_values};
 pub use flips::Flips;
 pub use metric::{MetricJudgement, retrain_metrics};
@@ -65,43 +66,6 @@ pub struct Judgement {
     pub dropped: Option<Dropped>,
 }
 
-/// Examples of a baseline that are gone, or whose input or label is another.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Dropped {
-    /// Their ids.
-    pub ids: Vec<String>,
-    /// How many were right; `None`: that is not kept.
-    pub right: Option<usize>,
-    /// Examples of the baseline.
-    pub of: usize,
-}
-
-impl Dropped {
-    /// The share of the baseline's examples that were right, and are let go of.
-    pub fn share(&self) -> f64 {
-        self.right.unwrap_or(self.ids.len()) as f64 / self.of.max(1) as f64
-    }
-
-    /// In words.
-    pub fn words(&self) -> String {
-        let all = self.ids.len();
-        let (examples, are) = match all {
-            1 => ("1 example".to_owned(), "is"),
-            all => (format!("{all} examples"), "are"),
-        };
-        let right = self.right.map_or(String::new(), |right| {
-            format!(
-                ", of which {right} {} right",
-                if right == 1 { "was" } else { "were" }
-            )
-        });
-        format!(
-            "{examples} of the baseline's {} {are} gone or changed{right}",
-            self.of
-        )
-    }
-}
-
 /// Judges a run against what it is held against.
 pub fn judge(case: &Case, run: &Run, references: &References) -> Judgement {
     match &references.baseline {
@@ -109,10 +73,13 @@ pub fn judge(case: &Case, run: &Run, references: &References) -> Judgement {
         Lookup::Unusable(error) => plain(case, run, Verdict::Error, error.to_string()),
         Lookup::Found(baseline) => {
             against(case, run, baseline, references).unwrap_or_else(|(verdict, note)| Judgement {
-                dropped: references
-                    .common
-                    .as_ref()
-                    .and_then(|common| let_go(baseline, &common.vanished)),
+                dropped: references.common.as_ref().and_then(|common| {
+                    Dropped::of(
+                        baseline,
+                        baseline.outcomes().ok().as_ref(),
+                        &common.vanished,
+                    )
+                }),
                 ..beside_stated(plain(case, run, verdict, note), baseline)
             })
         }
@@ -191,9 +158,6 @@ impl<'a> Beside<'a> {
             .outcomes()
             .map_err(|error| (Verdict::Error, error.to_string()))?;
         let replicates = all.replicates;
-        let regrouped = common.map_or(Vec::new(), |common| {
-            changed::regrouped(file, &all, run, common)
-        });
         if let Some(other) = changed::of_other_data(file, &all, run).filter(|_| common.is_none()) {
             let note = format!(
                 "the baseline states that it is of these data, and its {other} are others: it was changed by hand. Restore it: git checkout -- {}",
@@ -201,14 +165,15 @@ impl<'a> Beside<'a> {
             );
             return Err((Verdict::Error, note));
         }
-        let (rows, scored) = match common {
-            None => (Rows::same(all, run), None),
+        let (rows, scored, regrouped) = match common {
+            None => (Rows::same(all, run), None, Vec::new()),
             Some(common) => {
-                let relabelled = changed::relabelled(&all, run, common);
+                let same_labels = changed::same_labels(&all, run, common);
+                let regrouped = changed::regrouped(file, &all, run, (common, &same_labels));
                 let scored = case.metrics().iter().any(metric::is_scored)
-                    && relabelled.old.len() < common.old.len();
-                let scored = scored.then(|| Rows::of(file, all.clone(), run, &relabelled));
-                (Rows::of(file, all, run, common), scored)
+                    && same_labels.old.len() < common.old.len();
+                let scored = scored.then(|| Rows::of(file, all.clone(), run, &same_labels));
+                (Rows::of(file, all, run, common), scored, regrouped)
             }
         };
         let new = &rows.new.outcomes;
@@ -234,35 +199,14 @@ impl<'a> Beside<'a> {
     }
 
     /// The rows that are gone of those; `None`: none is.
-    fn dropped_of(&self, spec: &MetricSpec) -> Option<Dropped> {
-        let_go(self.file, &self.rows_of(spec).vanished)
+    fn dropped_of(&self, spec: &MetricSpec) -> Option<&Dropped> {
+        self.rows_of(spec).dropped.as_ref()
     }
 
     /// The rows that are gone for any metric; `None`: none is.
-    fn dropped(&self) -> Option<Dropped> {
-        let rows = self.scored.as_ref().unwrap_or(&self.rows);
-        let_go(self.file, &rows.vanished)
+    fn dropped(&self) -> Option<&Dropped> {
+        self.scored.as_ref().unwrap_or(&self.rows).dropped.as_ref()
     }
-}
-
-/// What a bless without these rows of a baseline would let go of; `None`: nothing.
-fn let_go(file: &BaselineFile, rows: &[usize]) -> Option<Dropped> {
-    let seen = file.examples.as_ref();
-    let id = |&row: &usize| seen.map_or(row.to_string(), |seen| seen.id(row));
-    let right = |outcomes: crate::outcome::Outcomes| -> Option<usize> {
-        let each = outcomes.replicates.max(1);
-        let correct = &outcomes.column(crate::outcome::CORRECT)?.values;
-        let of = rows
-            .iter()
-            .filter_map(|&row| correct.get(row * each..(row + 1) * each));
-        let right: u32 = of.flatten().sum();
-        Some((f64::from(right) / each as f64).round() as usize)
-    };
-    (!rows.is_empty()).then(|| Dropped {
-        ids: rows.iter().map(id).collect(),
-        right: file.outcomes().ok().and_then(right),
-        of: file.counts.n,
-    })
 }
 
 /// Ids that a message lists.
@@ -291,21 +235,10 @@ fn against(
             ));
         }
         if let Some(dropped) = beside.dropped() {
-            let ids: Vec<&str> = dropped
-                .ids
-                .iter()
-                .take(LISTED)
-                .map(String::as_str)
-                .collect();
-            let more = if dropped.ids.len() > LISTED {
-                ", …"
-            } else {
-                ""
-            };
             cautions.push(format!(
-                "{} ({}{more}): judged without them, and again with them as wrong. No gain is shown while they are gone",
+                "{} ({}): judged without them, and again with them as wrong. No gain is shown while they are gone",
                 dropped.words(),
-                ids.join(", ")
+                dropped.listed(LISTED)
             ));
         }
     }
@@ -426,7 +359,7 @@ fn against(
             Some(places) => flips.at(places),
         }),
         is_gain,
-        dropped: beside.dropped(),
+        dropped: beside.dropped().cloned(),
     })
 }
 

@@ -14,10 +14,9 @@ use super::super::{
     worst,
 };
 use super::spec;
-use crate::baseline::accepted_metrics;
 use crate::baseline::{
     Accepted, Anchor, BaselineError, BaselineFile, Blessing, Common, Draft, Lookup, References,
-    Retrain, RetrainMetric,
+    Retrain, RetrainMetric, accepted_metrics,
 };
 use crate::digest::Digest;
 use crate::measure::wanted_columns;
