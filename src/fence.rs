@@ -111,6 +111,16 @@ impl Fence {
         file::write_real(&self.resolve(folder)?, name, bytes)
     }
 
+    /// Opens the file that stands for a lock, and makes it where it is not there; with its
+    /// folder, if `make_folder`.
+    ///
+    /// # Errors
+    /// A [`Refusal`], and what the system says.
+    pub fn open_lock(&self, path: &Path, make_folder: bool) -> io::Result<File> {
+        let (folder, name) = file::split(path)?;
+        file::open_lock_real(&self.resolve(folder)?, name, make_folder)
+    }
+
     /// Deletes a file; of a link the link itself.
     ///
     /// # Errors

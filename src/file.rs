@@ -19,6 +19,12 @@ use crate::env::{self, ROOTS_VARIABLE};
 /// The most links on the way to one file; Linux has the same.
 const MOST_LINKS: usize = 40;
 
+/// How the names of files begin that are not to be committed.
+pub const OWN: &str = ".steadfast-";
+
+/// How those end that are a part of another.
+const TEMPORARY: &str = ".tmp";
+
 /// Why a file is not touched; [`Refusal::cure`] is what to do.
 ///
 /// It comes within an [`io::Error`], whose message has both: see [`Refusal::of`].
@@ -319,11 +325,14 @@ fn is_tracked(_: &Path, _: &Path) -> bool {
 
 /// Opens a regular file at a path without links, which messages call `shown`.
 pub(crate) fn open_real(real: &Path, shown: &Path) -> io::Result<File> {
+    open_as(OpenOptions::new().read(true), real, shown)
+}
+
+/// Opens a regular file as `options` say.
+fn open_as(options: &mut OpenOptions, real: &Path, shown: &Path) -> io::Result<File> {
     // Before, because opening a device may do something; and after, because another file
     // may have taken its place.
     regular(&std::fs::symlink_metadata(real)?, shown)?;
-    let mut options = OpenOptions::new();
-    options.read(true);
     #[cfg(unix)]
     {
         use rustix::fs::OFlags;
@@ -334,6 +343,22 @@ pub(crate) fn open_real(real: &Path, shown: &Path) -> io::Result<File> {
     let file = options.open(real)?;
     regular(&file.metadata()?, shown)?;
     Ok(file)
+}
+
+/// Opens the file that stands for a lock, and makes it where it is not there; with its
+/// folder, if `make_folder`.
+pub(crate) fn open_lock_real(folder: &Path, name: &OsStr, make_folder: bool) -> io::Result<File> {
+    if make_folder {
+        std::fs::create_dir_all(folder)?;
+    }
+    let path = folder.join(name);
+    match OpenOptions::new().write(true).create_new(true).open(&path) {
+        // What stands there may be a link, or a named pipe.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            open_as(OpenOptions::new().write(true), &path, &path)
+        }
+        opened => opened,
+    }
 }
 
 /// Why it is not read, where that has to be said.
@@ -386,6 +411,17 @@ pub(crate) fn all(mut file: File) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Whether a file is steadfast's own and no content: a part of one that was being written
+/// when its process ended, or a lock.
+pub fn is_own(name: &OsStr) -> bool {
+    name.to_string_lossy().starts_with(OWN)
+}
+
+/// Whether it is a part of a file that was being written when its process ended.
+pub fn is_temporary(name: &OsStr) -> bool {
+    is_own(name) && name.to_string_lossy().ends_with(TEMPORARY)
+}
+
 /// What is in a folder that may be listed, in the order of its names.
 pub(crate) fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut names = std::fs::read_dir(folder)?
@@ -413,8 +449,8 @@ pub(crate) fn write_real(folder: &Path, name: &OsStr, bytes: &[u8]) -> io::Resul
     let path = folder.join(name);
     std::fs::create_dir_all(folder)?;
     let mut file = tempfile::Builder::new()
-        .prefix(".steadfast-")
-        .suffix(".tmp")
+        .prefix(OWN)
+        .suffix(TEMPORARY)
         .tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use crate::baseline::{BaselineMetric, Lookup, References, accepted_metrics, look_up};
+use crate::baseline::{self, BaselineMetric, Lookup, References, accepted_metrics, look_up};
 use crate::engine::{self, Context, Registry};
 use crate::env;
 use crate::error::{Error, chain};
@@ -154,6 +154,21 @@ impl Harness {
                     ..Conclusion::default()
                 };
             }
+        }
+        // Nobody changes a baseline while cases are held against them.
+        let lock = match arguments.list {
+            true => None,
+            false => Some(baseline::share(session.context.root())),
+        };
+        if let Some(Err(error)) = &lock {
+            text::warn(&Page::of(format_args!(
+                "Error: failed to lock {}/: {error}",
+                baseline::FOLDER
+            )));
+            return Conclusion {
+                failed: 1,
+                ..Conclusion::default()
+            };
         }
         if !arguments.list {
             session.say_if_unoptimised();

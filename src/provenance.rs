@@ -213,7 +213,12 @@ pub fn commit(root: &Path) -> Option<Commit> {
     let mut options = git2::StatusOptions::new();
     options.include_untracked(true).include_ignored(false);
     let dirty = match repository.statuses(Some(&mut options)) {
-        Ok(statuses) => !statuses.is_empty(),
+        Ok(statuses) => statuses.iter().any(|status| {
+            // Our own lock is no change.
+            let path = String::from_utf8_lossy(status.path_bytes());
+            let name = path.rsplit('/').next().unwrap_or_default();
+            !crate::file::is_own(name.as_ref())
+        }),
         Err(_) => true,
     };
     Some(Commit { id, dirty })

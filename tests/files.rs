@@ -32,7 +32,7 @@ const WAYS: [(&str, &[&str]); 4] = [
 ];
 
 /// Where it is allowed, and why.
-const ALLOWED: [(&str, &str, &str); 12] = [
+const ALLOWED: [(&str, &str, &str); 13] = [
     ("src/file.rs", "files", "it is the mechanism"),
     (
         "src/file.rs",
@@ -71,7 +71,7 @@ const ALLOWED: [(&str, &str, &str); 12] = [
     ),
     ("src/provenance.rs", "git", "the commit that is checked out"),
     (
-        "src/baseline/tag.rs",
+        "src/baseline/git.rs",
         "git",
         "a baseline among git's objects, which are no files",
     ),
@@ -79,6 +79,11 @@ const ALLOWED: [(&str, &str, &str); 12] = [
         "cargo-steadfast/src/init.rs",
         "git",
         "whether a file is ignored",
+    ),
+    (
+        "cargo-steadfast/src/merge_driver.rs",
+        "git",
+        "it sets the merge driver in git's configuration",
     ),
     (
         "cargo-steadfast/src/acceptance.rs",

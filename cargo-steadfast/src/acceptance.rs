@@ -1,6 +1,6 @@
 //! Who accepts what, and why: what every change of a baseline is signed with.
 
-use steadfast::baseline::{self, Accepted, BaselineFile};
+use steadfast::baseline::{self, Accepted};
 use steadfast::error::{Error, ErrorKind};
 
 use crate::cases::Recorded;
@@ -34,13 +34,13 @@ impl Acceptance {
     }
 }
 
-/// Writes a baseline.
-pub fn save(repository: &Repository, file: &BaselineFile) -> Result<(), Error> {
-    baseline::write(&repository.root, file).map_err(|error| {
-        let path = baseline::path(&file.case);
+/// What writing the baseline of a case came to.
+pub fn written(case: &str, result: std::io::Result<()>) -> Result<(), Error> {
+    result.map_err(|error| {
+        let path = baseline::path(case);
         Error::new(
             ErrorKind::Evidence,
-            format!("failed to write {path}: {error}"),
+            format!("failed to write {path}, or the anchor beside it: {error}"),
         )
     })
 }

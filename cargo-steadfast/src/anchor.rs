@@ -1,45 +1,37 @@
 //! What `bless` does with anchors: the first baseline of a case is kept when later
 //! ones take its place, and only `--reanchor` lets go of it.
 
-use steadfast::baseline::{self, Anchor, BaselineFile, Common, Lookup};
+use steadfast::baseline::{Anchor, BaselineFile, Common, Lookup};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::report::number;
 use steadfast::spec::{AnchorAt, Exact};
 
 use crate::acceptance::Acceptance;
 use crate::cases::Recorded;
-use crate::repository::Repository;
 
-/// Keeps, or lets go of, the anchor of a case whose baseline is about to be `file`,
-/// and names it there.
+/// The anchor to stand beside `file`, which is about to be the baseline of a case and names
+/// the anchor from here on; `None`: the baseline itself is it.
 pub fn keep(
-    repository: &Repository,
     case: &Recorded,
     acceptance: &Acceptance,
     file: &mut BaselineFile,
-) -> Result<(), Error> {
-    let name = &case.case.name;
-    let failed = |error| {
-        let path = baseline::anchor_path(name);
-        Error::new(
-            ErrorKind::Evidence,
-            format!("failed to write {path}: {error}"),
-        )
+) -> Result<Option<BaselineFile>, Error> {
+    let anchor = match &case.references.baseline {
+        Lookup::Found(old) if !acceptance.reanchor => beside(case, old, file)?,
+        _ => None,
     };
-    let let_go = || baseline::remove_anchor(&repository.root, name).map_err(failed);
-    let keep = |anchor: &BaselineFile| -> Result<_, Error> {
-        baseline::write_anchor(&repository.root, anchor).map_err(failed)?;
-        Ok(Some(anchor.digest.clone()))
-    };
-    let Lookup::Found(old) = &case.references.baseline else {
-        if acceptance.reanchor {
-            // What an unreadable baseline was held against goes with it.
-            let_go()?;
-        }
-        return Ok(());
-    };
-    // A baseline with the same outcomes is as good an anchor.
-    let first = case.case.anchor() == Some(&AnchorAt::First) && !acceptance.reanchor;
+    file.anchor = anchor.as_ref().map(|anchor| anchor.digest.clone());
+    file.seal();
+    Ok(anchor)
+}
+
+/// The anchor beside a baseline that takes the place of `old`.
+fn beside(
+    case: &Recorded,
+    old: &BaselineFile,
+    file: &BaselineFile,
+) -> Result<Option<BaselineFile>, Error> {
+    let first = case.case.anchor() == Some(&AnchorAt::First);
     let itself = || {
         let comparable = old.inputs_digest == case.run.identity.inputs_digest
             || case
@@ -47,43 +39,27 @@ pub fn keep(
                 .common
                 .as_ref()
                 .is_some_and(Common::is_enough);
+        // A baseline with the same outcomes is as good an anchor.
         let same = old
             .columns
             .iter()
             .all(|column| file.columns.contains(column));
-        if first && comparable && !same {
-            keep(old)
-        } else {
-            Ok(None)
-        }
+        (first && comparable && !same).then(|| old.clone())
     };
-    let anchor = match &case.references.anchor {
-        _ if acceptance.reanchor => {
-            let_go()?;
-            None
-        }
+    match &case.references.anchor {
         Anchor::Found { file: anchor, .. } if first => {
             // A metric that is younger than the anchor has its first baseline there.
             let mut anchor = anchor.as_ref().clone();
-            if anchor.add_metrics(old) {
-                keep(&anchor)?
-            } else {
-                Some(anchor.digest)
-            }
+            anchor.add_metrics(old);
+            Ok(Some(anchor))
         }
         Anchor::Incomparable(reason) if first => {
             say!("  the anchor is let go of: {reason}; accepted losses count anew");
-            let_go()?;
-            itself()?
+            Ok(itself())
         }
-        Anchor::Unusable(reason) => {
-            return Err(Error::new(ErrorKind::Evidence, reason.clone()));
-        }
-        _ => itself()?,
-    };
-    file.anchor = anchor;
-    file.seal();
-    Ok(())
+        Anchor::Unusable(reason) => Err(Error::new(ErrorKind::Evidence, reason.clone())),
+        _ => Ok(itself()),
+    }
 }
 
 /// How much of what is tolerable since the anchor is spent, metric by metric.

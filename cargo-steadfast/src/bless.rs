@@ -1,14 +1,17 @@
 //! `bless`: the outcomes of the last run become the new baselines, from the
 //! records alone and without computing anything again.
 
+use std::collections::BTreeMap;
+
 use steadfast::baseline::{self, Anchor, BaselineFile, Draft, Lookup, accepted_metrics};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::measure::wanted_columns;
+use steadfast::report::{number, plural};
 use steadfast::spec::AnchorAt;
 use steadfast::text::{self, Page, print};
 use steadfast::verdict::Verdict;
 
-use crate::acceptance::{Acceptance, author, save};
+use crate::acceptance::{Acceptance, author, written};
 use crate::anchor;
 use crate::cases::{Recorded, Unusable, recorded, refuse_in_ci};
 use crate::exit_code::ExitCode;
@@ -53,6 +56,7 @@ fn reason(text: &str) -> Result<String, String> {
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     refuse_in_ci("bless")?;
     let repository = Repository::open()?;
+    let _alone = repository.hold()?;
     let code = repository.report_spec_errors(&arguments.filter);
     if code != ExitCode::Good {
         warn!("nothing was moved");
@@ -181,25 +185,80 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
             return Ok(ExitCode::Regressed);
         }
     }
-    for case in ready {
-        if is_moved(&case) {
-            if case.is_pending() || case.references.common.is_some() {
-                print(&case.message());
-            }
-            accept(&repository, &case, &acceptance, &mut tally)?;
-        } else {
-            tally.kept.push(format!(
-                "{}: {}",
-                case.case.name,
-                case.judgement.verdict.words()
-            ));
+    let (moved, kept): (Vec<_>, Vec<_>) = ready.into_iter().partition(is_moved);
+    repository.remove_temporary_files()?;
+    let is_brief = moved.len() > MANY;
+    for (index, case) in moved.iter().enumerate() {
+        if !is_brief && (case.is_pending() || case.references.common.is_some()) {
+            print(&case.message());
         }
+        let accepted = accept(&repository, case, &acceptance, &mut tally);
+        if let (Err(_), true) = (&accepted, index > 0) {
+            warn!(
+                "stopped half-way: {index} of {} cases are done, and the rest stand as they were. Mend what follows and give the same command again: it goes on from there",
+                moved.len()
+            );
+        }
+        for line in accepted?.iter().filter(|_| !is_brief) {
+            say!("{line}");
+        }
+    }
+    if is_brief {
+        for line in by_spec(&moved) {
+            say!("{line}");
+        }
+    }
+    for case in &kept {
+        let verdict = case.judgement.verdict.words();
+        tally.kept.push(format!("{}: {verdict}", case.case.name));
     }
     tally.print(&repository);
     if arguments.prune {
         prune::run(&repository, &arguments.filter)?;
     }
     Ok(ExitCode::Good)
+}
+
+/// Above this many cases only a line a spec is printed.
+const MANY: usize = 50;
+
+/// A line a spec: what its cases came to, and the largest loss among them.
+fn by_spec(moved: &[Recorded]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for cases in moved.chunk_by(|one, next| one.case.spec.name == next.case.spec.name) {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for case in cases {
+            *counts.entry(case.judgement.verdict.words()).or_default() += 1;
+        }
+        let counts = counts
+            .iter()
+            .map(|(verdict, count)| format!("{count} {verdict}"));
+        let mut line = format!(
+            "  {}: {}: {}",
+            cases[0].case.spec.name,
+            plural(cases.len(), "case"),
+            counts.collect::<Vec<_>>().join(", ")
+        );
+        let losses = cases.iter().flat_map(losses);
+        if let Some(largest) = losses.max_by(|one, next| one.1.total_cmp(&next.1)) {
+            let (of, loss) = largest;
+            line.push_str(&format!("; the largest loss: {} of {of}", number(loss)));
+        }
+        lines.push(line);
+    }
+    lines.push("  git diff shows each one".to_owned());
+    lines
+}
+
+/// By how much each tested metric of a case is worse than its baseline, where it is.
+fn losses(case: &Recorded) -> impl Iterator<Item = (String, f64)> {
+    let metrics = case.case.metrics().iter().zip(&case.judgement.metrics);
+    metrics.filter_map(|(spec, metric)| {
+        let sign = spec.test.as_ref()?.direction.sign(spec.kind.better) as f64;
+        let loss = sign * (metric.baseline? - metric.value);
+        let of = format!("{} in {}", metric.name, case.case.name);
+        (loss > 0.0).then_some((of, loss))
+    })
 }
 
 /// Dropped examples that are listed; the old baseline in git has all.
@@ -253,41 +312,43 @@ impl Recorded {
     }
 }
 
-/// Writes the baseline of a case whose diff was shown.
+/// Writes the baseline of a case whose diff was shown; gives what else is to be said.
 pub fn accept(
     repository: &Repository,
     case: &Recorded,
     acceptance: &Acceptance,
     tally: &mut Tally,
-) -> Result<(), Error> {
+) -> Result<Vec<String>, Error> {
     let name = &case.case.name;
     let mut file = draft(repository, case, acceptance)?.finish();
-    anchor::keep(repository, case, acceptance, &mut file)?;
+    let anchor = anchor::keep(case, acceptance, &mut file)?;
     let same = case
         .baseline()
         .is_some_and(|old: &BaselineFile| old.is_same(&file));
     if same {
         tally.unchanged.push(name.clone());
-        return Ok(());
+        return Ok(Vec::new());
     }
-    save(repository, &file)?;
-    say!("  blessed:   {}", baseline::path(name));
+    let result = baseline::write_beside(&repository.root, &file, anchor.as_ref());
+    written(name, result)?;
+    let mut lines = vec![format!("  blessed:   {}", baseline::path(name))];
+    let mut line = |text: String| lines.push(format!("             {text}"));
     if let Some(dropped) = &case.judgement.dropped {
-        say!("             {}", dropped.words());
-        say!("             dropped: {}", dropped.listed(LISTED));
+        line(dropped.words());
+        line(format!("dropped: {}", dropped.listed(LISTED)));
     }
-    for line in anchor::spent(case, acceptance) {
-        say!("             {line}");
-    }
+    anchor::spent(case, acceptance)
+        .into_iter()
+        .for_each(&mut line);
     let retrains = case.baseline().map_or(0, |old| old.retrains.len());
     if retrains > 0 {
-        say!(
-            "             the {retrains} recorded retrains are let go of: they were held against the baseline before. Record retrains anew (bless --retrain)"
-        );
+        line(format!(
+            "the {retrains} recorded retrains are let go of: they were held against the baseline before. Record retrains anew (bless --retrain)"
+        ));
     }
-    say!("");
+    lines.push(String::new());
     tally.moved.push(name.clone());
-    Ok(())
+    Ok(lines)
 }
 
 fn draft(
@@ -304,11 +365,10 @@ fn draft(
         );
         Error::new(ErrorKind::Evidence, message)
     })?;
-    let mut history = Vec::new();
-    if let Some(old) = case.baseline() {
-        history.extend(old.history.iter().cloned());
-        history.push(old.blessing());
-    }
+    let history = case.baseline().map_or(Vec::new(), |old| {
+        let all = old.history.iter().chain(&old.merged);
+        baseline::joined(all.chain([&old.blessing()]))
+    });
     Ok(Draft {
         case: case.case.name.clone(),
         metrics: accepted_metrics(&case.case, &case.run),

@@ -26,11 +26,14 @@ mod doctor;
 mod exit_code;
 mod init;
 mod list;
+mod merge_driver;
 mod power;
 mod prune;
 mod reject;
+mod rename;
 mod report;
 mod repository;
+mod resolve;
 mod retrain;
 mod review;
 mod schema;
@@ -57,7 +60,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Verb {
     /// Set up a repository for a model and a data file
-    Init(init::Arguments),
+    Init(Init),
     /// Judge the cases, as `cargo test --test robustness` does: no package, no compiler
     Test(test::Arguments),
     /// Walk through what differs: diff, then bless, reject or skip
@@ -66,6 +69,10 @@ enum Verb {
     Bless(bless::Arguments),
     /// Delete records, so that what they hold cannot be blessed
     Reject(reject::Arguments),
+    /// Give a spec, a perturbation or a case another name, with its baselines
+    Rename(rename::Arguments),
+    /// Settle the baselines that two branches changed, after a merge that git could not make
+    Resolve(resolve::Arguments),
     /// Say which baselines are missing, stale, orphaned or pending
     Status(status::Arguments),
     /// List the cases
@@ -88,6 +95,20 @@ enum Verb {
     Worker,
 }
 
+#[derive(clap::Args)]
+#[command(
+    mut_group("Origin", |origin| origin.required(false)),
+    mut_arg("data", |data| data.required(false).required_unless_present("git")),
+    mut_arg("model", |model| model.required_unless_present_any(["git", "worker", "endpoint"]))
+)]
+struct Init {
+    #[command(flatten)]
+    new: Option<init::Arguments>,
+    /// Tell git how baselines are merged that two branches changed, and nothing else
+    #[arg(long, exclusive = true)]
+    git: bool,
+}
+
 fn main() -> std::process::ExitCode {
     // Cargo hands a subcommand its own name as the first argument.
     let arguments = std::env::args_os().enumerate();
@@ -106,11 +127,14 @@ fn main() -> std::process::ExitCode {
         error.exit()
     });
     let result = check_environment().and_then(|()| match arguments.verb {
-        Verb::Init(arguments) => init::run(&arguments),
+        Verb::Init(Init { new: Some(new), .. }) => init::run(&new),
+        Verb::Init(Init { new: None, .. }) => merge_driver::run(),
         Verb::Test(arguments) => test::run(&arguments),
         Verb::Review(arguments) => review::run(&arguments),
         Verb::Bless(arguments) => bless::run(&arguments),
         Verb::Reject(arguments) => reject::run(&arguments),
+        Verb::Rename(arguments) => rename::run(&arguments),
+        Verb::Resolve(arguments) => resolve::run(&arguments),
         Verb::Status(arguments) => status::run(&arguments),
         Verb::List(arguments) => list::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),

@@ -37,7 +37,7 @@ pub fn orphans(repository: &Repository) -> Result<Vec<(String, PathBuf)>, Error>
         .collect())
 }
 
-/// Deletes the orphans that `filters` match.
+/// Deletes the orphans that `filters` match. Only for who holds the baselines alone.
 pub fn run(repository: &Repository, filters: &[String]) -> Result<(), Error> {
     let fence = Fence::around(&repository.root);
     for (name, path) in orphans(repository)? {

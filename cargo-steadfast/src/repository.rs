@@ -6,10 +6,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use steadfast::baseline::ExamplesSeen;
+use steadfast::baseline::{self, ExamplesSeen};
 use steadfast::engine::{Context, Registry};
 use steadfast::env;
 use steadfast::error::{Error, ErrorKind};
+use steadfast::fence::Fence;
 use steadfast::spec::{Case, FOLDER, Specs};
 use steadfast::text::{self, Page};
 
@@ -50,6 +51,28 @@ impl Repository {
             examples: RefCell::default(),
             root,
         })
+    }
+
+    /// Shares the baselines with others who read them.
+    pub fn share(&self) -> Result<baseline::Lock, Error> {
+        baseline::share(&self.root).map_err(unlocked)
+    }
+
+    /// Holds the baselines alone, to change them.
+    pub fn hold(&self) -> Result<baseline::Lock, Error> {
+        baseline::hold(&self.root).map_err(unlocked)
+    }
+
+    /// Removes what a process that ended was writing into the folders of baselines. Only for
+    /// who holds them alone.
+    pub fn remove_temporary_files(&self) -> Result<(), Error> {
+        let failed = |error| Error::new(ErrorKind::Evidence, error);
+        let fence = Fence::around(&self.root);
+        for path in baseline::temporary_files(&self.root).map_err(failed)? {
+            fence.remove(&path).map_err(failed)?;
+            say!("removed: {}, which a killed process left", path.display());
+        }
+        Ok(())
     }
 
     /// The cases that any of `filters` matches; all where there is none.
@@ -146,6 +169,11 @@ impl Repository {
         }
         code
     }
+}
+
+fn unlocked(error: std::io::Error) -> Error {
+    let message = format!("failed to lock {}/: {error}", baseline::FOLDER);
+    Error::new(ErrorKind::Evidence, message)
 }
 
 /// Whether `filter` is a case's name or its first segments.

@@ -10,7 +10,7 @@ use steadfast::spec::Null;
 use steadfast::text::{Page, print};
 use steadfast::verdict::{Status, Verdict};
 
-use crate::acceptance::{Acceptance, save};
+use crate::acceptance::{Acceptance, written};
 use crate::cases::Recorded;
 use crate::exit_code::ExitCode;
 use crate::repository::Repository;
@@ -53,7 +53,7 @@ pub fn run(
     }
     for (case, file) in &added {
         print(&case.message());
-        save(repository, file)?;
+        written(&file.case, baseline::write(&repository.root, file))?;
         if case.judgement.status == Status::Fail {
             say!(
                 "CAUTION: this one fails by itself ({}), and widens what passes as a retrain. If the pipeline gives such models, keep it: a record without the unlucky ones cries wolf. If something went wrong with it, take it out (git checkout -- {})",

@@ -31,6 +31,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let code = repository.report_spec_errors(&arguments.filter);
     let author = author(&repository)?;
     let mut pending: Vec<Recorded> = Vec::new();
+    let shared = repository.share()?;
     for case in repository.cases(&arguments.filter)? {
         match recorded(&repository, case) {
             Ok(case) if case.is_pending() => pending.push(case),
@@ -38,6 +39,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
             Err(unusable) => text::warn(&Page::headed("skipped: ", unusable.message())),
         }
     }
+    // Nobody holds the lock at a question.
+    drop(shared);
     let mut tally = Tally::default();
     let mut input = std::io::stdin().lock();
     let count = pending.len();
@@ -54,9 +57,18 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
                     // What was shown is the drift itself: accepting it is a new start.
                     reanchor: case.judgement.verdict == Verdict::Drifted,
                 };
-                accept(&repository, case, &acceptance, &mut tally)?;
+                let _alone = repository.hold()?;
+                match as_shown(case) {
+                    Ok(case) => {
+                        for line in accept(&repository, &case, &acceptance, &mut tally)? {
+                            say!("{line}");
+                        }
+                    }
+                    Err(changed) => print(&Page::headed("skipped: ", &changed)),
+                }
             }
             Answer::Reject => {
+                let _alone = repository.hold()?;
                 reject(&repository, &case.case.name)?;
                 say!("rejected: {}", case.case.name);
             }
@@ -70,6 +82,27 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         tally.print(&repository);
     }
     Ok(code)
+}
+
+/// A case read again, if it is as it was shown, though its question may have waited for
+/// hours: the record, the tree that the record is of, and what it is held against.
+fn as_shown(shown: &Recorded) -> Result<Recorded, Page> {
+    let name = &shown.case.name;
+    let again = || {
+        Page::of(format_args!(
+            "{name} changed since it was shown. Review it again"
+        ))
+    };
+    // Opened anew: specs, data and models may be others by now.
+    let repository = Repository::open().map_err(|error| error.page())?;
+    let filter = [name.clone()];
+    let mut cases = repository.cases(&filter).map_err(|error| error.page())?;
+    let case = cases.pop().ok_or_else(again)?;
+    let now = recorded(&repository, case).map_err(|unusable| unusable.message().clone())?;
+    match now.message() == shown.message() && now.record.digest == shown.record.digest {
+        true => Ok(now),
+        false => Err(again()),
+    }
 }
 
 enum Answer {

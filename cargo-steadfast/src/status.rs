@@ -1,6 +1,8 @@
 //! `status`: which baselines are missing, stale, orphaned or pending, and how
 //! large they are.
 
+use std::path::PathBuf;
+
 use steadfast::baseline::{self, BaselineFile, Lookup, look_up};
 use steadfast::engine::{self, RunError, differing_fields, tree_inputs};
 use steadfast::error::{Error, ErrorKind};
@@ -29,6 +31,7 @@ pub struct Arguments {
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let repository = Repository::open()?;
+    let _shared = repository.share()?;
     let mut code = repository.report_spec_errors(&arguments.filter);
     let mut counts = Counts::default();
     let mut seen = Vec::new();
@@ -63,6 +66,16 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
             repository.shown(path)
         );
     }
+    for line in renamings(&repository, &seen, &orphans) {
+        say!("{line}");
+    }
+    let failed = |error| Error::new(ErrorKind::Evidence, error);
+    for path in baseline::temporary_files(&repository.root).map_err(failed)? {
+        say!(
+            "left over: {} (of a process that was killed; the next `bless` removes it)",
+            path.display()
+        );
+    }
     say!("{}, {} orphaned", counts.words(), orphans.len());
     let ledger = ledger(&repository.specs.suite, &repository.specs.specs);
     say!(
@@ -81,8 +94,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         say!("{line}");
     }
     code = code.and(blind);
-    let size = baseline::total_size(&repository.root)
-        .map_err(|error| Error::new(ErrorKind::Evidence, error))?;
+    let size = baseline::total_size(&repository.root).map_err(failed)?;
     say!("baselines: {:.1} kB", size as f64 / 1000.0);
     if size > LARGE {
         say!(
@@ -108,6 +120,47 @@ fn gains(seen: &[(Case, Option<Recorded>)]) -> Vec<&str> {
         .filter(|(case, judgement)| judgement.is_gain && !failed.contains(&case.spec.name.as_str()))
         .map(|(case, _)| case.name.as_str())
         .collect()
+}
+
+/// What to do about baselines that no spec asks for and that are of the inputs of cases
+/// without one: those were renamed in the specs alone.
+fn renamings(
+    repository: &Repository,
+    seen: &[(Case, Option<Recorded>)],
+    orphans: &[(String, PathBuf)],
+) -> Vec<String> {
+    let cases = seen.iter().map(|(case, _)| case);
+    let missing: Vec<&Case> = cases
+        .filter(|case| matches!(look_up(&repository.root, &case.name), Lookup::Missing))
+        .collect();
+    let mut lines = Vec::new();
+    for (orphan, _) in orphans {
+        let Lookup::Found(file) = look_up(&repository.root, orphan) else {
+            continue;
+        };
+        let is_of = |case: &&&Case| {
+            let wanted = tree_inputs(case, &repository.context, &file.inputs);
+            wanted.is_ok_and(|wanted| differing_fields(&file.inputs, &wanted).is_empty())
+        };
+        if let Some(case) = missing.iter().find(is_of) {
+            let (old, new) = without_common_end(orphan, &case.name);
+            lines.push(format!(
+                "renamed? {orphan} has the inputs of {}, which has no baseline: cargo steadfast rename {old} {new}",
+                case.name
+            ));
+        }
+    }
+    lines
+}
+
+/// Two names of cases without the last segments that they share; one is left of each.
+fn without_common_end<'a>(one: &'a str, other: &'a str) -> (&'a str, &'a str) {
+    match (one.rsplit_once("::"), other.rsplit_once("::")) {
+        (Some((begin, end)), Some((other_begin, other_end))) if end == other_end => {
+            without_common_end(begin, other_begin)
+        }
+        _ => (one, other),
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -185,6 +238,12 @@ fn examine(
         }
         Lookup::Found(baseline) => baseline,
     };
+    if baseline.merged.is_some() {
+        let message = format!(
+            "stale: {name}: its baseline is one side of a merge: run the merged model, and bless what it gives"
+        );
+        return (Found::Stale, Some(Page::of(message)));
+    }
     match stale_fields(repository, case, &baseline) {
         Err(error) => {
             return (Found::Unusable, Some(unusable(&name, error)));

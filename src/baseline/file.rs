@@ -55,6 +55,10 @@ pub struct BaselineFile {
     /// Honest retrains of the accepted model.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub retrains: Vec<Retrain>,
+    /// What the other side of a merge accepted, and was not taken: the case is stale until the
+    /// merged model is blessed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub merged: Option<Blessing>,
     /// What the examples were; `None`: nothing that changed data could be held against.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub examples: Option<ExamplesSeen>,
@@ -178,7 +182,7 @@ pub enum BaselineError {
     },
     /// Git left both sides of a merge in it.
     #[error(
-        "the baseline {path} has the marks of a merge conflict: two branches accepted other outcomes of {case}. Take one side (git checkout --ours -- {path}, or --theirs), git add it, then run the merged model and bless what it gives: cargo steadfast bless {case} --reason \"…\". The history and the anchor of the side that is taken go on"
+        "the baseline {path} has the marks of a merge conflict: two branches accepted other outcomes of {case}. cargo steadfast resolve takes one side and keeps both histories and the older anchor; then run the merged model, and bless what it gives"
     )]
     Conflict {
         /// From the root.
@@ -232,11 +236,13 @@ pub enum BaselineError {
     },
     /// It is another case's.
     #[error(
-        "the baseline {path} is of the case {found}. Move it where it belongs, or let go of its history and its anchor (bless --reanchor)"
+        "the baseline {path} is of the case {found}. If that one was renamed: cargo steadfast rename {found} {case}. Else move the file where it belongs, or let go of its history and its anchor (bless --reanchor)"
     )]
     Case {
         /// From the root.
         path: String,
+        /// The case's name.
+        case: String,
         /// What it says.
         found: String,
     },
@@ -292,6 +298,7 @@ impl Draft {
             history: self.history,
             anchor: None,
             retrains: Vec::new(),
+            merged: None,
             examples: self.examples,
             slices: self.slices,
             columns: pack(&self.outcomes),
@@ -483,6 +490,9 @@ pub fn render(file: &BaselineFile) -> String {
     if !file.retrains.is_empty() {
         entries.push(("retrains", list(&file.retrains)));
     }
+    if let Some(merged) = &file.merged {
+        entries.push(("merged", object(merged)));
+    }
     if let Some(examples) = &file.examples {
         entries.push(("examples", json(examples)));
     }
@@ -548,6 +558,7 @@ pub fn parse(path: &str, case: &str, text: &[u8]) -> Result<BaselineFile, Baseli
     if file.case != case {
         return Err(BaselineError::Case {
             path: path.to_owned(),
+            case: case.to_owned(),
             found: file.case,
         });
     }
@@ -578,7 +589,7 @@ pub fn parse(path: &str, case: &str, text: &[u8]) -> Result<BaselineFile, Baseli
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::outcome::{Column, ColumnSpec};
     use crate::spec::MetricSpec;
@@ -644,6 +655,15 @@ mod tests {
             history: Vec::new(),
             examples: None,
         }
+    }
+
+    /// A baseline that was accepted on that day, and is another than that of any other day.
+    pub fn of_day(day: u32) -> BaselineFile {
+        let mut file = honest(draft(9, 2, false, day));
+        file.accepted.at = format!("2026-11-{day:02}T08:00:00Z");
+        file.accepted.reason = format!("day {day}");
+        file.seal();
+        file
     }
 
     /// The file of a draft of these examples, with the labels and the head that it must have

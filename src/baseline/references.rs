@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::file::BaselineFile;
 use super::folder::{Lookup, anchor_path, look_up, look_up_anchor};
+use super::git;
 use super::grown::{Common, common};
-use super::tag;
 use crate::data::Dataset;
 use crate::record::Run;
 use crate::spec::{AnchorAt, Case};
@@ -98,7 +98,7 @@ fn anchor(root: &Path, case: &Case, baseline: &BaselineFile) -> Anchor {
     let lookup = match case.anchor() {
         None => return Anchor::None,
         Some(AnchorAt::First) => return first(root, case, baseline),
-        Some(AnchorAt::Tag(name)) => match tag::look_up(root, name, &case.name) {
+        Some(AnchorAt::Tag(name)) => match git::at_tag(root, name, &case.name) {
             Ok(Lookup::Missing) => {
                 return Anchor::Absent(format!("the case has no baseline at the tag {name}"));
             }
@@ -125,7 +125,7 @@ fn first(root: &Path, case: &Case, baseline: &BaselineFile) -> Anchor {
         "Restore it: git checkout -- {path} (the folder is to be committed beside the baselines); or start the count of accepted losses anew: cargo steadfast bless {} --reanchor --reason \"…\"",
         case.name
     );
-    match look_up_anchor(root, &case.name) {
+    match look_up_anchor(root, &case.name, wanted) {
         Lookup::Found(file) if file.digest == *wanted => Anchor::Found { file, common: None },
         Lookup::Found(_) => Anchor::Unusable(format!(
             "the anchor {path} is not the one that the baseline was accepted beside. {cure}"

@@ -34,7 +34,7 @@ pub use outlook::{ASSUMED_CHURN, Basis, Outlook};
 pub use pair::{Assumed, Comparison, Decisive, Design, smallest_bearable_margin};
 pub use retrain::FEWEST_RETRAINS;
 
-use crate::baseline::{Anchor, BaselineFile, Common, Lookup, References};
+use crate::baseline::{Anchor, BaselineFile, Blessing, Common, Lookup, References};
 use crate::engine::differing_fields;
 use crate::record::Run;
 use crate::spec::{Case, MetricSpec, Null, Question};
@@ -72,7 +72,8 @@ pub fn judge(case: &Case, run: &Run, references: &References) -> Judgement {
         Lookup::Missing => plain(case, run, Verdict::Missing, "no baseline yet".to_owned()),
         Lookup::Unusable(error) => plain(case, run, Verdict::Error, error.to_string()),
         Lookup::Found(baseline) => {
-            against(case, run, baseline, references).unwrap_or_else(|(verdict, note)| Judgement {
+            let judgement = against(case, run, baseline, references);
+            let judgement = judgement.unwrap_or_else(|(verdict, note)| Judgement {
                 dropped: references.common.as_ref().and_then(|common| {
                     Dropped::of(
                         baseline,
@@ -81,8 +82,34 @@ pub fn judge(case: &Case, run: &Run, references: &References) -> Judgement {
                     )
                 }),
                 ..beside_stated(plain(case, run, verdict, note), baseline)
-            })
+            });
+            match &baseline.merged {
+                Some(other) => of_a_merge(judgement, baseline, other),
+                None => judgement,
+            }
         }
+    }
+}
+
+/// A judgement beside a baseline of which a merge took one side: whatever it is, the merged
+/// model is nobody's.
+fn of_a_merge(judgement: Judgement, taken: &BaselineFile, other: &Blessing) -> Judgement {
+    let mut notes = vec![format!(
+        "the baseline comes from a merge: the side of {} ({}) was taken, and not that of {} ({}). Look at what the merged model gives, and bless it",
+        taken.accepted.by, taken.accepted.reason, other.accepted.by, other.accepted.reason
+    )];
+    notes.extend(judgement.notes);
+    let graver = judgement.verdict.rank() < Verdict::Stale.rank();
+    Judgement {
+        verdict: if graver {
+            judgement.verdict
+        } else {
+            Verdict::Stale
+        },
+        status: Status::Fail,
+        is_gain: false,
+        notes,
+        ..judgement
     }
 }
 

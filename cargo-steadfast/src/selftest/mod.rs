@@ -95,7 +95,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let repository = Repository::open()?;
     let mut code = repository.report_spec_errors(&arguments.filter);
     let mut left_out = Vec::new();
-    let Some(suite) = suite(&repository, arguments, &mut left_out)? else {
+    let shared = repository.share()?;
+    let suite = suite(&repository, arguments, &mut left_out)?;
+    drop(shared);
+    let Some(suite) = suite else {
         warn!("Error: {}", nothing(&left_out));
         return Ok(code.and(ExitCode::Baseline));
     };

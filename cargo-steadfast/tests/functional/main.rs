@@ -20,6 +20,7 @@ mod images;
 mod init;
 mod journey;
 mod listing;
+mod lock;
 mod merge;
 mod misbehaviour;
 #[path = "../../../tests/support/mlserver.rs"]
@@ -30,6 +31,7 @@ mod pages;
 mod pooled;
 mod power;
 mod refusals;
+mod rename;
 mod repository;
 mod retrain;
 mod selftest;

@@ -18,21 +18,28 @@ fn accept(repository: &Repository, wrong: usize, reason: &str) {
     commit(repository, reason);
 }
 
-/// A repository in the middle of a merge whose baseline both sides changed.
-fn in_conflict() -> Repository {
+/// Merges a branch; says whether git could.
+fn merge(repository: &Repository, branch: &str) -> bool {
+    repository.tries_git(&["merge", "-q", "--no-edit", branch])
+}
+
+/// A repository whose two branches changed a baseline; the second one, `other`, is checked
+/// out.
+fn two_branches() -> Repository {
     let repository = Repository::table(400, 1, "margin = 0.03", "");
-    repository.write(".gitignore", "state/\n");
+    repository.write(".gitignore", "state/\n.steadfast-*\n");
     accept(&repository, 10, "first");
     repository.git(&["branch", "other"]);
     accept(&repository, 12, "ours");
     repository.git(&["checkout", "-q", "other"]);
     accept(&repository, 14, "theirs");
-    let merged = std::process::Command::new("git")
-        .args(["merge", "-q", "-"])
-        .current_dir(repository.root())
-        .output()
-        .unwrap();
-    assert!(!merged.status.success());
+    repository
+}
+
+/// The same in the middle of a merge.
+fn in_conflict() -> Repository {
+    let repository = two_branches();
+    assert!(!merge(&repository, "-"));
     assert!(repository.read(PATH).contains("<<<<<<< "));
     repository
 }
@@ -43,10 +50,7 @@ fn a_conflict_is_told_and_nothing_is_lost() {
     repository.wrong(400, &[(0..13).collect()]);
     let ran = repository.test(&[]);
     assert_eq!(ran.code, 101, "{}", ran.all());
-    for words in [
-        "the marks of a merge conflict",
-        "git checkout --ours -- baselines/",
-    ] {
+    for words in ["the marks of a merge conflict", "cargo steadfast resolve"] {
         assert!(ran.stdout.contains(words), "{words}: {}", ran.all());
     }
     // A bless over it would lose history and anchor: it is refused, and changes nothing.
@@ -56,19 +60,101 @@ fn a_conflict_is_told_and_nothing_is_lost() {
     assert!(ran.stderr.contains("they would be lost"), "{}", ran.all());
     assert_eq!(repository.read(PATH), before);
     // What the message says works.
-    repository.git(&["checkout", "-q", "--ours", "--", "baselines"]);
-    repository.git(&["add", "-A"]);
-    repository.test(&[]);
-    let ran = repository.steadfast(&["bless", "--all", "--reason", "merged"]);
+    let ran = repository.steadfast(&["resolve"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    for words in [
+        "\"theirs\"\n  not taken:",
+        "\"ours\"\n  anchor:",
+        "\"first\"\n1 resolved, 0 left",
+    ] {
+        assert!(ran.stdout.contains(words), "{words}: {}", ran.all());
+    }
+    is_stale_until_blessed(&repository);
+    assert_eq!(repository.steadfast(&["resolve"]).code, 2);
+}
+
+/// After a merge of the branches that accepted "ours" and "theirs" since "first".
+fn is_stale_until_blessed(repository: &Repository) {
+    commit(repository, "merge");
+    let ran = repository.test(&[]);
+    assert_eq!(ran.code, 101, "{}", ran.all());
+    assert!(ran.stdout.contains("comes from a merge"), "{}", ran.all());
+    let ran = repository.steadfast(&["status"]);
+    assert_eq!(ran.code, 4, "{}", ran.all());
+    assert!(ran.stdout.contains("one side of a merge"), "{}", ran.all());
+    let ran = repository.steadfast(&["bless", "--reason", "merged"]);
     assert_eq!(ran.code, 0, "{}", ran.all());
     let file: serde_json::Value = serde_json::from_str(&repository.read(PATH)).unwrap();
     let history = file["history"].as_array().unwrap();
-    let reasons: Vec<&str> = history
+    let mut reasons: Vec<&str> = history
         .iter()
         .map(|blessing| blessing["accepted"]["reason"].as_str().unwrap())
         .collect();
-    assert_eq!(reasons, ["first", "theirs"]);
+    // The two were accepted within a second or so.
+    reasons.sort_unstable();
+    assert_eq!(reasons, ["first", "ours", "theirs"]);
     assert!(file["anchor"].is_string(), "{file}");
+    assert_eq!(repository.test(&[]).code, 0);
+}
+
+#[test]
+fn a_branch_that_let_go_of_the_anchor_does_not_take_it_from_the_other() {
+    let repository = Repository::table(400, 1, "margin = 0.03", "");
+    repository.write(".gitignore", "state/\n.steadfast-*\n");
+    accept(&repository, 10, "first");
+    accept(&repository, 11, "second");
+    repository.git(&["branch", "other"]);
+    accept(&repository, 12, "ours");
+    repository.git(&["checkout", "-q", "other"]);
+    repository.wrong(400, &[(0..14).collect()]);
+    repository.test(&[]);
+    repository.steadfast(&["bless", "--reanchor", "--reason", "theirs"]);
+    commit(&repository, "theirs");
+    merge(&repository, "-");
+    let anchor = repository
+        .root()
+        .join("anchors/table/custom/cell/cell_0.json");
+    let ran = repository.steadfast(&["resolve"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert!(anchor.is_file(), "{}", ran.all());
+    commit(&repository, "merge");
+    repository.wrong(400, &[(0..13).collect()]);
+    repository.test(&[]);
+    let ran = repository.steadfast(&["bless", "--reason", "merged"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let anchor: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(anchor).unwrap()).unwrap();
+    assert_eq!(anchor["accepted"]["reason"], "first");
+}
+
+#[test]
+fn git_merges_baselines_by_itself_where_it_was_told_to() {
+    let repository = two_branches();
+    let ran = repository.steadfast(&["init", "--git"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let config = repository.read(".git/config");
+    assert!(
+        config.contains("cargo steadfast resolve --driver %O %A %B %P"),
+        "{config}"
+    );
+    commit(&repository, "attributes");
+    let again = repository.steadfast(&["init", "--git"]);
+    assert_eq!(again.code, 0, "{}", again.all());
+    assert!(!again.stdout.contains("added"), "{}", again.all());
+    // `cargo steadfast` is what is built here.
+    let program = env!("CARGO_BIN_EXE_cargo-steadfast");
+    repository.edit(
+        ".git/config",
+        "cargo steadfast",
+        &format!("{program} steadfast"),
+    );
+    // The models are in conflict, and the baselines are not.
+    assert!(!merge(&repository, "-"));
+    let file: serde_json::Value = serde_json::from_str(&repository.read(PATH)).unwrap();
+    assert!(file["merged"].is_object(), "{file}");
+    assert_eq!(repository.steadfast(&["resolve"]).code, 2);
+    repository.wrong(400, &[(0..13).collect()]);
+    is_stale_until_blessed(&repository);
 }
 
 #[test]

@@ -230,12 +230,13 @@ impl Repository {
 
     /// Runs git.
     pub fn git(&self, arguments: &[&str]) {
-        let status = Command::new("git")
-            .args(arguments)
-            .current_dir(self.root())
-            .status()
-            .unwrap();
-        assert!(status.success(), "git {arguments:?}");
+        assert!(self.tries_git(arguments), "git {arguments:?}");
+    }
+
+    /// The same; says whether it succeeded.
+    pub fn tries_git(&self, arguments: &[&str]) -> bool {
+        let mut command = self.command(Path::new("git"));
+        command.args(arguments).status().unwrap().success()
     }
 
     fn command(&self, program: &Path) -> Command {
@@ -316,14 +317,15 @@ impl Repository {
         serde_json::from_str(&self.read(&path)).unwrap()
     }
 
-    /// Every file under a folder, by path.
+    /// Every file under a folder, by path; the lock, which is made by whoever asks for it and
+    /// holds nothing, apart.
     pub fn files(&self, folder: &str) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
         fn walk(folder: &Path, files: &mut std::collections::BTreeMap<PathBuf, Vec<u8>>) {
             for entry in std::fs::read_dir(folder).into_iter().flatten() {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
                     walk(&path, files);
-                } else {
+                } else if !path.ends_with(".steadfast-lock") {
                     files.insert(path.clone(), std::fs::read(&path).unwrap());
                 }
             }
