@@ -10,14 +10,14 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
-use rten_onnx::onnx::{DataType, TensorProto, ValueInfoProto};
+use rten_onnx::onnx::{DataType, NodeProto, TensorProto, ValueInfoProto};
 use rten_onnx::protobuf::{DecodeMessage, ValueReader};
 
 use super::engine::Numbers;
 use super::*;
 
 /// The version of the package whose tests the lists are about.
-const PACKAGE: &str = "onnx 1.18.0";
+const PACKAGE: &str = standard::RELEASE;
 
 const FOLDER: &str = "ONNX_NODE_TESTS";
 const ACCEPT: &str = "ONNX_NODE_TESTS_ACCEPT";
@@ -114,11 +114,16 @@ fn conform(engine: Engine) {
     let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
     let mut others = 0;
     let mut silent = Vec::new();
+    let mut newest = (0, 0);
     for folder in folders(&folder) {
         let Some(case) = Case::read(&folder) else {
             others += 1;
             continue;
         };
+        newest.0 = newest
+            .0
+            .max(standard::opset(&case.model).unwrap_or_default());
+        newest.1 = newest.1.max(case.model.ir_version.unwrap_or_default());
         let tally = tallies.entry(case.operator.clone()).or_default();
         let refusal = case.refusal(engine);
         match (case.run(engine), refusal) {
@@ -141,6 +146,11 @@ fn conform(engine: Engine) {
         "{} tests are answered wrongly, with no error, and trust.rs lets them run:\n{}",
         silent.len(),
         silent.join("\n")
+    );
+    assert_eq!(
+        newest,
+        (standard::NEWEST, standard::NEWEST_IR),
+        "standard.rs trusts the embedded engine with other versions than are tested"
     );
     hold(engine, &list(engine, &tallies, others));
 }
@@ -271,8 +281,8 @@ impl Case {
     /// Why a model file with this graph would be refused.
     fn refusal(&self, engine: Engine) -> Option<String> {
         let graph = self.model.graph.as_ref()?;
-        let opset = standard_opset(&self.model).unwrap_or(trust::OLDEST_OPSET);
-        let refused = whole(graph, opset, &[]).err();
+        let opset = standard::opset(&self.model).unwrap_or(standard::OLDEST);
+        let refused = standard::versions(&self.model, opset, engine).err();
         let outputs = graph.output.iter();
         let outputs: Vec<&str> = outputs
             .filter_map(|output| output.name.as_deref())

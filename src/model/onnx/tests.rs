@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayD, IxDyn};
-use rten_onnx::onnx::{DataType, OperatorSetIdProto, StringStringEntryProto};
+use rten_onnx::onnx::{
+    DataLocation, DataType, GraphProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
+};
 
 use super::test_graph::*;
 use super::*;
@@ -579,6 +581,99 @@ fn weights_in_another_file_and_old_operator_sets_are_refused() {
     assert!(message(open(&old)).contains("set 6"));
     old.opset_import.clear();
     assert!(message(open(&old)).contains("operator set"));
+}
+
+/// rten answers all the same, whatever a newer operator means.
+#[test]
+fn versions_that_the_engine_was_not_held_against_are_refused_with_the_newest_that_it_was() {
+    let of = |opset, ir| {
+        let mut newer = dense();
+        newer.opset_import[0].version = Some(opset);
+        newer.ir_version = Some(ir);
+        open(&newer)
+    };
+    assert!(of(23, 11).is_ok());
+    for (opened, found) in [
+        (of(24, 11), "set 24"),
+        (of(99, 99), "set 99"),
+        (of(23, 12), "IR version 12"),
+    ] {
+        assert!(matches!(opened, Err(ModelError::Unsupported { .. })));
+        let text = message(opened);
+        eprintln!("{text}");
+        for words in [found, "23", "11", "Export the model", "engine = \"ort\""] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+    }
+}
+
+/// Graphs in which a tensor (the second of each pair) has two definitions. The checker of
+/// ONNX and ONNX Runtime refuse them; rten runs one of the two.
+pub(super) fn defined_twice() -> Vec<(ModelProto, &'static str)> {
+    let branch = |nodes| {
+        subgraph(GraphProto {
+            node: nodes,
+            output: vec![value("b", DataType::FLOAT, &[-1, 2])],
+            ..GraphProto::default()
+        })
+    };
+    let chosen = node("If", &["condition"], &["y"])
+        .with("then_branch", branch(vec![node("Neg", &["x"], &["b"])]))
+        .with(
+            "else_branch",
+            branch(vec![
+                node("Relu", &["x"], &["b"]),
+                node("Neg", &["x"], &["b"]),
+            ]),
+        );
+    let cases = [
+        (
+            vec![
+                node("Relu", &["x"], &["h"]),
+                node("Neg", &["x"], &["h"]),
+                node("Identity", &["h"], &["y"]),
+            ],
+            "h",
+        ),
+        (
+            vec![
+                node("Relu", &["x"], &["w"]),
+                node("Add", &["x", "w"], &["y"]),
+            ],
+            "w",
+        ),
+        (
+            vec![node("Relu", &["x"], &["x"]), node("Neg", &["x"], &["y"])],
+            "x",
+        ),
+        (vec![node("Split", &["x"], &["y", "y"])], "y"),
+        (vec![chosen], "b"),
+    ];
+    let weights = vec![floats("w", &[2], &[1.0, 2.0]), bools("condition", &[true])];
+    cases
+        .map(|(nodes, tensor)| (model(&[-1, 2], &[-1, 2], nodes, weights.clone()), tensor))
+        .into()
+}
+
+#[test]
+fn a_tensor_that_is_defined_twice_is_refused_by_name() {
+    for (twice, tensor) in defined_twice() {
+        let opened = open(&twice);
+        assert!(
+            matches!(opened, Err(ModelError::NotOnnx { .. })),
+            "{tensor}"
+        );
+        let text = message(opened);
+        assert!(
+            text.contains(&format!("the tensor {tensor:?} is defined twice")),
+            "{text}"
+        );
+    }
+    // Old files list weights among the inputs.
+    let mut old = dense();
+    let listed = value("w", DataType::FLOAT, &[2, 2]);
+    graph_of(&mut old).input.push(listed);
+    assert!(open(&old).is_ok());
 }
 
 /// Two inputs (`left`, `right`) and two outputs (`sum`, `copy` of left).

@@ -15,11 +15,6 @@ use rten_onnx::onnx::{AttributeProto, DataType, GraphProto, NodeProto, TensorPro
 use super::engine::Engine;
 use super::interface::{attribute, casts_to, dependencies};
 
-/// Operators had other meanings (of axes, of broadcasting, of training) before
-/// this version of the operator set; only the later ones were held against rten,
-/// and ONNX Runtime promises no earlier ones.
-pub(super) const OLDEST_OPSET: i64 = 7;
-
 /// Whose answer a rule is on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Whose {
