@@ -30,6 +30,7 @@ mod inspect;
 mod interface;
 mod outputs;
 mod probe;
+mod shapes;
 mod standard;
 #[cfg(test)]
 mod test_graph;
@@ -189,13 +190,14 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
         path: path(),
         reason,
     })?;
-    if let Some(refusal) = trust::refuse(
-        graph,
-        &[&interface.output],
+    let asked = trust::Asked {
+        model: &model,
+        outputs: &[&interface.output],
         opset,
         engine,
-        interface.batch == Some(1),
-    ) {
+        alone: interface.batch == Some(1),
+    };
+    if let Some(refusal) = trust::refuse(&asked) {
         return Err(ModelError::Untrusted {
             path: path(),
             operator: refusal.operator,

@@ -160,9 +160,16 @@ fn what_rten_computes_wrongly_is_computed_by_the_specification_or_refused() {
         assert!(message(open(&model, OnnxEngine::Rten)).contains(&operator));
         let engine = Engine::of(OnnxEngine::Ort).unwrap();
         let opset = standard::opset(&model).unwrap();
-        let graph = model.graph.as_ref().unwrap();
-        let trusted = trust::refuse(graph, &["y"], opset, engine, false).is_none();
-        let graph = Graph::load(engine, model.write_buf().unwrap(), &["x"], &["y"]);
+        let bytes = model.write_buf().unwrap();
+        let trusted = trust::refuse(&trust::Asked {
+            model: &model,
+            outputs: &["y"],
+            opset,
+            engine,
+            alone: false,
+        });
+        let trusted = trusted.is_none();
+        let graph = Graph::load(engine, bytes, &["x"], &["y"]);
         let graph = graph.unwrap_or_else(|error| panic!("{operator}: {error}"));
         let inputs = Input::Floats {
             shape: inputs.shape(),

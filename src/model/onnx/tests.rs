@@ -1017,6 +1017,17 @@ pub(super) fn wrong_answers() -> Vec<Wrong> {
         .with("kernel_shape", list(&[1, 2]))
         .with("strides", list(&[1, 1]))
         .with("auto_pad", text("SAME_LOWER"));
+    // The one padded column goes before the others.
+    let steps = one(
+        node("MaxPool", &["x"], &["y"])
+            .with("kernel_shape", list(&[1, 3]))
+            .with("strides", list(&[1, 2]))
+            .with("auto_pad", text("SAME_LOWER")),
+        vec![],
+        &[1, 1, 1, 4],
+        &[1.0, 4.0, 2.0, 3.0],
+        &[4.0, 4.0],
+    );
     let mut old = one(
         node("Softmax", &["x"], &["y"]).with("axis", int(1)),
         vec![],
@@ -1199,6 +1210,7 @@ pub(super) fn wrong_answers() -> Vec<Wrong> {
             &[1.0, 3.0, 2.0],
             &[1.0, 3.0, 3.0],
         ),
+        steps,
         old,
         cast,
         classes,
@@ -1323,6 +1335,10 @@ fn what_is_answered_rightly_is_not_refused() {
         .with("kernel_shape", list(&[1, 3]))
         .with("strides", list(&[1, 1]))
         .with("auto_pad", text("SAME_LOWER"));
+    let steps = node("MaxPool", &["x"], &["y"])
+        .with("kernel_shape", list(&[1, 2]))
+        .with("strides", list(&[1, 2]))
+        .with("auto_pad", text("SAME_LOWER"));
     let resize = |inputs: &[&str]| {
         node("Resize", inputs, &["y"])
             .with("mode", text("linear"))
@@ -1363,6 +1379,8 @@ fn what_is_answered_rightly_is_not_refused() {
         quantised,
         computed,
         (vec![pool], vec![], vec![4.0, 4.0, 4.0, 3.0]),
+        // Steps of two over four columns: nothing is padded.
+        (vec![steps], vec![], vec![4.0, 3.0]),
         aligned(2, &[1.0, 3.0]),
         aligned(3, &[1.0, 3.0, 3.0]),
         aligned(7, &[1.0, 2.5, 4.0, 3.0, 2.0, 2.5, 3.0]),
@@ -1500,21 +1518,89 @@ fn attention_is_the_textbooks() {
 }
 
 #[test]
-fn an_old_softmax_over_the_last_axis_is_the_same_as_a_new_one() {
-    for attributes in [vec![], vec![int(1)], vec![int(-1)]] {
-        let mut softmax = node("Softmax", &["h"], &["y"]);
-        for axis in attributes {
-            softmax = softmax.with("axis", axis);
-        }
-        let weights = vec![floats("w", &[2, 2], &[1.0, 0.0, 0.0, 1.0])];
-        let product = node("Gemm", &["x", "w"], &["h"]);
-        let mut whole = model(&[-1, 2], &[-1, 2], vec![product, softmax], weights);
-        whole.opset_import[0].version = Some(11);
-        let answers = open(&whole)
+fn an_old_softmax_over_one_axis_is_the_same_as_a_new_one() {
+    let table = ints("table", &[-1, 2, 3]);
+    let reshape = node("Reshape", &["x", "table"], &["h"]);
+    // As an exporter writes it that keeps the batch free.
+    let counted = vec![
+        node("Shape", &["x"], &["shape"]),
+        node("Gather", &["shape", "first"], &["batch"]),
+        node("Concat", &["batch", "rest"], &["sizes"]).with("axis", int(0)),
+        node("Reshape", &["x", "sizes"], &["h"]),
+    ];
+    let counts = vec![ints("first", &[0]), ints("rest", &[2, 3])];
+    // The scores of attention: each of two positions to each.
+    let attention = vec![
+        reshape.clone(),
+        node("Transpose", &["h"], &["t"]).with("perm", list(&[0, 2, 1])),
+        node("MatMul", &["h", "t"], &["scores"]),
+    ];
+    let image = vec![
+        node("Unsqueeze", &["x"], &["image"]).with("axes", list(&[2, 3])),
+        node("Conv", &["image", "w"], &["h"]),
+    ];
+    let kernels = vec![floats("w", &[5, 6, 1, 1], &[1.0; 30])];
+    let dense = vec![node("Gemm", &["x", "eye"], &["h"])];
+    let eye = vec![floats("eye", &[6, 2], &[1.0; 12])];
+    let same = [
+        (vec![reshape.clone()], vec![table.clone()], "h", Some(2), 3),
+        (counted, counts, "h", Some(2), 3),
+        (attention, vec![table.clone()], "scores", Some(2), 2),
+        // Axes of size 1 behind it add nothing.
+        (image.clone(), kernels.clone(), "h", Some(1), 5),
+        (dense.clone(), eye.clone(), "h", None, 2),
+        (dense.clone(), eye.clone(), "h", Some(1), 2),
+        (dense, eye, "h", Some(-1), 2),
+    ];
+    // Over rows and columns together; over the columns alone in place of both.
+    let other = [
+        (vec![reshape.clone()], vec![table.clone()], "h", Some(1), 6),
+        (vec![reshape], vec![table], "h", None, 6),
+        (image, kernels, "h", None, 5),
+    ];
+    let open =
+        |(mut nodes, weights, tensor, axis, _): (Vec<NodeProto>, _, &str, Option<i64>, _)| {
+            let softmax = node("Softmax", &[tensor], &["p"]);
+            nodes.push(match axis {
+                Some(axis) => softmax.with("axis", int(axis)),
+                None => softmax,
+            });
+            nodes.push(node("Flatten", &["p"], &["y"]));
+            let mut whole = model(&[-1, 6], &[-1, -1], nodes, weights);
+            whole.opset_import[0].version = Some(11);
+            open(&whole)
+        };
+    for case in same {
+        let count = case.4;
+        let answers = open(case)
             .unwrap()
-            .predict(batch(&[2, 2], &[0.0; 4]).view());
-        assert_eq!(answers.unwrap(), ndarray::array![[0.5, 0.5], [0.5, 0.5]]);
+            .predict(batch(&[2, 6], &[0.5; 12]).view());
+        // What is equal shares one.
+        for number in answers.unwrap() {
+            assert!(
+                (number - 1.0 / count as f32).abs() < 1e-6,
+                "{number}, {count}"
+            );
+        }
     }
+    for case in other {
+        assert!(message(open(case)).contains("operator set 13"));
+    }
+}
+
+#[test]
+fn a_table_times_a_vector_is_run_where_its_shape_follows_from_the_graph() {
+    let nodes = vec![
+        node("Flatten", &["x"], &["table"]),
+        node("Relu", &["table"], &["h"]),
+        node("MatMul", &["h", "w"], &["y"]),
+    ];
+    let weights = vec![floats("w", &[2], &[1.0, 10.0])];
+    let whole = model(&[-1, 2, 1], &[-1], nodes, weights);
+    let answers = open(&whole)
+        .unwrap()
+        .predict(batch(&[2, 2, 1], &[1.0, 2.0, 3.0, -4.0]).view());
+    assert_eq!(answers.unwrap(), ndarray::array![[21.0], [3.0]]);
 }
 
 #[test]
