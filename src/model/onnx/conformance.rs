@@ -300,6 +300,8 @@ impl Case {
         refused.or_else(|| {
             let untrusted = trust::refuse(&trust::Asked {
                 model: &self.model,
+                // Nothing in these graphs is a batch of examples.
+                inputs: &[],
                 outputs: &outputs,
                 opset,
                 engine,

@@ -12,7 +12,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ndarray::{
-    Array, Array2, ArrayD, ArrayView2, ArrayViewD, Axis, CowArray, IxDyn, RemoveAxis, concatenate,
+    Array, Array2, ArrayD, ArrayView2, ArrayViewD, Axis, CowArray, IxDyn, RemoveAxis, Slice,
+    concatenate,
 };
 use rten_onnx::onnx::ModelProto;
 
@@ -22,7 +23,7 @@ use engine::{Engine, Graph, Input, Value};
 use gradient::{Pass, Refusal};
 use interface::{Interface, show};
 use outputs::Written;
-use probe::Finding;
+use probe::{Finding, Trial};
 
 mod engine;
 mod gradient;
@@ -35,6 +36,7 @@ mod standard;
 #[cfg(test)]
 mod test_graph;
 mod trust;
+mod varying;
 mod wire;
 
 pub use crate::spec::OnnxEngine;
@@ -60,8 +62,10 @@ pub struct Request {
     pub gradient: Option<Rounding>,
     /// Some of the examples that it will be asked about (first axis), where they are
     /// known: whether the engine can compute the answers, each for itself, and the
-    /// gradients, is then found out here. At most [`TRIED`] are of use.
+    /// gradients, is then found out here. [`TRIED`] are of use, or as many as `batch`.
     pub examples: Option<ArrayD<f32>>,
+    /// How many examples it will be asked about at once.
+    pub batch: usize,
 }
 
 /// An ONNX model that is ready to answer.
@@ -192,6 +196,7 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
     })?;
     let asked = trust::Asked {
         model: &model,
+        inputs: &[&interface.input],
         outputs: &[&interface.output],
         opset,
         engine,
@@ -232,21 +237,24 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
     let examples = examples.filter(|examples| {
         !examples.is_empty() && super::takes(&opened.interface.example, &examples.shape()[1..])
     });
-    if let Some(examples) = examples
+    // A graph of one batch size is never asked about more.
+    let fixed = opened.interface.batch.unwrap_or(request.batch);
+    let trial = examples.map(|examples| Trial::of(examples, request.batch.min(fixed)));
+    if let Some(trial) = trial
         && let Engine::Rten = opened.engine
-        && let Some(graph) = opened.without_fusions(&bytes, examples)
+        && let Some(graph) = opened.without_fusions(&bytes, trial)
     {
         opened.graph = graph;
         opened.engine = Engine::RtenAsWritten;
     }
     let engine = opened.engine;
-    if let Some(examples) = examples
-        && let Err(finding) = opened.probe(examples, steps)
+    if let Some(trial) = trial
+        && let Err(finding) = opened.probe(trial, steps)
     {
         return Err(match finding {
             Finding::Fault(Fault::Engine(reason)) => {
-                let reason = opened.reason_by_operator(model, examples).unwrap_or(reason);
-                let shape = &examples.shape()[1..];
+                let reason = opened.reason_by_operator(model, trial).unwrap_or(reason);
+                let shape = trial.example();
                 lacking(format!(
                     "asked about examples of these data, of the shape {shape:?}: {reason}. Are they the model's data?"
                 ))
@@ -257,7 +265,7 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
             },
             Finding::Mixes => {
                 let (model, bytes) = (&model, bytes.as_slice());
-                let node = opened.mixing_node(Written { model, bytes }, examples);
+                let node = opened.mixing_node(Written { model, bytes }, trial);
                 let place = node.map_or(String::new(), |node| {
                     let operator = node.op_type.as_deref().unwrap_or_default();
                     format!(
@@ -275,11 +283,18 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
         opset,
         engine,
         rounding,
-        examples: examples.cloned(),
+        examples: examples.map(spread),
         path: path(),
         passes: Mutex::default(),
     });
     Ok((opened, gradient))
+}
+
+/// Some of many examples, evenly spread: what is kept of them for as long as the model.
+fn spread(examples: &ArrayD<f32>) -> ArrayD<f32> {
+    let step = examples.len_of(Axis(0)).div_ceil(TRIED).max(1);
+    let rows = Slice::new(0, None, step.cast_signed());
+    examples.slice_axis(Axis(0), rows).to_owned()
 }
 
 /// Why there is no answer.

@@ -163,6 +163,7 @@ fn what_rten_computes_wrongly_is_computed_by_the_specification_or_refused() {
         let bytes = model.write_buf().unwrap();
         let trusted = trust::refuse(&trust::Asked {
             model: &model,
+            inputs: &["x"],
             outputs: &["y"],
             opset,
             engine,
@@ -350,6 +351,7 @@ fn an_input_that_the_output_does_not_need_is_not_given() {
         engine: OnnxEngine::Ort,
         gradient: None,
         examples: None,
+        batch: 64,
     });
     let inputs = noise(&[3, 2]);
     assert_eq!(

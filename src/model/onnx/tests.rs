@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayD, IxDyn};
 use rten_onnx::onnx::{
-    DataLocation, DataType, GraphProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
+    AttributeProto, DataLocation, DataType, GraphProto, NodeProto, OperatorSetIdProto,
+    StringStringEntryProto, TensorProto, ValueInfoProto,
 };
 
 use super::test_graph::*;
@@ -30,6 +31,7 @@ fn open_bytes(
         engine: OnnxEngine::Rten,
         gradient: None,
         examples: None,
+        batch: 64,
     })
 }
 
@@ -80,6 +82,7 @@ pub(super) fn request(path: &Path, engine: OnnxEngine) -> Request {
         engine,
         gradient: None,
         examples: None,
+        batch: 64,
     }
 }
 
@@ -199,6 +202,15 @@ fn open_for(example: &[usize], model: &ModelProto) -> Result<OnnxModel, ModelErr
 
 /// Opens a graph that is tried on some examples.
 fn open_with(examples: ArrayD<f32>, model: &ModelProto) -> Result<OnnxModel, ModelError> {
+    open_in_batches(64, examples, model)
+}
+
+/// Opens a graph that is tried on some examples and will be asked about so many at once.
+fn open_in_batches(
+    size: usize,
+    examples: ArrayD<f32>,
+    model: &ModelProto,
+) -> Result<OnnxModel, ModelError> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), model.write_buf().unwrap()).unwrap();
     load(&Request {
@@ -209,6 +221,7 @@ fn open_with(examples: ArrayD<f32>, model: &ModelProto) -> Result<OnnxModel, Mod
         engine: OnnxEngine::Rten,
         gradient: None,
         examples: Some(examples),
+        batch: size,
     })
 }
 
@@ -406,6 +419,48 @@ fn an_answer_that_depends_on_its_neighbours_is_refused() {
     assert!(open_for(&[2], &whole(none)).is_ok());
 }
 
+/// In a batch of more than sixteen the numbers are negated: a few beside each other do not
+/// show it, those that are asked about do.
+#[test]
+fn a_model_is_tried_in_batches_as_large_as_it_will_be_asked_about() {
+    let nodes = vec![
+        node("Shape", &["x"], &["shape"]),
+        node("Gather", &["shape", "first"], &["count"]),
+        node("Greater", &["count", "sixteen"], &["condition"]),
+        chosen("condition"),
+    ];
+    let weights = vec![ints("first", &[0]), ints("sixteen", &[16])];
+    let whole = model(&[-1, 2], &[-1, 2], nodes, weights);
+    let opened = |size| open_in_batches(size, noise(&[64, 2]), &whole);
+    for size in [17, 64] {
+        let text = message(opened(size));
+        assert!(text.contains("beside other examples"), "{text}");
+    }
+    for size in [1, 2, 16] {
+        assert!(opened(size).is_ok(), "{size}");
+    }
+}
+
+/// What a trial takes is bounded by what the gate takes: a graph that fails in larger batches
+/// than it will be asked about is opened.
+#[test]
+fn no_trial_is_larger_than_what_will_be_asked() {
+    let nodes = vec![
+        node("Shape", &["x"], &["shape"]),
+        node("Gather", &["shape", "first"], &["count"]),
+        // Out of the table from a fourth example on.
+        node("Gather", &["table", "count"], &["one"]),
+        node("Mul", &["x", "one"], &["y"]),
+    ];
+    let weights = vec![ints("first", &[0]), floats("table", &[4], &[1.0; 4])];
+    let whole = model(&[-1, 2], &[-1, 2], nodes, weights);
+    let opened = |size| open_in_batches(size, noise(&[64, 2]), &whole);
+    for size in [2, 3] {
+        assert!(opened(size).is_ok(), "{size}");
+    }
+    assert!(matches!(opened(4), Err(ModelError::Unsupported { .. })));
+}
+
 /// Years from 1990 on, looked up: other numbers are in no row.
 #[test]
 fn a_model_is_tried_on_its_own_data() {
@@ -497,6 +552,7 @@ fn a_missing_file_and_what_is_no_onnx_are_told_apart() {
         engine: OnnxEngine::Rten,
         gradient: None,
         examples: None,
+        batch: 64,
     });
     assert!(matches!(missing, Err(ModelError::Unreadable { .. })));
     let whole = dense().write_buf().unwrap();
@@ -884,6 +940,7 @@ fn a_model_with_a_state_is_refused_by_naming_what_it_needs() {
             engine: OnnxEngine::Rten,
             gradient: None,
             examples: None,
+            batch: 64,
         }
     });
     let text = message(opened);
@@ -1311,6 +1368,141 @@ fn in_batches_of_one_there_are_no_neighbours() {
     let answers = answers.unwrap();
     // Each by its own scale, which has 255 steps.
     assert!((answers[[0, 1]] - 1.0).abs() < 1e-6 && (answers[[1, 1]] - 255.0).abs() < 1e-4);
+}
+
+/// A branch, or a body, of these nodes and outputs.
+fn body(
+    inputs: Vec<ValueInfoProto>,
+    nodes: Vec<NodeProto>,
+    outputs: Vec<ValueInfoProto>,
+) -> AttributeProto {
+    subgraph(GraphProto {
+        node: nodes,
+        input: inputs,
+        output: outputs,
+        ..GraphProto::default()
+    })
+}
+
+/// y = −x where `condition` holds, else relu(x).
+fn chosen(condition: &str) -> NodeProto {
+    let rows = || vec![value("b", DataType::FLOAT, &[-1, 2])];
+    let branch = |operator| body(vec![], vec![node(operator, &["x"], &["b"])], rows());
+    node("If", &[condition], &["y"])
+        .with("then_branch", branch("Neg"))
+        .with("else_branch", branch("Relu"))
+}
+
+/// y = x, doubled in each step; `goes_on` says in the body whether there is a next.
+fn repeated(steps: &str, condition: &str, goes_on: NodeProto) -> NodeProto {
+    let row = |name| value(name, DataType::FLOAT, &[-1, 2]);
+    let truth = |name| value(name, DataType::BOOL, &[]);
+    let inputs = vec![
+        value("i", DataType::INT64, &[]),
+        truth("before"),
+        row("carried"),
+    ];
+    let mut nodes = vec![node("Add", &["carried", "carried"], &["twice"])];
+    if goes_on.op_type.as_deref() == Some("Less") {
+        nodes.push(node("ReduceMax", &["twice"], &["most"]).with("keepdims", int(0)));
+    }
+    nodes.push(goes_on);
+    let body = body(inputs, nodes, vec![truth("next"), row("twice")]);
+    node("Loop", &[steps, condition, "x"], &["y"]).with("body", body)
+}
+
+/// rten and ONNX Runtime take the branch of the whole batch: beside an example whose largest
+/// number is above one, the others are negated too.
+#[test]
+fn a_choice_that_examples_make_for_the_whole_batch_is_refused_by_its_node() {
+    let most = node("ReduceMax", &["x"], &["most"]).with("keepdims", int(0));
+    let above = node("Greater", &["most", "one"], &["condition"]);
+    let same = || node("Identity", &["before"], &["next"]);
+    // How many numbers are not 0 is a shape, and no less of the numbers.
+    let counted = vec![
+        node("NonZero", &["x"], &["places"]),
+        node("Size", &["places"], &["count"]),
+    ];
+    let varying = [
+        (vec![most.clone(), above.clone(), chosen("condition")], "If"),
+        (
+            vec![most.clone(), above, repeated("three", "condition", same())],
+            "Loop",
+        ),
+        (
+            [counted, vec![repeated("count", "", same())]].concat(),
+            "Loop",
+        ),
+        (
+            vec![repeated(
+                "three",
+                "",
+                node("Less", &["most", "one"], &["next"]),
+            )],
+            "Loop",
+        ),
+    ];
+    // By the shape, which is the same for all.
+    let columns = vec![
+        node("Relu", &["x"], &["h"]),
+        node("Shape", &["h"], &["shape"]),
+        node("Gather", &["shape", "second"], &["columns"]),
+    ];
+    let equal = node("Equal", &["columns", "three"], &["condition"]);
+    let fixed = [
+        (
+            vec![columns.clone(), vec![equal, chosen("condition")]].concat(),
+            0.5,
+        ),
+        (
+            [columns, vec![repeated("columns", "", same())]].concat(),
+            2.0,
+        ),
+        (vec![repeated("three", "", same())], 4.0),
+    ];
+    let scalar = |name: &str, number: i64| TensorProto {
+        dims: vec![],
+        ..ints(name, &[number])
+    };
+    let weights = || {
+        vec![
+            floats("one", &[], &[1.0]),
+            scalar("three", 3),
+            scalar("second", 1),
+        ]
+    };
+    let whole = |size, nodes| model(&[size, 2], &[size, 2], nodes, weights());
+    for (nodes, operator) in varying {
+        match open(&whole(-1, nodes.clone())) {
+            Err(ModelError::Untrusted {
+                operator: named,
+                node,
+                reason,
+                ..
+            }) => {
+                assert_eq!(
+                    (named.as_str(), node),
+                    (operator, format!("the_{}", operator.to_lowercase()))
+                );
+                assert!(
+                    reason.contains("neighbours") && reason.contains("batches of one"),
+                    "{reason}"
+                );
+            }
+            other => panic!("{operator}: {:?}", other.map(|_| ())),
+        }
+        // There are no neighbours.
+        let alone = open(&whole(1, nodes)).unwrap();
+        let answers = alone.predict(batch(&[2, 2], &[0.5, 0.25, 2.0, 3.0]).view());
+        assert!(answers.is_ok(), "{operator}: {answers:?}");
+    }
+    for (nodes, first) in fixed {
+        let opened = open(&whole(-1, nodes)).unwrap();
+        let answers = opened
+            .predict(batch(&[2, 2], &[0.5, 0.25, 2.0, 3.0]).view())
+            .unwrap();
+        assert_eq!(answers[[0, 0]], first);
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ use rten_onnx::onnx::{AttributeProto, DataType, GraphProto, ModelProto, NodeProt
 use super::engine::Engine;
 use super::interface::{self, attribute, casts_to, dependencies};
 use super::shapes::{self, Shape, Shapes};
+use super::varying::Varying;
 
 /// Whose answer a rule is on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -119,6 +120,18 @@ const RULES: &[Rule] = &[
         reason: "in training mode it normalises over the batch, so that an example's answer depends on its neighbours. Export the model in evaluation mode",
     },
     Rule {
+        whose: Whose::Neighbours,
+        operators: &["If"],
+        applies: |place| place.varies(0),
+        reason: "it takes one branch for the whole batch, and which one follows from the examples' numbers, so that an example's answer depends on its neighbours. Export the model with Where in its place, or for batches of one (a batch axis of size 1)",
+    },
+    Rule {
+        whose: Whose::Neighbours,
+        operators: &["Loop"],
+        applies: |place| place.varies(0) || place.varies(1) || ends_by_examples(place),
+        reason: "it takes as many steps for the whole batch, and how many follows from the examples' numbers, so that an example's answer depends on its neighbours. Export the model with a fixed number of steps, or for batches of one (a batch axis of size 1)",
+    },
+    Rule {
         whose: Whose::Embedded,
         operators: &["Resize"],
         applies: |place| place.text("mode") == Some("cubic"),
@@ -200,7 +213,8 @@ pub(super) struct Untrusted {
 /// What is to be trusted with what.
 pub(super) struct Asked<'a> {
     pub(super) model: &'a ModelProto,
-    /// The outputs that are needed.
+    /// The inputs that hold examples, and the outputs that are needed.
+    pub(super) inputs: &'a [&'a str],
     pub(super) outputs: &'a [&'a str],
     /// The version of the standard operators.
     pub(super) opset: i64,
@@ -215,6 +229,7 @@ struct Known<'a> {
     engine: Engine,
     alone: bool,
     shapes: Shapes<'a>,
+    varying: Varying<'a>,
 }
 
 /// The first node, subgraphs included, that the engine may not be trusted with, of those
@@ -227,6 +242,7 @@ pub(super) fn refuse(asked: &Asked<'_>) -> Option<Untrusted> {
         engine: asked.engine,
         alone: asked.alone,
         shapes: Shapes::of(asked.model),
+        varying: Varying::from(graph, asked.inputs),
     };
     refuse_within(&[graph], &known, &|node| {
         let mut made = node.output.iter();
@@ -364,6 +380,12 @@ impl<'a> Place<'a> {
             within => shapes::declared(self.scopes[within], tensor),
         }
     }
+
+    /// Whether the numbers of an input follow from those of the examples.
+    fn varies(&self, index: usize) -> bool {
+        let tensor = self.input(index);
+        tensor.is_some_and(|tensor| self.known.varying.has(tensor))
+    }
 }
 
 /// Whether a Dropout may draw: `training_mode` is given and not written as false.
@@ -376,6 +398,13 @@ fn trains(place: &Place<'_>) -> bool {
         raw.is_none_or(|raw| raw.borrow().iter().all(|&byte| byte == 0))
             && value.int32_data.iter().all(|&number| number == 0)
     })
+}
+
+/// Whether the body of a Loop says by the examples' numbers that there is no further step.
+fn ends_by_examples(place: &Place<'_>) -> bool {
+    let body = place.attribute("body").and_then(|body| body.g.as_ref());
+    let goes_on = body.and_then(|body| body.output.first());
+    goes_on.is_some_and(|goes_on| place.known.varying.has(interface::name(goes_on)))
 }
 
 /// Whether the output of a Resize has the size that its scales say exactly: it

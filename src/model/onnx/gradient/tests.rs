@@ -93,6 +93,7 @@ fn open_with(
         engine,
         gradient: Some(rounding),
         examples,
+        batch: 64,
     })
 }
 
