@@ -99,6 +99,7 @@ fn ours(path: &Path, engine: OnnxEngine, budget: f64) -> Result<[f64; 2], String
         engine,
         gradient: Some(Rounding::Refused),
         examples: None,
+        batch: 64,
     })
     .map_err(|error| error.to_string())?;
     let described = model.describe();

@@ -125,6 +125,7 @@ fn digits_by_each(python: &str) {
             engine,
             gradient: None,
             examples: None,
+            batch: 64,
         })
     };
     let bare = |engine, file: &Path| {

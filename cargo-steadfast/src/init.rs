@@ -193,7 +193,8 @@ impl ModelArguments {
                 output: self.output.clone(),
                 engine,
                 gradient: None,
-                examples: engine::tried(data),
+                examples: engine::tried(data, unspecified::BATCH),
+                batch: unspecified::BATCH,
             })
         };
         match load(OnnxEngine::Rten) {

@@ -316,7 +316,11 @@ impl Context {
                 true => Rounding::StraightThrough,
                 false => Rounding::Refused,
             }),
-            examples: self.dataset(spec).ok().and_then(|data| tried(&data)),
+            examples: self
+                .dataset(spec)
+                .ok()
+                .and_then(|data| tried(&data, spec.model.batch)),
+            batch: spec.model.batch,
         })
     }
 
@@ -435,9 +439,10 @@ fn refused<T>(spec: &Spec, at: &Located<T>, denied: &Denied) -> RunError {
 }
 
 /// The examples that an ONNX model is tried on when it is opened for some data, evenly
-/// spread over them; `None` where they cannot be had, which whoever asks for them says.
-pub fn tried(data: &Dataset) -> Option<ArrayD<f32>> {
-    let count = onnx::TRIED.min(data.len());
+/// spread over them, enough for a batch of `batch`; `None` where they cannot be had, which
+/// whoever asks for them says.
+pub fn tried(data: &Dataset, batch: usize) -> Option<ArrayD<f32>> {
+    let count = onnx::TRIED.max(batch).min(data.len());
     let rows = (0..count).map(|at| data.example(at * data.len() / count));
     let rows: Vec<_> = rows.collect::<Result<_, _>>().ok()?;
     let views: Vec<_> = rows.iter().map(|row| row.view()).collect();

@@ -784,4 +784,43 @@ case("a factor that an If chooses", [
 for k, shape in [((2, 2), (2, 2, 2, 66)), ((1, 3), (2, 1, 2, 105)), ((3, 7), (2, 1, 3, 238))]:
     case(f"max pool of many windows {k}", one("MaxPool", kernel_shape=list(k), strides=list(k)), lambda t, v, k=k: F.max_pool2d(t, k), shape)
 
+# A stream of its own, so that what is above keeps its numbers.
+rng = np.random.default_rng(11)
+
+# Waves, over several turns of them.
+for kind, fn in [("Sin", torch.sin), ("Cos", torch.cos)]:
+    case(kind, one(kind), lambda t, v, fn=fn: fn(t), (3, 2, 5))
+    case(f"{kind} over turns", one(kind), lambda t, v, fn=fn: fn(t), (3, 2, 5), x=rng.normal(size=(3, 2, 5)) * 20)
+    case(f"{kind} of a product", [("MatMul", ["x", "w"], ["h"], {}), (kind, ["h"], ["y"], {})], lambda t, v, fn=fn: fn(t @ v["w"]), (3, 4), dict(w=f32(4, 5)))
+
+# Local response normalisation, in what ONNX Runtime has of it: images, windows of an odd size.
+for size, alpha, beta, bias, shape in [
+    (5, 1e-4, 0.75, 2.0, (2, 8, 3, 3)), (3, 0.9, 0.75, 1.0, (2, 6, 2, 4)), (5, 2.0, 0.5, 0.5, (2, 3, 4, 2)), (1, 0.7, 1.3, 1.0, (2, 4, 3, 2)),
+]:
+    case(f"LRN of {size} of {shape[1]} channels", one("LRN", size=size, alpha=alpha, beta=beta, bias=bias),
+         lambda t, v, a=(size, alpha, beta, bias): F.local_response_norm(t, *a), shape)
+case("LRN between convolutions", [
+    ("Conv", ["x", "w"], ["h"], {}), ("LRN", ["h"], ["n"], dict(size=3, alpha=0.5, bias=2.0)), ("Conv", ["n", "v"], ["y"], {}),
+], lambda t, v: F.conv2d(F.local_response_norm(F.conv2d(t, v["w"]), 3, 0.5, 0.75, 2.0), v["v"]), (2, 3, 4, 4), dict(w=f32(5, 3, 2, 2), v=f32(2, 5, 2, 2)))
+
+
+class Sign(torch.autograd.Function):
+    """Straight through from -1 to 1 (Courbariaux et al. 2016, arXiv:1602.02830, equation 4)."""
+
+    @staticmethod
+    def forward(ctx, t):
+        ctx.save_for_backward(t)
+        return t.sign()
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * (ctx.saved_tensors[0].abs() <= 1)
+
+
+case("Sign", one("Sign"), lambda t, v: Sign.apply(t), (4, 6), straight=True)
+case("Sign at 0 and at the ends", one("Sign"), lambda t, v: Sign.apply(t), (2, 4), x=np.array([[0, 1, -1, 0.5], [1.5, -1.5, -0.5, 30]]), straight=True)
+case("a binarised network", [
+    ("MatMul", ["x", "w"], ["h"], {}), ("Sign", ["h"], ["b"], {}), ("MatMul", ["b", "v"], ["y"], {}),
+], lambda t, v: Sign.apply(t @ v["w"]) @ v["v"], (4, 5), dict(w=f32(5, 6) / 3, v=f32(6, 3)), straight=True)
+
 print(json.dumps({"origin": f"torch {torch.__version__}, float64", "cases": cases}))

@@ -105,12 +105,13 @@ fn file(arguments: &Arguments) -> Result<ExitCode, Error> {
         engine: OnnxEngine::Rten,
         gradient: Some(onnx::Rounding::Refused),
         examples: None,
+        batch: unspecified::BATCH,
     };
     describe(&request)?;
     let data = match &arguments.data {
         Some(path) => {
             let (data, _) = arguments.columns.open(&here, path)?;
-            request.examples = engine::tried(&data);
+            request.examples = engine::tried(&data, request.batch);
             Some(Sample::of(&data, path.clone())?)
         }
         None => None,

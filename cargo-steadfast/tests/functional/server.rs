@@ -147,6 +147,7 @@ pub fn onnx_model(path: &str, engine: onnx::OnnxEngine) -> Result<onnx::OnnxMode
         engine,
         gradient: Some(onnx::Rounding::Refused),
         examples: None,
+        batch: 64,
     })
 }
 

@@ -31,6 +31,7 @@ fn answers_and_gradients_are_those_of_the_onnx_file() {
         engine: OnnxEngine::Rten,
         gradient: Some(Rounding::Refused),
         examples: None,
+        batch: 64,
     })
     .unwrap();
     // Irregular, so that no two neighbours are equal: libraries differ on which of several

@@ -10,14 +10,15 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
-use rten_onnx::onnx::{DataType, TensorProto, ValueInfoProto};
+use rten_onnx::onnx::{DataType, NodeProto, TensorProto, ValueInfoProto};
 use rten_onnx::protobuf::{DecodeMessage, ValueReader};
 
 use super::engine::Numbers;
+use super::shapes::Shapes;
 use super::*;
 
 /// The version of the package whose tests the lists are about.
-const PACKAGE: &str = "onnx 1.18.0";
+const PACKAGE: &str = standard::RELEASE;
 
 const FOLDER: &str = "ONNX_NODE_TESTS";
 const ACCEPT: &str = "ONNX_NODE_TESTS_ACCEPT";
@@ -114,14 +115,23 @@ fn conform(engine: Engine) {
     let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
     let mut others = 0;
     let mut silent = Vec::new();
+    let mut misjudged = Vec::new();
+    let mut newest = (0, 0);
     for folder in folders(&folder) {
         let Some(case) = Case::read(&folder) else {
             others += 1;
             continue;
         };
+        newest.0 = newest
+            .0
+            .max(standard::opset(&case.model).unwrap_or_default());
+        newest.1 = newest.1.max(case.model.ir_version.unwrap_or_default());
         let tally = tallies.entry(case.operator.clone()).or_default();
-        let refusal = case.refusal(engine);
-        match (case.run(engine), refusal) {
+        let (outcome, refusal) = (case.run(engine), case.refusal(engine));
+        if engine.is_embedded() && matches!(outcome, Outcome::Right) {
+            misjudged.extend(case.misjudged());
+        }
+        match (outcome, refusal) {
             (outcome, Some(_)) => {
                 tally.refused += 1;
                 tally.in_vain += usize::from(matches!(outcome, Outcome::Right));
@@ -141,6 +151,16 @@ fn conform(engine: Engine) {
         "{} tests are answered wrongly, with no error, and trust.rs lets them run:\n{}",
         silent.len(),
         silent.join("\n")
+    );
+    assert!(
+        misjudged.is_empty(),
+        "shapes.rs knows other shapes than these tensors have:\n{}",
+        misjudged.join("\n")
+    );
+    assert_eq!(
+        newest,
+        (standard::NEWEST, standard::NEWEST_IR),
+        "standard.rs trusts the embedded engine with other versions than are tested"
     );
     hold(engine, &list(engine, &tallies, others));
 }
@@ -271,16 +291,37 @@ impl Case {
     /// Why a model file with this graph would be refused.
     fn refusal(&self, engine: Engine) -> Option<String> {
         let graph = self.model.graph.as_ref()?;
-        let opset = standard_opset(&self.model).unwrap_or(trust::OLDEST_OPSET);
-        let refused = whole(graph, opset, &[]).err();
+        let opset = standard::opset(&self.model).unwrap_or(standard::OLDEST);
+        let refused = standard::versions(&self.model, opset, engine).err();
         let outputs = graph.output.iter();
         let outputs: Vec<&str> = outputs
             .filter_map(|output| output.name.as_deref())
             .collect();
         refused.or_else(|| {
-            let untrusted = trust::refuse(graph, &outputs, opset, engine, false)?;
+            let untrusted = trust::refuse(&trust::Asked {
+                model: &self.model,
+                // Nothing in these graphs is a batch of examples.
+                inputs: &[],
+                outputs: &outputs,
+                opset,
+                engine,
+                alone: false,
+            })?;
             Some(untrusted.reason.to_owned())
         })
+    }
+
+    /// The outputs of which other shapes are known than they have.
+    fn misjudged(&self) -> Vec<String> {
+        let shapes = Shapes::of(&self.model);
+        let graph = self.model.graph.as_ref().unwrap();
+        let names = graph.output.iter().map(interface::name);
+        let known = names.zip(&self.outputs).filter_map(|(name, output)| {
+            let known = shapes.get(name)?;
+            let words = format!("{}, {name}: {known:?}, not {:?}", self.name, output.shape);
+            (!shapes::holds(&known, &output.shape)).then_some(words)
+        });
+        known.collect()
     }
 
     fn run(&self, engine: Engine) -> Outcome {

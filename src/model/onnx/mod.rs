@@ -1,10 +1,10 @@
 //! ONNX models, run by the embedded engine rten or by ONNX Runtime.
 //!
 //! A file is opened in steps, each of which can refuse it with a reason: its
-//! bytes are whole (`wire`), it has the tensors that a spec means (`interface`),
-//! its operators are computed rightly (`trust`), the engine takes it (`engine`), and
-//! answers about examples one by one (`probe`). What the answers mean is the spec's to
-//! say.
+//! bytes are whole (`wire`), it means what the specification says (`standard`), it has
+//! the tensors that a spec means (`interface`), its operators are computed rightly
+//! (`trust`), the engine takes it (`engine`), and answers about examples one by one
+//! (`probe`). What the answers mean is the spec's to say.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,9 +12,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ndarray::{
-    Array, Array2, ArrayD, ArrayView2, ArrayViewD, Axis, CowArray, IxDyn, RemoveAxis, concatenate,
+    Array, Array2, ArrayD, ArrayView2, ArrayViewD, Axis, CowArray, IxDyn, RemoveAxis, Slice,
+    concatenate,
 };
-use rten_onnx::onnx::{DataLocation, GraphProto, ModelProto, NodeProto};
+use rten_onnx::onnx::ModelProto;
 
 use super::{Description, Gradients, Model, ModelError};
 use crate::digest::Digest;
@@ -22,7 +23,7 @@ use engine::{Engine, Graph, Input, Value};
 use gradient::{Pass, Refusal};
 use interface::{Interface, show};
 use outputs::Written;
-use probe::Finding;
+use probe::{Finding, Trial};
 
 mod engine;
 mod gradient;
@@ -30,9 +31,12 @@ mod inspect;
 mod interface;
 mod outputs;
 mod probe;
+mod shapes;
+mod standard;
 #[cfg(test)]
 mod test_graph;
 mod trust;
+mod varying;
 mod wire;
 
 pub use crate::spec::OnnxEngine;
@@ -58,8 +62,10 @@ pub struct Request {
     pub gradient: Option<Rounding>,
     /// Some of the examples that it will be asked about (first axis), where they are
     /// known: whether the engine can compute the answers, each for itself, and the
-    /// gradients, is then found out here. At most [`TRIED`] are of use.
+    /// gradients, is then found out here. [`TRIED`] are of use, or as many as `batch`.
     pub examples: Option<ArrayD<f32>>,
+    /// How many examples it will be asked about at once.
+    pub batch: usize,
 }
 
 /// An ONNX model that is ready to answer.
@@ -178,21 +184,25 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
         .graph
         .as_ref()
         .ok_or_else(|| not_onnx("it holds no graph".to_owned()))?;
-    let opset = standard_opset(&model)
+    let opset = standard::opset(&model)
         .ok_or_else(|| not_onnx("it does not say which operator set it uses".to_owned()))?;
-    whole(graph, opset, &functions).map_err(unsupported)?;
+    standard::once(graph).map_err(not_onnx)?;
+    standard::versions(&model, opset, engine).map_err(unsupported)?;
+    standard::whole(graph, &functions).map_err(unsupported)?;
     let (input, output) = (request.input.as_deref(), request.output.as_deref());
     let interface = Interface::of(graph, input, output).map_err(|reason| ModelError::Tensor {
         path: path(),
         reason,
     })?;
-    if let Some(refusal) = trust::refuse(
-        graph,
-        &[&interface.output],
+    let asked = trust::Asked {
+        model: &model,
+        inputs: &[&interface.input],
+        outputs: &[&interface.output],
         opset,
         engine,
-        interface.batch == Some(1),
-    ) {
+        alone: interface.batch == Some(1),
+    };
+    if let Some(refusal) = trust::refuse(&asked) {
         return Err(ModelError::Untrusted {
             path: path(),
             operator: refusal.operator,
@@ -227,21 +237,24 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
     let examples = examples.filter(|examples| {
         !examples.is_empty() && super::takes(&opened.interface.example, &examples.shape()[1..])
     });
-    if let Some(examples) = examples
+    // A graph of one batch size is never asked about more.
+    let fixed = opened.interface.batch.unwrap_or(request.batch);
+    let trial = examples.map(|examples| Trial::of(examples, request.batch.min(fixed)));
+    if let Some(trial) = trial
         && let Engine::Rten = opened.engine
-        && let Some(graph) = opened.without_fusions(&bytes, examples)
+        && let Some(graph) = opened.without_fusions(&bytes, trial)
     {
         opened.graph = graph;
         opened.engine = Engine::RtenAsWritten;
     }
     let engine = opened.engine;
-    if let Some(examples) = examples
-        && let Err(finding) = opened.probe(examples, steps)
+    if let Some(trial) = trial
+        && let Err(finding) = opened.probe(trial, steps)
     {
         return Err(match finding {
             Finding::Fault(Fault::Engine(reason)) => {
-                let reason = opened.reason_by_operator(model, examples).unwrap_or(reason);
-                let shape = &examples.shape()[1..];
+                let reason = opened.reason_by_operator(model, trial).unwrap_or(reason);
+                let shape = trial.example();
                 lacking(format!(
                     "asked about examples of these data, of the shape {shape:?}: {reason}. Are they the model's data?"
                 ))
@@ -252,7 +265,7 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
             },
             Finding::Mixes => {
                 let (model, bytes) = (&model, bytes.as_slice());
-                let node = opened.mixing_node(Written { model, bytes }, examples);
+                let node = opened.mixing_node(Written { model, bytes }, trial);
                 let place = node.map_or(String::new(), |node| {
                     let operator = node.op_type.as_deref().unwrap_or_default();
                     format!(
@@ -270,11 +283,18 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
         opset,
         engine,
         rounding,
-        examples: examples.cloned(),
+        examples: examples.map(spread),
         path: path(),
         passes: Mutex::default(),
     });
     Ok((opened, gradient))
+}
+
+/// Some of many examples, evenly spread: what is kept of them for as long as the model.
+fn spread(examples: &ArrayD<f32>) -> ArrayD<f32> {
+    let step = examples.len_of(Axis(0)).div_ceil(TRIED).max(1);
+    let rows = Slice::new(0, None, step.cast_signed());
+    examples.slice_axis(Axis(0), rows).to_owned()
 }
 
 /// Why there is no answer.
@@ -547,71 +567,6 @@ fn parse(bytes: &[u8]) -> Result<(ModelProto, Vec<wire::Function>), String> {
     let functions = wire::check(bytes)?;
     let model = guarded(|| ModelProto::parse_buf(bytes).map_err(|error| error.to_string()))?;
     Ok((model, functions))
-}
-
-/// Refuses what means something else than its operators say: those of old sets,
-/// functions of the file's own, numbers that are elsewhere. The error is a reason
-/// for [`ModelError::Unsupported`].
-fn whole(graph: &GraphProto, opset: i64, functions: &[wire::Function]) -> Result<(), String> {
-    if opset < trust::OLDEST_OPSET {
-        return Err(format!(
-            "its operators are of set {opset}, and those before {} had other meanings. Export the model with a newer operator set",
-            trust::OLDEST_OPSET
-        ));
-    }
-    if let Some(call) = find(graph, &|node| functions.iter().any(|own| calls(node, own))) {
-        return Err(format!(
-            "the node {:?} calls {}, a function that the file defines itself. Inline it when exporting (onnx.inliner.inline_local_functions)",
-            trust::name(call),
-            call.op_type.as_deref().unwrap_or_default()
-        ));
-    }
-    if let Some(tensor) = external(graph) {
-        return Err(format!(
-            "the tensor {tensor:?} is kept in another file, which the model's digest would not cover. Save the model as one file (onnx.save_model with save_as_external_data=False)"
-        ));
-    }
-    Ok(())
-}
-
-/// The version of the standard operators that a model uses.
-fn standard_opset(model: &ModelProto) -> Option<i64> {
-    let mut sets = model.opset_import.iter();
-    let standard = sets.find(|set| matches!(set.domain.as_deref(), None | Some("" | "ai.onnx")));
-    standard?.version
-}
-
-/// Whether a node calls a function of the file.
-fn calls(node: &NodeProto, function: &wire::Function) -> bool {
-    let domain = node.domain.as_deref().unwrap_or_default();
-    node.op_type.as_deref() == Some(&function.name) && domain == function.domain
-}
-
-/// The first node for which `wanted` holds, in the graph or its subgraphs.
-fn find<'a>(graph: &'a GraphProto, wanted: &dyn Fn(&NodeProto) -> bool) -> Option<&'a NodeProto> {
-    graph.node.iter().find_map(|node| {
-        if wanted(node) {
-            return Some(node);
-        }
-        let attributes = node.attribute.iter();
-        let mut subgraphs = attributes.filter_map(|attribute| attribute.g.as_ref());
-        subgraphs.find_map(|subgraph| find(subgraph, wanted))
-    })
-}
-
-/// The first tensor whose numbers are not in the file.
-fn external(graph: &GraphProto) -> Option<String> {
-    let constants = graph.node.iter().flat_map(|node| &node.attribute);
-    let here = constants
-        .clone()
-        .filter_map(|attribute| attribute.t.as_ref())
-        .chain(&graph.initializer)
-        .find(|tensor| tensor.data_location == Some(DataLocation::EXTERNAL))
-        .map(|tensor| tensor.name.clone().unwrap_or_default());
-    here.or_else(|| {
-        let mut subgraphs = constants.filter_map(|attribute| attribute.g.as_ref());
-        subgraphs.find_map(external)
-    })
 }
 
 /// Calls what may panic on what it did not expect; the panic is the reason.

@@ -6,13 +6,13 @@ use std::path::Path;
 
 use ndarray::{ArrayD, Slice};
 use rayon::prelude::*;
-use rten_onnx::onnx::{AttributeProto, AttributeType, DataType, OperatorSetIdProto};
+use rten_onnx::onnx::{AttributeProto, AttributeType, DataType, NodeProto, OperatorSetIdProto};
 
 use super::engine::Numbers;
 use super::test_graph::*;
 use super::tests::{
-    Wrong, assert_answers, attention, attentions, batch, dense, message, noise, recurrent, request,
-    wrong_answers,
+    Wrong, assert_answers, attention, attentions, batch, defined_twice, dense, message, noise,
+    recurrent, request, wrong_answers,
 };
 use super::*;
 
@@ -159,10 +159,18 @@ fn what_rten_computes_wrongly_is_computed_by_the_specification_or_refused() {
         }
         assert!(message(open(&model, OnnxEngine::Rten)).contains(&operator));
         let engine = Engine::of(OnnxEngine::Ort).unwrap();
-        let opset = standard_opset(&model).unwrap();
-        let graph = model.graph.as_ref().unwrap();
-        let trusted = trust::refuse(graph, &["y"], opset, engine, false).is_none();
-        let graph = Graph::load(engine, model.write_buf().unwrap(), &["x"], &["y"]);
+        let opset = standard::opset(&model).unwrap();
+        let bytes = model.write_buf().unwrap();
+        let trusted = trust::refuse(&trust::Asked {
+            model: &model,
+            inputs: &["x"],
+            outputs: &["y"],
+            opset,
+            engine,
+            alone: false,
+        });
+        let trusted = trusted.is_none();
+        let graph = Graph::load(engine, bytes, &["x"], &["y"]);
         let graph = graph.unwrap_or_else(|error| panic!("{operator}: {error}"));
         let inputs = Input::Floats {
             shape: inputs.shape(),
@@ -184,6 +192,19 @@ fn what_rten_computes_wrongly_is_computed_by_the_specification_or_refused() {
         }
     }
     assert_eq!(refused, ["Resize"], "with align_corners");
+}
+
+#[test]
+fn a_tensor_that_is_defined_twice_is_refused_by_the_engine_itself_too() {
+    if !library() {
+        return;
+    }
+    for (twice, tensor) in defined_twice() {
+        let engine = Engine::of(OnnxEngine::Ort).unwrap();
+        let graph = Graph::load(engine, twice.write_buf().unwrap(), &["x"], &["y"]);
+        assert!(graph.is_err(), "{tensor}");
+        assert!(message(open(&twice, OnnxEngine::Ort)).contains("defined twice"));
+    }
 }
 
 #[test]
@@ -330,6 +351,7 @@ fn an_input_that_the_output_does_not_need_is_not_given() {
         engine: OnnxEngine::Ort,
         gradient: None,
         examples: None,
+        batch: 64,
     });
     let inputs = noise(&[3, 2]);
     assert_eq!(

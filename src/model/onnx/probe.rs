@@ -11,16 +11,17 @@ use super::trust::answers_truth;
 use super::{Fault, OnnxModel, guarded, trust};
 
 /// Two batches, by the number of the example in each place. Example 0 is in both: at
-/// another place, beside others, and among more.
+/// another place, beside others, and among more. The second goes on with further examples
+/// up to the size of the batches that count: what holds of a few need not hold of those.
 const BATCHES: [&[usize]; 2] = [&[1, 0, 2], &[0, 3, 4, 5, 1]];
 
 /// Where example 0 stands.
 const PLACES: [usize; 2] = [1, 0];
 
-/// Examples in both batches together.
+/// Examples in both batches together, as far as they are written out.
 const BOTH: usize = 6;
 
-/// How many examples are of use.
+/// How many examples are of use, at least.
 pub const MOST: usize = BOTH * TIMES;
 
 /// A difference of more than this share of the largest number is no rounding.
@@ -33,6 +34,47 @@ const TIMES: usize = 3;
 /// A difference of more than this share is no such step; two of them are enough.
 const FAR: f32 = 0.05;
 
+/// What a model is tried on.
+#[derive(Clone, Copy)]
+pub(super) struct Trial<'a> {
+    examples: &'a ArrayD<f32>,
+    /// The size of the larger batch.
+    batch: usize,
+}
+
+impl<'a> Trial<'a> {
+    /// On these examples (first axis), in batches of up to `batch`, and of two at least, as
+    /// it will be asked: the trial needs no more memory than that.
+    pub(super) fn of(examples: &'a ArrayD<f32>, batch: usize) -> Self {
+        let batch = batch.max(PLACES.len());
+        Self { examples, batch }
+    }
+
+    /// The shape of an example.
+    pub(super) fn example(self) -> &'a [usize] {
+        &self.examples.shape()[1..]
+    }
+
+    /// The same in the batches as they are written out: for what keeps more of a batch than
+    /// the answers.
+    fn small(self) -> Self {
+        let batch = self.batch.min(BATCHES[1].len());
+        Self { batch, ..self }
+    }
+
+    /// Two batches with the same example at its [`PLACES`] and others beside it, as far as
+    /// there are others.
+    fn questions(self, time: usize) -> [ArrayD<f32>; 2] {
+        let row = |number: usize| (BOTH * time + number) % self.examples.len_of(Axis(0));
+        let [few, many] = BATCHES.map(|numbers| numbers.iter().copied());
+        let batch = |numbers: &mut dyn Iterator<Item = usize>| {
+            let rows: Vec<usize> = numbers.take(self.batch).map(row).collect();
+            self.examples.select(Axis(0), &rows)
+        };
+        [batch(&mut few.clone()), batch(&mut many.chain(BOTH..))]
+    }
+}
+
 /// What is wrong with a model.
 pub(super) enum Finding {
     Fault(Fault),
@@ -41,12 +83,11 @@ pub(super) enum Finding {
 }
 
 impl OnnxModel {
-    /// Asks about some examples (first axis), the first [`MOST`] of them. `steps` is
-    /// whether answers may differ by chance.
-    pub(super) fn probe(&self, examples: &ArrayD<f32>, steps: bool) -> Result<(), Finding> {
+    /// Asks about some examples. `steps` is whether answers may differ by chance.
+    pub(super) fn probe(&self, trial: Trial<'_>, steps: bool) -> Result<(), Finding> {
         let (mut beyond, mut far) = (0, 0);
         for time in 0..TIMES {
-            let apart = self.apart(examples, time).map_err(Finding::Fault)?;
+            let apart = self.apart(trial, time).map_err(Finding::Fault)?;
             beyond += usize::from(apart > ROUNDING);
             far += usize::from(apart > FAR);
         }
@@ -62,7 +103,7 @@ impl OnnxModel {
 
     /// The graph without fusions, where the one that runs answers otherwise about some
     /// examples, or not at all, and this one does.
-    pub(super) fn without_fusions(&self, bytes: &[u8], examples: &ArrayD<f32>) -> Option<Graph> {
+    pub(super) fn without_fusions(&self, bytes: &[u8], trial: Trial<'_>) -> Option<Graph> {
         let Interface { input, output, .. } = &self.interface;
         let load = || {
             Graph::load(
@@ -73,7 +114,7 @@ impl OnnxModel {
             )
         };
         let written = guarded(load).ok()?;
-        let [asked, _] = questions(examples, 0);
+        let [asked, _] = trial.questions(0);
         let answers = |graph: &Graph| {
             let answers = || Ok(self.answers_of(graph, &asked.view()));
             guarded(answers).ok()?.ok()
@@ -92,7 +133,7 @@ impl OnnxModel {
     pub(super) fn reason_by_operator(
         &mut self,
         mut model: ModelProto,
-        examples: &ArrayD<f32>,
+        trial: Trial<'_>,
     ) -> Option<String> {
         if !self.engine.is_embedded() {
             return None;
@@ -102,7 +143,7 @@ impl OnnxModel {
         let Interface { input, output, .. } = &self.interface;
         let graph = guarded(|| Graph::load(self.engine, bytes, &[input], &[output]));
         self.graph = graph.ok()?;
-        match self.probe(examples, true) {
+        match self.probe(trial, true) {
             Err(Finding::Fault(Fault::Engine(reason))) => Some(reason),
             _ => None,
         }
@@ -110,11 +151,11 @@ impl OnnxModel {
 
     /// How far the answers to an example are apart, beside other examples and at another
     /// place in the batch.
-    fn apart(&self, examples: &ArrayD<f32>, time: usize) -> Result<f32, Fault> {
+    fn apart(&self, trial: Trial<'_>, time: usize) -> Result<f32, Fault> {
         let answers = |inputs: &ArrayD<f32>| -> Result<Array2<f32>, Fault> {
             guarded(|| Ok(self.answers(&inputs.view()))).map_err(Fault::Engine)?
         };
-        let [first, second] = questions(examples, time);
+        let [first, second] = trial.questions(time);
         let (first, second) = (answers(&first)?, answers(&second)?);
         Ok(apart(first.row(PLACES[0]), second.row(PLACES[1])))
     }
@@ -125,7 +166,7 @@ impl OnnxModel {
     pub(super) fn mixing_node<'a>(
         &self,
         written: Written<'a>,
-        examples: &ArrayD<f32>,
+        trial: Trial<'_>,
     ) -> Option<&'a NodeProto> {
         if self.interface.batch.is_some() {
             return None;
@@ -142,18 +183,19 @@ impl OnnxModel {
         let all = guarded(|| {
             let bytes = with_outputs(self.engine, written, &names, &[])?;
             let graph = Graph::load(self.engine.as_written(), bytes, &[input], &names)?;
-            let [first, second] = questions(examples, 0).map(|inputs| {
-                graph.run(vec![Input::Floats {
+            let [first, second] = trial.small().questions(0).map(|inputs| {
+                let values = graph.run(vec![Input::Floats {
                     shape: inputs.shape(),
                     numbers: inputs.as_slice().unwrap_or_default(),
-                }])
+                }]);
+                Ok::<_, String>((inputs.len_of(Axis(0)), values?))
             });
             Ok((first?, second?))
         });
-        let (first, second) = all.ok()?;
+        let ((few, first), (many, second)) = all.ok()?;
         let mut pairs = nodes.into_iter().zip(first.iter().zip(&second));
         let found = pairs.find(|(_, (first, second))| {
-            let rows = own(first, 0).zip(own(second, 1));
+            let rows = own(first, few, PLACES[0]).zip(own(second, many, PLACES[1]));
             rows.is_some_and(|(first, second)| apart(first.view(), second.view()) > ROUNDING)
         });
         found.map(|(node, _)| node)
@@ -196,25 +238,15 @@ pub(super) fn has_steps(graph: &GraphProto) -> bool {
     graph.node.iter().any(is_step)
 }
 
-/// Two batches of examples with the same one at its [`PLACES`] and others beside it, as
-/// far as there are others.
-fn questions(examples: &ArrayD<f32>, time: usize) -> [ArrayD<f32>; 2] {
-    let row = |number: &usize| (BOTH * time + number) % examples.len_of(Axis(0));
-    BATCHES.map(|numbers| {
-        let rows: Vec<usize> = numbers.iter().map(row).collect();
-        examples.select(Axis(0), &rows)
-    })
-}
-
-/// The numbers about the example that is in both batches, where the first axis is the
-/// batch; `batch` is which of the two.
-fn own(value: &Value, batch: usize) -> Option<Array1<f32>> {
+/// The numbers about the example at a place of a batch of `count`, where the first axis is
+/// the batch.
+fn own(value: &Value, count: usize, place: usize) -> Option<Array1<f32>> {
     let Some(Numbers::Floats(numbers)) = value.numbers() else {
         return None;
     };
     let rows = ArrayD::from_shape_vec(value.shape(), numbers).ok()?;
-    let fits = rows.shape().first() == Some(&BATCHES[batch].len());
-    let own = || rows.index_axis(Axis(0), PLACES[batch]);
+    let fits = rows.shape().first() == Some(&count);
+    let own = || rows.index_axis(Axis(0), place);
     fits.then(|| own().iter().copied().collect())
 }
 

@@ -4,7 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayD, IxDyn};
-use rten_onnx::onnx::{DataType, OperatorSetIdProto, StringStringEntryProto};
+use rten_onnx::onnx::{
+    AttributeProto, DataLocation, DataType, GraphProto, NodeProto, OperatorSetIdProto,
+    StringStringEntryProto, TensorProto, ValueInfoProto,
+};
 
 use super::test_graph::*;
 use super::*;
@@ -28,6 +31,7 @@ fn open_bytes(
         engine: OnnxEngine::Rten,
         gradient: None,
         examples: None,
+        batch: 64,
     })
 }
 
@@ -78,6 +82,7 @@ pub(super) fn request(path: &Path, engine: OnnxEngine) -> Request {
         engine,
         gradient: None,
         examples: None,
+        batch: 64,
     }
 }
 
@@ -197,6 +202,15 @@ fn open_for(example: &[usize], model: &ModelProto) -> Result<OnnxModel, ModelErr
 
 /// Opens a graph that is tried on some examples.
 fn open_with(examples: ArrayD<f32>, model: &ModelProto) -> Result<OnnxModel, ModelError> {
+    open_in_batches(64, examples, model)
+}
+
+/// Opens a graph that is tried on some examples and will be asked about so many at once.
+fn open_in_batches(
+    size: usize,
+    examples: ArrayD<f32>,
+    model: &ModelProto,
+) -> Result<OnnxModel, ModelError> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), model.write_buf().unwrap()).unwrap();
     load(&Request {
@@ -207,6 +221,7 @@ fn open_with(examples: ArrayD<f32>, model: &ModelProto) -> Result<OnnxModel, Mod
         engine: OnnxEngine::Rten,
         gradient: None,
         examples: Some(examples),
+        batch: size,
     })
 }
 
@@ -404,6 +419,48 @@ fn an_answer_that_depends_on_its_neighbours_is_refused() {
     assert!(open_for(&[2], &whole(none)).is_ok());
 }
 
+/// In a batch of more than sixteen the numbers are negated: a few beside each other do not
+/// show it, those that are asked about do.
+#[test]
+fn a_model_is_tried_in_batches_as_large_as_it_will_be_asked_about() {
+    let nodes = vec![
+        node("Shape", &["x"], &["shape"]),
+        node("Gather", &["shape", "first"], &["count"]),
+        node("Greater", &["count", "sixteen"], &["condition"]),
+        chosen("condition"),
+    ];
+    let weights = vec![ints("first", &[0]), ints("sixteen", &[16])];
+    let whole = model(&[-1, 2], &[-1, 2], nodes, weights);
+    let opened = |size| open_in_batches(size, noise(&[64, 2]), &whole);
+    for size in [17, 64] {
+        let text = message(opened(size));
+        assert!(text.contains("beside other examples"), "{text}");
+    }
+    for size in [1, 2, 16] {
+        assert!(opened(size).is_ok(), "{size}");
+    }
+}
+
+/// What a trial takes is bounded by what the gate takes: a graph that fails in larger batches
+/// than it will be asked about is opened.
+#[test]
+fn no_trial_is_larger_than_what_will_be_asked() {
+    let nodes = vec![
+        node("Shape", &["x"], &["shape"]),
+        node("Gather", &["shape", "first"], &["count"]),
+        // Out of the table from a fourth example on.
+        node("Gather", &["table", "count"], &["one"]),
+        node("Mul", &["x", "one"], &["y"]),
+    ];
+    let weights = vec![ints("first", &[0]), floats("table", &[4], &[1.0; 4])];
+    let whole = model(&[-1, 2], &[-1, 2], nodes, weights);
+    let opened = |size| open_in_batches(size, noise(&[64, 2]), &whole);
+    for size in [2, 3] {
+        assert!(opened(size).is_ok(), "{size}");
+    }
+    assert!(matches!(opened(4), Err(ModelError::Unsupported { .. })));
+}
+
 /// Years from 1990 on, looked up: other numbers are in no row.
 #[test]
 fn a_model_is_tried_on_its_own_data() {
@@ -495,6 +552,7 @@ fn a_missing_file_and_what_is_no_onnx_are_told_apart() {
         engine: OnnxEngine::Rten,
         gradient: None,
         examples: None,
+        batch: 64,
     });
     assert!(matches!(missing, Err(ModelError::Unreadable { .. })));
     let whole = dense().write_buf().unwrap();
@@ -579,6 +637,99 @@ fn weights_in_another_file_and_old_operator_sets_are_refused() {
     assert!(message(open(&old)).contains("set 6"));
     old.opset_import.clear();
     assert!(message(open(&old)).contains("operator set"));
+}
+
+/// rten answers all the same, whatever a newer operator means.
+#[test]
+fn versions_that_the_engine_was_not_held_against_are_refused_with_the_newest_that_it_was() {
+    let of = |opset, ir| {
+        let mut newer = dense();
+        newer.opset_import[0].version = Some(opset);
+        newer.ir_version = Some(ir);
+        open(&newer)
+    };
+    assert!(of(23, 11).is_ok());
+    for (opened, found) in [
+        (of(24, 11), "set 24"),
+        (of(99, 99), "set 99"),
+        (of(23, 12), "IR version 12"),
+    ] {
+        assert!(matches!(opened, Err(ModelError::Unsupported { .. })));
+        let text = message(opened);
+        eprintln!("{text}");
+        for words in [found, "23", "11", "Export the model", "engine = \"ort\""] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+    }
+}
+
+/// Graphs in which a tensor (the second of each pair) has two definitions. The checker of
+/// ONNX and ONNX Runtime refuse them; rten runs one of the two.
+pub(super) fn defined_twice() -> Vec<(ModelProto, &'static str)> {
+    let branch = |nodes| {
+        subgraph(GraphProto {
+            node: nodes,
+            output: vec![value("b", DataType::FLOAT, &[-1, 2])],
+            ..GraphProto::default()
+        })
+    };
+    let chosen = node("If", &["condition"], &["y"])
+        .with("then_branch", branch(vec![node("Neg", &["x"], &["b"])]))
+        .with(
+            "else_branch",
+            branch(vec![
+                node("Relu", &["x"], &["b"]),
+                node("Neg", &["x"], &["b"]),
+            ]),
+        );
+    let cases = [
+        (
+            vec![
+                node("Relu", &["x"], &["h"]),
+                node("Neg", &["x"], &["h"]),
+                node("Identity", &["h"], &["y"]),
+            ],
+            "h",
+        ),
+        (
+            vec![
+                node("Relu", &["x"], &["w"]),
+                node("Add", &["x", "w"], &["y"]),
+            ],
+            "w",
+        ),
+        (
+            vec![node("Relu", &["x"], &["x"]), node("Neg", &["x"], &["y"])],
+            "x",
+        ),
+        (vec![node("Split", &["x"], &["y", "y"])], "y"),
+        (vec![chosen], "b"),
+    ];
+    let weights = vec![floats("w", &[2], &[1.0, 2.0]), bools("condition", &[true])];
+    cases
+        .map(|(nodes, tensor)| (model(&[-1, 2], &[-1, 2], nodes, weights.clone()), tensor))
+        .into()
+}
+
+#[test]
+fn a_tensor_that_is_defined_twice_is_refused_by_name() {
+    for (twice, tensor) in defined_twice() {
+        let opened = open(&twice);
+        assert!(
+            matches!(opened, Err(ModelError::NotOnnx { .. })),
+            "{tensor}"
+        );
+        let text = message(opened);
+        assert!(
+            text.contains(&format!("the tensor {tensor:?} is defined twice")),
+            "{text}"
+        );
+    }
+    // Old files list weights among the inputs.
+    let mut old = dense();
+    let listed = value("w", DataType::FLOAT, &[2, 2]);
+    graph_of(&mut old).input.push(listed);
+    assert!(open(&old).is_ok());
 }
 
 /// Two inputs (`left`, `right`) and two outputs (`sum`, `copy` of left).
@@ -789,6 +940,7 @@ fn a_model_with_a_state_is_refused_by_naming_what_it_needs() {
             engine: OnnxEngine::Rten,
             gradient: None,
             examples: None,
+            batch: 64,
         }
     });
     let text = message(opened);
@@ -922,6 +1074,17 @@ pub(super) fn wrong_answers() -> Vec<Wrong> {
         .with("kernel_shape", list(&[1, 2]))
         .with("strides", list(&[1, 1]))
         .with("auto_pad", text("SAME_LOWER"));
+    // The one padded column goes before the others.
+    let steps = one(
+        node("MaxPool", &["x"], &["y"])
+            .with("kernel_shape", list(&[1, 3]))
+            .with("strides", list(&[1, 2]))
+            .with("auto_pad", text("SAME_LOWER")),
+        vec![],
+        &[1, 1, 1, 4],
+        &[1.0, 4.0, 2.0, 3.0],
+        &[4.0, 4.0],
+    );
     let mut old = one(
         node("Softmax", &["x"], &["y"]).with("axis", int(1)),
         vec![],
@@ -1104,6 +1267,7 @@ pub(super) fn wrong_answers() -> Vec<Wrong> {
             &[1.0, 3.0, 2.0],
             &[1.0, 3.0, 3.0],
         ),
+        steps,
         old,
         cast,
         classes,
@@ -1206,6 +1370,141 @@ fn in_batches_of_one_there_are_no_neighbours() {
     assert!((answers[[0, 1]] - 1.0).abs() < 1e-6 && (answers[[1, 1]] - 255.0).abs() < 1e-4);
 }
 
+/// A branch, or a body, of these nodes and outputs.
+fn body(
+    inputs: Vec<ValueInfoProto>,
+    nodes: Vec<NodeProto>,
+    outputs: Vec<ValueInfoProto>,
+) -> AttributeProto {
+    subgraph(GraphProto {
+        node: nodes,
+        input: inputs,
+        output: outputs,
+        ..GraphProto::default()
+    })
+}
+
+/// y = −x where `condition` holds, else relu(x).
+fn chosen(condition: &str) -> NodeProto {
+    let rows = || vec![value("b", DataType::FLOAT, &[-1, 2])];
+    let branch = |operator| body(vec![], vec![node(operator, &["x"], &["b"])], rows());
+    node("If", &[condition], &["y"])
+        .with("then_branch", branch("Neg"))
+        .with("else_branch", branch("Relu"))
+}
+
+/// y = x, doubled in each step; `goes_on` says in the body whether there is a next.
+fn repeated(steps: &str, condition: &str, goes_on: NodeProto) -> NodeProto {
+    let row = |name| value(name, DataType::FLOAT, &[-1, 2]);
+    let truth = |name| value(name, DataType::BOOL, &[]);
+    let inputs = vec![
+        value("i", DataType::INT64, &[]),
+        truth("before"),
+        row("carried"),
+    ];
+    let mut nodes = vec![node("Add", &["carried", "carried"], &["twice"])];
+    if goes_on.op_type.as_deref() == Some("Less") {
+        nodes.push(node("ReduceMax", &["twice"], &["most"]).with("keepdims", int(0)));
+    }
+    nodes.push(goes_on);
+    let body = body(inputs, nodes, vec![truth("next"), row("twice")]);
+    node("Loop", &[steps, condition, "x"], &["y"]).with("body", body)
+}
+
+/// rten and ONNX Runtime take the branch of the whole batch: beside an example whose largest
+/// number is above one, the others are negated too.
+#[test]
+fn a_choice_that_examples_make_for_the_whole_batch_is_refused_by_its_node() {
+    let most = node("ReduceMax", &["x"], &["most"]).with("keepdims", int(0));
+    let above = node("Greater", &["most", "one"], &["condition"]);
+    let same = || node("Identity", &["before"], &["next"]);
+    // How many numbers are not 0 is a shape, and no less of the numbers.
+    let counted = vec![
+        node("NonZero", &["x"], &["places"]),
+        node("Size", &["places"], &["count"]),
+    ];
+    let varying = [
+        (vec![most.clone(), above.clone(), chosen("condition")], "If"),
+        (
+            vec![most.clone(), above, repeated("three", "condition", same())],
+            "Loop",
+        ),
+        (
+            [counted, vec![repeated("count", "", same())]].concat(),
+            "Loop",
+        ),
+        (
+            vec![repeated(
+                "three",
+                "",
+                node("Less", &["most", "one"], &["next"]),
+            )],
+            "Loop",
+        ),
+    ];
+    // By the shape, which is the same for all.
+    let columns = vec![
+        node("Relu", &["x"], &["h"]),
+        node("Shape", &["h"], &["shape"]),
+        node("Gather", &["shape", "second"], &["columns"]),
+    ];
+    let equal = node("Equal", &["columns", "three"], &["condition"]);
+    let fixed = [
+        (
+            vec![columns.clone(), vec![equal, chosen("condition")]].concat(),
+            0.5,
+        ),
+        (
+            [columns, vec![repeated("columns", "", same())]].concat(),
+            2.0,
+        ),
+        (vec![repeated("three", "", same())], 4.0),
+    ];
+    let scalar = |name: &str, number: i64| TensorProto {
+        dims: vec![],
+        ..ints(name, &[number])
+    };
+    let weights = || {
+        vec![
+            floats("one", &[], &[1.0]),
+            scalar("three", 3),
+            scalar("second", 1),
+        ]
+    };
+    let whole = |size, nodes| model(&[size, 2], &[size, 2], nodes, weights());
+    for (nodes, operator) in varying {
+        match open(&whole(-1, nodes.clone())) {
+            Err(ModelError::Untrusted {
+                operator: named,
+                node,
+                reason,
+                ..
+            }) => {
+                assert_eq!(
+                    (named.as_str(), node),
+                    (operator, format!("the_{}", operator.to_lowercase()))
+                );
+                assert!(
+                    reason.contains("neighbours") && reason.contains("batches of one"),
+                    "{reason}"
+                );
+            }
+            other => panic!("{operator}: {:?}", other.map(|_| ())),
+        }
+        // There are no neighbours.
+        let alone = open(&whole(1, nodes)).unwrap();
+        let answers = alone.predict(batch(&[2, 2], &[0.5, 0.25, 2.0, 3.0]).view());
+        assert!(answers.is_ok(), "{operator}: {answers:?}");
+    }
+    for (nodes, first) in fixed {
+        let opened = open(&whole(-1, nodes)).unwrap();
+        let answers = opened
+            .predict(batch(&[2, 2], &[0.5, 0.25, 2.0, 3.0]).view())
+            .unwrap();
+        assert_eq!(answers[[0, 0]], first);
+    }
+}
+
 #[test]
 fn what_the_output_does_not_need_is_not_refused() {
     let nodes = vec![
@@ -1227,6 +1526,10 @@ fn what_is_answered_rightly_is_not_refused() {
     let pool = node("MaxPool", &["x"], &["y"])
         .with("kernel_shape", list(&[1, 3]))
         .with("strides", list(&[1, 1]))
+        .with("auto_pad", text("SAME_LOWER"));
+    let steps = node("MaxPool", &["x"], &["y"])
+        .with("kernel_shape", list(&[1, 2]))
+        .with("strides", list(&[1, 2]))
         .with("auto_pad", text("SAME_LOWER"));
     let resize = |inputs: &[&str]| {
         node("Resize", inputs, &["y"])
@@ -1268,6 +1571,8 @@ fn what_is_answered_rightly_is_not_refused() {
         quantised,
         computed,
         (vec![pool], vec![], vec![4.0, 4.0, 4.0, 3.0]),
+        // Steps of two over four columns: nothing is padded.
+        (vec![steps], vec![], vec![4.0, 3.0]),
         aligned(2, &[1.0, 3.0]),
         aligned(3, &[1.0, 3.0, 3.0]),
         aligned(7, &[1.0, 2.5, 4.0, 3.0, 2.0, 2.5, 3.0]),
@@ -1405,21 +1710,89 @@ fn attention_is_the_textbooks() {
 }
 
 #[test]
-fn an_old_softmax_over_the_last_axis_is_the_same_as_a_new_one() {
-    for attributes in [vec![], vec![int(1)], vec![int(-1)]] {
-        let mut softmax = node("Softmax", &["h"], &["y"]);
-        for axis in attributes {
-            softmax = softmax.with("axis", axis);
-        }
-        let weights = vec![floats("w", &[2, 2], &[1.0, 0.0, 0.0, 1.0])];
-        let product = node("Gemm", &["x", "w"], &["h"]);
-        let mut whole = model(&[-1, 2], &[-1, 2], vec![product, softmax], weights);
-        whole.opset_import[0].version = Some(11);
-        let answers = open(&whole)
+fn an_old_softmax_over_one_axis_is_the_same_as_a_new_one() {
+    let table = ints("table", &[-1, 2, 3]);
+    let reshape = node("Reshape", &["x", "table"], &["h"]);
+    // As an exporter writes it that keeps the batch free.
+    let counted = vec![
+        node("Shape", &["x"], &["shape"]),
+        node("Gather", &["shape", "first"], &["batch"]),
+        node("Concat", &["batch", "rest"], &["sizes"]).with("axis", int(0)),
+        node("Reshape", &["x", "sizes"], &["h"]),
+    ];
+    let counts = vec![ints("first", &[0]), ints("rest", &[2, 3])];
+    // The scores of attention: each of two positions to each.
+    let attention = vec![
+        reshape.clone(),
+        node("Transpose", &["h"], &["t"]).with("perm", list(&[0, 2, 1])),
+        node("MatMul", &["h", "t"], &["scores"]),
+    ];
+    let image = vec![
+        node("Unsqueeze", &["x"], &["image"]).with("axes", list(&[2, 3])),
+        node("Conv", &["image", "w"], &["h"]),
+    ];
+    let kernels = vec![floats("w", &[5, 6, 1, 1], &[1.0; 30])];
+    let dense = vec![node("Gemm", &["x", "eye"], &["h"])];
+    let eye = vec![floats("eye", &[6, 2], &[1.0; 12])];
+    let same = [
+        (vec![reshape.clone()], vec![table.clone()], "h", Some(2), 3),
+        (counted, counts, "h", Some(2), 3),
+        (attention, vec![table.clone()], "scores", Some(2), 2),
+        // Axes of size 1 behind it add nothing.
+        (image.clone(), kernels.clone(), "h", Some(1), 5),
+        (dense.clone(), eye.clone(), "h", None, 2),
+        (dense.clone(), eye.clone(), "h", Some(1), 2),
+        (dense, eye, "h", Some(-1), 2),
+    ];
+    // Over rows and columns together; over the columns alone in place of both.
+    let other = [
+        (vec![reshape.clone()], vec![table.clone()], "h", Some(1), 6),
+        (vec![reshape], vec![table], "h", None, 6),
+        (image, kernels, "h", None, 5),
+    ];
+    let open =
+        |(mut nodes, weights, tensor, axis, _): (Vec<NodeProto>, _, &str, Option<i64>, _)| {
+            let softmax = node("Softmax", &[tensor], &["p"]);
+            nodes.push(match axis {
+                Some(axis) => softmax.with("axis", int(axis)),
+                None => softmax,
+            });
+            nodes.push(node("Flatten", &["p"], &["y"]));
+            let mut whole = model(&[-1, 6], &[-1, -1], nodes, weights);
+            whole.opset_import[0].version = Some(11);
+            open(&whole)
+        };
+    for case in same {
+        let count = case.4;
+        let answers = open(case)
             .unwrap()
-            .predict(batch(&[2, 2], &[0.0; 4]).view());
-        assert_eq!(answers.unwrap(), ndarray::array![[0.5, 0.5], [0.5, 0.5]]);
+            .predict(batch(&[2, 6], &[0.5; 12]).view());
+        // What is equal shares one.
+        for number in answers.unwrap() {
+            assert!(
+                (number - 1.0 / count as f32).abs() < 1e-6,
+                "{number}, {count}"
+            );
+        }
     }
+    for case in other {
+        assert!(message(open(case)).contains("operator set 13"));
+    }
+}
+
+#[test]
+fn a_table_times_a_vector_is_run_where_its_shape_follows_from_the_graph() {
+    let nodes = vec![
+        node("Flatten", &["x"], &["table"]),
+        node("Relu", &["table"], &["h"]),
+        node("MatMul", &["h", "w"], &["y"]),
+    ];
+    let weights = vec![floats("w", &[2], &[1.0, 10.0])];
+    let whole = model(&[-1, 2, 1], &[-1], nodes, weights);
+    let answers = open(&whole)
+        .unwrap()
+        .predict(batch(&[2, 2, 1], &[1.0, 2.0, 3.0, -4.0]).view());
+    assert_eq!(answers.unwrap(), ndarray::array![[21.0], [3.0]]);
 }
 
 #[test]

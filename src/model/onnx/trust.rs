@@ -10,15 +10,12 @@
 
 use std::borrow::Cow;
 
-use rten_onnx::onnx::{AttributeProto, DataType, GraphProto, NodeProto, TensorProto};
+use rten_onnx::onnx::{AttributeProto, DataType, GraphProto, ModelProto, NodeProto, TensorProto};
 
 use super::engine::Engine;
-use super::interface::{attribute, casts_to, dependencies};
-
-/// Operators had other meanings (of axes, of broadcasting, of training) before
-/// this version of the operator set; only the later ones were held against rten,
-/// and ONNX Runtime promises no earlier ones.
-pub(super) const OLDEST_OPSET: i64 = 7;
+use super::interface::{self, attribute, casts_to, dependencies};
+use super::shapes::{self, Shape, Shapes};
+use super::varying::Varying;
 
 /// Whose answer a rule is on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -123,6 +120,18 @@ const RULES: &[Rule] = &[
         reason: "in training mode it normalises over the batch, so that an example's answer depends on its neighbours. Export the model in evaluation mode",
     },
     Rule {
+        whose: Whose::Neighbours,
+        operators: &["If"],
+        applies: |place| place.varies(0),
+        reason: "it takes one branch for the whole batch, and which one follows from the examples' numbers, so that an example's answer depends on its neighbours. Export the model with Where in its place, or for batches of one (a batch axis of size 1)",
+    },
+    Rule {
+        whose: Whose::Neighbours,
+        operators: &["Loop"],
+        applies: |place| place.varies(0) || place.varies(1) || ends_by_examples(place),
+        reason: "it takes as many steps for the whole batch, and how many follows from the examples' numbers, so that an example's answer depends on its neighbours. Export the model with a fixed number of steps, or for batches of one (a batch axis of size 1)",
+    },
+    Rule {
         whose: Whose::Embedded,
         operators: &["Resize"],
         applies: |place| place.text("mode") == Some("cubic"),
@@ -176,7 +185,7 @@ const RULES: &[Rule] = &[
     Rule {
         whose: Whose::Embedded,
         operators: &["Softmax", "LogSoftmax"],
-        applies: |place| place.opset < 13 && !is_over_last_axis(place),
+        applies: |place| place.known.opset < 13 && !is_over_one_axis(place),
         reason: "before operator set 13 all axes from `axis` on are normalised together, and the embedded engine rten takes only that one. Export the model with operator set 13 or newer, or use ONNX Runtime (`engine = \"ort\"`)",
     },
     Rule {
@@ -201,31 +210,41 @@ pub(super) struct Untrusted {
     pub(super) reason: &'static str,
 }
 
-/// What a graph is run by, and how.
-#[derive(Clone, Copy)]
-struct Asked {
-    opset: i64,
-    engine: Engine,
-    alone: bool,
+/// What is to be trusted with what.
+pub(super) struct Asked<'a> {
+    pub(super) model: &'a ModelProto,
+    /// The inputs that hold examples, and the outputs that are needed.
+    pub(super) inputs: &'a [&'a str],
+    pub(super) outputs: &'a [&'a str],
+    /// The version of the standard operators.
+    pub(super) opset: i64,
+    pub(super) engine: Engine,
+    /// Whether examples come in batches of one.
+    pub(super) alone: bool,
 }
 
-/// The first node of `graph`, its subgraphs included, that `engine` may not be
-/// trusted with, of those that `outputs` are computed from. `opset` is the version of
-/// the standard operators; in batches of one an example is `alone`.
-pub(super) fn refuse(
-    graph: &GraphProto,
-    outputs: &[&str],
+/// What is known of a graph.
+struct Known<'a> {
     opset: i64,
     engine: Engine,
     alone: bool,
-) -> Option<Untrusted> {
-    let needed = dependencies(graph, outputs);
-    let asked = Asked {
-        opset,
-        engine,
-        alone,
+    shapes: Shapes<'a>,
+    varying: Varying<'a>,
+}
+
+/// The first node, subgraphs included, that the engine may not be trusted with, of those
+/// that the outputs are computed from.
+pub(super) fn refuse(asked: &Asked<'_>) -> Option<Untrusted> {
+    let graph = asked.model.graph.as_ref()?;
+    let needed = dependencies(graph, asked.outputs);
+    let known = Known {
+        opset: asked.opset,
+        engine: asked.engine,
+        alone: asked.alone,
+        shapes: Shapes::of(asked.model),
+        varying: Varying::from(graph, asked.inputs),
     };
-    refuse_within(&[graph], asked, &|node| {
+    refuse_within(&[graph], &known, &|node| {
         let mut made = node.output.iter();
         made.any(|name| needed.contains(name.as_str()))
     })
@@ -235,7 +254,7 @@ pub(super) fn refuse(
 /// from those before it.
 fn refuse_within(
     scopes: &[&GraphProto],
-    asked: Asked,
+    known: &Known<'_>,
     needed: &dyn Fn(&NodeProto) -> bool,
 ) -> Option<Untrusted> {
     let graph = scopes.last()?;
@@ -243,7 +262,7 @@ fn refuse_within(
     nodes.find_map(|node| {
         let place = Place {
             node,
-            opset: asked.opset,
+            known,
             scopes,
         };
         let operator = node.op_type.as_deref().unwrap_or_default();
@@ -254,9 +273,9 @@ fn refuse_within(
         let rule = RULES
             .iter()
             .filter(|rule| match rule.whose {
-                Whose::Embedded => asked.engine.is_embedded(),
+                Whose::Embedded => known.engine.is_embedded(),
                 Whose::Any => true,
-                Whose::Neighbours => !asked.alone,
+                Whose::Neighbours => !known.alone,
             })
             .find(|rule| rule.operators.contains(&full.as_ref()) && (rule.applies)(&place));
         if let Some(rule) = rule {
@@ -269,7 +288,7 @@ fn refuse_within(
         node.attribute
             .iter()
             .filter_map(|attribute| attribute.g.as_ref())
-            .find_map(|subgraph| refuse_within(&[scopes, &[subgraph]].concat(), asked, &|_| true))
+            .find_map(|subgraph| refuse_within(&[scopes, &[subgraph]].concat(), known, &|_| true))
     })
 }
 
@@ -284,7 +303,7 @@ pub(super) fn name(node: &NodeProto) -> &str {
 /// A node and where it stands.
 struct Place<'a> {
     node: &'a NodeProto,
-    opset: i64,
+    known: &'a Known<'a>,
     scopes: &'a [&'a GraphProto],
 }
 
@@ -342,25 +361,30 @@ impl<'a> Place<'a> {
         })
     }
 
-    /// The number of a tensor's axes, where the file says it.
-    fn rank(&self, tensor: &str) -> Option<usize> {
-        let declared = self.scopes.iter().rev().find_map(|graph| {
-            let values = graph.input.iter().chain(&graph.value_info);
-            let mut values = values.chain(&graph.output);
-            let value = values.find(|value| value.name.as_deref() == Some(tensor))?;
-            let shape = value
-                .r#type
-                .as_ref()?
-                .tensor_type
-                .as_ref()?
-                .shape
-                .as_ref()?;
-            Some(shape.dim.len())
-        });
-        declared.or_else(|| {
-            let operator = self.producer(tensor)?.op_type.as_deref()?;
-            matches!(operator, "Flatten" | "Gemm").then_some(2)
-        })
+    /// The shape of an input, as far as it is known.
+    fn shape(&self, index: usize) -> Option<Shape> {
+        self.shape_of(self.input(index)?)
+    }
+
+    fn shape_of(&self, tensor: &str) -> Option<Shape> {
+        let defines = |graph: &&GraphProto| {
+            let mut made = graph.node.iter().flat_map(|node| &node.output);
+            let mut inputs = graph.input.iter().map(interface::name);
+            let mut weights = graph.initializer.iter();
+            made.any(|output| output == tensor)
+                || inputs.any(|input| input == tensor)
+                || weights.any(|weight| weight.name.as_deref() == Some(tensor))
+        };
+        match self.scopes.iter().rposition(defines)? {
+            0 => self.known.shapes.get(tensor),
+            within => shapes::declared(self.scopes[within], tensor),
+        }
+    }
+
+    /// Whether the numbers of an input follow from those of the examples.
+    fn varies(&self, index: usize) -> bool {
+        let tensor = self.input(index);
+        tensor.is_some_and(|tensor| self.known.varying.has(tensor))
     }
 }
 
@@ -374,6 +398,13 @@ fn trains(place: &Place<'_>) -> bool {
         raw.is_none_or(|raw| raw.borrow().iter().all(|&byte| byte == 0))
             && value.int32_data.iter().all(|&number| number == 0)
     })
+}
+
+/// Whether the body of a Loop says by the examples' numbers that there is no further step.
+fn ends_by_examples(place: &Place<'_>) -> bool {
+    let body = place.attribute("body").and_then(|body| body.g.as_ref());
+    let goes_on = body.and_then(|body| body.output.first());
+    goes_on.is_some_and(|goes_on| place.known.varying.has(interface::name(goes_on)))
 }
 
 /// Whether the output of a Resize has the size that its scales say exactly: it
@@ -407,23 +438,14 @@ fn aligns_whole_pixels(place: &Place<'_>) -> bool {
 
 /// Whether a tensor is quantised by one scale for all its numbers.
 fn has_one_scale(place: &Place<'_>) -> bool {
-    let Some(scale) = place.input(1) else {
-        return false;
-    };
-    match place.constant(scale) {
-        Some(scale) => scale.dims.iter().product::<i64>() == 1,
-        None => place.rank(scale) == Some(0),
-    }
+    let scale = place.shape(1);
+    scale.is_some_and(|axes| axes.iter().all(|&size| size == Some(1)))
 }
 
-/// Whether the second factor has one axis, and the first more than two, as far as the
-/// file says it.
+/// Whether the second factor has one axis, and the first more than two, as far as that is
+/// known.
 fn multiplies_tables_by_a_vector(place: &Place<'_>) -> bool {
-    let [first, second] = [0, 1].map(|index| {
-        let tensor = place.input(index)?;
-        let constant = place.constant(tensor).map(|value| value.dims.len());
-        constant.or_else(|| place.rank(tensor))
-    });
+    let [first, second] = [0, 1].map(|index| Some(place.shape(index)?.len()));
     second == Some(1) && first.is_none_or(|axes| axes > 2)
 }
 
@@ -433,37 +455,58 @@ fn names_axes(place: &Place<'_>) -> bool {
     axes.is_some_and(|axes| axes.dims.iter().product::<i64>() > 0)
 }
 
-/// Whether the padding that keeps an axis' size is even, so that both sides get
-/// the same: with a stride of one it is the kernel's extent less one.
+/// Whether the padding of each axis is even, so that both sides get the same.
 fn pads_evenly(place: &Place<'_>) -> bool {
-    let kernel = place.ints("kernel_shape");
-    let dilations = place.ints("dilations");
-    place.node.op_type.as_deref() != Some("ConvTranspose")
-        && !kernel.is_empty()
-        && place.ints("strides").iter().all(|&stride| stride == 1)
-        && kernel.iter().enumerate().all(|(axis, size)| {
-            let dilation = dilations.get(axis).copied().unwrap_or(1);
-            size % 2 == 1 || dilation % 2 == 0
-        })
+    if place.node.op_type.as_deref() == Some("ConvTranspose") {
+        return false;
+    }
+    let given = place.ints("kernel_shape").iter();
+    let given: Shape = given.map(|&size| usize::try_from(size).ok()).collect();
+    let kernel = match given.is_empty() {
+        false => given,
+        true => place.shape(1).into_iter().flatten().skip(2).collect(),
+    };
+    let number = |name: &str, axis: usize| {
+        let given = place.ints(name).get(axis).copied().unwrap_or(1);
+        usize::try_from(given).ok().filter(|&given| given > 0)
+    };
+    let image = place.shape(0);
+    let padding = |(axis, size): (usize, &Option<usize>)| {
+        let (stride, dilation) = (number("strides", axis)?, number("dilations", axis)?);
+        let reach = dilation.checked_mul((*size)?.checked_sub(1)?)?;
+        // Steps of one keep the size, whatever it is.
+        let size = match stride {
+            1 => return Some(reach),
+            _ => (*image.as_ref()?.get(axis + 2)?)?,
+        };
+        let last = size.checked_sub(1)? / stride * stride;
+        Some(last.checked_add(reach)?.saturating_sub(size - 1))
+    };
+    let mut axes = kernel.iter().enumerate().map(padding);
+    !kernel.is_empty() && axes.all(|padding| padding.is_some_and(|padding| padding % 2 == 0))
 }
 
-/// Whether a Softmax of an operator set before 13 is over the last axis, where
-/// the old meaning and the new one are the same. Without `axis` the old one
-/// starts at 1, and rten takes the last.
-fn is_over_last_axis(place: &Place<'_>) -> bool {
-    let axis = place.int("axis").unwrap_or(1);
-    let tensors = [
-        place.input(0),
-        place.node.output.first().map(String::as_str),
-    ];
-    let mut ranks = tensors
-        .into_iter()
-        .flatten()
-        .filter_map(|tensor| place.rank(tensor));
-    axis == -1
-        || ranks
-            .next()
-            .is_some_and(|rank| i64::try_from(rank) == Ok(axis + 1))
+/// Whether a Softmax of an operator set before 13 takes together what a new one does, one
+/// axis alone. The old one starts at `axis`, or at 1, and rten takes `axis`, or the last.
+fn is_over_one_axis(place: &Place<'_>) -> bool {
+    let axis = place.int("axis");
+    if axis == Some(-1) {
+        return true;
+    }
+    let made = place.node.output.first();
+    let shape = place.shape(0).or_else(|| place.shape_of(made?));
+    shape.is_some_and(|shape| {
+        let from_start = |axis: i64| match axis {
+            0.. => usize::try_from(axis).ok(),
+            _ => shape.len().checked_add_signed(isize::try_from(axis).ok()?),
+        };
+        let (from, taken) = (
+            from_start(axis.unwrap_or(1)),
+            from_start(axis.unwrap_or(-1)),
+        );
+        let alone = |axis: usize| Some(axis) == taken || shape[axis] == Some(1);
+        from.is_some_and(|from| from < shape.len() && (from..shape.len()).all(alone))
+    })
 }
 
 /// Whether what is cast is 0 or 1 already: the answer to a comparison.

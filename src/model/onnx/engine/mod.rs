@@ -14,6 +14,7 @@ mod plain;
 mod provider;
 mod rten;
 
+pub(super) use rten::inferred;
 pub use rten::on_threads;
 
 /// The embedded engine and its version, as records name it.

@@ -98,6 +98,27 @@ impl Graph {
     }
 }
 
+/// The shapes that rten infers of the tensors `names`; `None` for a free axis.
+pub(in crate::model::onnx) fn inferred(
+    bytes: Vec<u8>,
+    names: &[&str],
+) -> Result<Vec<Option<Vec<Option<usize>>>>, String> {
+    let bytes = plain(&bytes)?.unwrap_or(bytes);
+    // It infers when it optimises, and keeps the tensors between nodes that it fuses.
+    let model = rten::ModelOptions::with_all_ops()
+        .load(bytes)
+        .map_err(|error| crate::error::chain(&error))?;
+    let shape = |name: &&str| {
+        let shape = model.node_info(model.find_node(name)?)?.shape()?;
+        let size = |axis| match axis {
+            rten::Dimension::Fixed(size) => Some(size),
+            rten::Dimension::Symbolic(_) => None,
+        };
+        Some(shape.into_iter().map(size).collect())
+    };
+    Ok(names.iter().map(shape).collect())
+}
+
 pub(super) fn shape(value: &rten::Value) -> Vec<usize> {
     value.shape().to_vec()
 }

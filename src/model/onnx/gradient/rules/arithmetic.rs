@@ -173,6 +173,27 @@ pub(super) fn log(site: &mut Site<'_>) -> Done {
     Ok(())
 }
 
+/// sin x: g·cos x.
+pub(super) fn sin(site: &mut Site<'_>) -> Done {
+    let cotangent = site.cotangent()?;
+    let input = site.read(0)?;
+    let cosine = site.op("Cos", &[input]);
+    let product = site.op("Mul", &[cotangent, cosine]);
+    site.flow(0, product);
+    Ok(())
+}
+
+/// cos x: −g·sin x.
+pub(super) fn cos(site: &mut Site<'_>) -> Done {
+    let cotangent = site.cotangent()?;
+    let input = site.read(0)?;
+    let sine = site.op("Sin", &[input]);
+    let product = site.op("Mul", &[cotangent, sine]);
+    let negative = site.op("Neg", &[product]);
+    site.flow(0, negative);
+    Ok(())
+}
+
 /// √x: g / (2·y).
 pub(super) fn sqrt(site: &mut Site<'_>) -> Done {
     let cotangent = site.cotangent()?;

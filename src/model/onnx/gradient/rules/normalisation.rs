@@ -3,7 +3,7 @@
 use super::super::site::{Site, axis};
 use super::super::sum::mean;
 use super::super::tensors::Size;
-use super::super::writer::Var;
+use super::super::writer::{Attribute, Var, ints};
 
 type Done = Result<(), String>;
 
@@ -134,6 +134,50 @@ pub(super) fn group(site: &mut Site<'_>) -> Done {
     let scaled = site.reshape(scaled, &together)?;
     let back = standardised(site, input, scaled, &together, &[2], epsilon)?;
     let back = site.reshape(back, &shape)?;
+    site.flow(0, back);
+    Ok(())
+}
+
+/// y = x / Dᵝ, where D = bias + α / size · Σ x² over the channels within `size` / 2 of the
+/// own: g / Dᵝ − 2αβ / size · x · Σ g·y / D over the same.
+pub(super) fn local_response(site: &mut Site<'_>) -> Done {
+    let size = site.int("size").and_then(|size| usize::try_from(size).ok());
+    let size = size
+        .filter(|size| size % 2 == 1)
+        .ok_or("its windows are of no odd size")?;
+    let share = site.float("alpha").unwrap_or(1e-4) / size as f32;
+    let beta = site.float("beta").unwrap_or(0.75);
+    let bias = site.float("bias").unwrap_or(1.0);
+    let shape = site.shape(0)?;
+    let [_, Size::Fixed(channels), place @ ..] = shape.as_slice() else {
+        return Err("its channels are not of a fixed number".to_owned());
+    };
+    // A sum over windows is a convolution of one place, of all channels to all.
+    let kernel = vec![1; place.len()];
+    let sums = |site: &mut Site<'_>, tensor: Var, factor: f32| {
+        let weight = |at: usize| {
+            let apart = (at / channels).abs_diff(at % channels);
+            if apart <= size / 2 { factor } else { 0.0 }
+        };
+        let weights: Vec<f32> = (0..channels * channels).map(weight).collect();
+        let form = [&[*channels; 2], kernel.as_slice()].concat();
+        let weights = site.constant_floats(&form, &weights);
+        let kernel = [("kernel_shape", Attribute::Ints(&ints(&kernel)))];
+        site.op_with("Conv", &[tensor, weights], &kernel)
+    };
+    let cotangent = site.cotangent()?;
+    let (input, output) = (site.read(0)?, site.read_output());
+    let squares = site.op("Mul", &[input, input]);
+    let window = sums(site, squares, share);
+    let divisor = site.shifted(window, bias);
+    let exponent = site.scalar(beta);
+    let power = site.op("Pow", &[divisor, exponent]);
+    let own = site.op("Div", &[cotangent, power]);
+    let product = site.op("Mul", &[cotangent, output]);
+    let quotient = site.op("Div", &[product, divisor]);
+    let window = sums(site, quotient, 2.0 * share * beta);
+    let others = site.op("Mul", &[input, window]);
+    let back = site.op("Sub", &[own, others]);
     site.flow(0, back);
     Ok(())
 }

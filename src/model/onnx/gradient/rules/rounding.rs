@@ -23,6 +23,21 @@ pub(super) fn round(site: &mut Site<'_>) -> Done {
     super::shape::same(site)
 }
 
+/// ±1: the cotangent within that range and 0 beyond it, as binarised networks are trained
+/// (Courbariaux et al. 2016, arXiv:1602.02830).
+pub(super) fn sign(site: &mut Site<'_>) -> Done {
+    is_wanted(site)?;
+    let cotangent = site.cotangent()?;
+    let input = site.read(0)?;
+    let size = site.op("Abs", &[input]);
+    let one = site.scalar(1.0);
+    let inside = site.op("LessOrEqual", &[size, one]);
+    let inside = site.as_float(inside);
+    let back = site.op("Mul", &[cotangent, inside]);
+    site.flow(0, back);
+    Ok(())
+}
+
 /// The scale as it stands beside the tensor that it scales, and its shape.
 fn scale(site: &mut Site<'_>) -> Result<(Var, Vec<usize>), String> {
     if site.int("block_size").unwrap_or(0) != 0 {

@@ -4,7 +4,7 @@
 use ndarray::{Array2, ArrayD, IxDyn};
 use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto, TensorProto};
 
-use super::{open, open_on};
+use super::{engines, open, open_on};
 use crate::model::Model;
 use crate::model::onnx::test_graph::*;
 use crate::model::onnx::{ModelError, OnnxEngine, Rounding};
@@ -73,6 +73,31 @@ fn what_rounds_is_refused_by_name_and_with_the_key() {
         assert_eq!((Some(operator), Some(node)), (first, name), "{text}");
         assert!(text.contains("straight_through = true"), "{text}");
     }
+}
+
+/// The embedded engine is refused for a Sign whatever the gradient.
+#[test]
+fn a_sign_is_refused_by_name_and_with_the_key() {
+    if !engines().contains(&OnnxEngine::Ort) {
+        return;
+    }
+    let signs = graph(vec![node("Sign", &["x"], &["y"])], vec![]);
+    let opened = open_on(
+        OnnxEngine::Ort,
+        &signs.write_buf().unwrap(),
+        Rounding::Refused,
+    );
+    let Err(ModelError::NoRule {
+        operator,
+        node,
+        reason,
+        ..
+    }) = opened
+    else {
+        panic!("the model was opened");
+    };
+    assert_eq!((operator.as_str(), node.as_str()), ("Sign", "the_sign"));
+    assert!(reason.contains("straight_through = true"), "{reason}");
 }
 
 #[test]
