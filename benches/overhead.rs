@@ -89,6 +89,7 @@ fn bare() {
         cluster: None,
         slice: None,
         range: (0.0, 1.0),
+        unpacked_limit: 8 << 30,
         limit: None,
     })
     .expect("the data");

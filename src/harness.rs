@@ -25,7 +25,7 @@ use crate::engine::{self, Context, Registry};
 use crate::env;
 use crate::error::{Error, chain};
 use crate::judge::{Judgement, judge};
-use crate::model::{Model, ModelError};
+use crate::model::{Model, ModelError, onnx};
 use crate::perturb::Perturbation;
 use crate::provenance::{Host, VERSION};
 use crate::record::{self, MetricValue, Record, Run};
@@ -125,6 +125,9 @@ impl Harness {
 
     /// Does what `run` does for these arguments, and says what came out.
     pub fn conclude(self, arguments: &Arguments) -> Conclusion {
+        if onnx::child::is_asked() {
+            onnx::child::serve();
+        }
         let specs = Specs::read(&self.root, &crate::builtin::catalogue());
         engine::install_panic_hook();
         let state = self.state.unwrap_or_else(|| env::state_folder(&self.root));
@@ -348,10 +351,12 @@ struct Finding {
 
 impl Session {
     fn new(root: PathBuf, state: PathBuf, registry: Registry, arguments: &Arguments) -> Self {
+        let mut context = Context::new(root, registry);
+        context.try_apart(&state);
         let person = std::io::stderr().is_terminal() && !env::is_ci() && !env::is_nextest_process();
         Self {
             state,
-            context: Context::new(root, registry),
+            context,
             progress: (person && !arguments.list).then(MultiProgress::new),
             findings: Mutex::new(Vec::new()),
         }

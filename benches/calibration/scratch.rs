@@ -166,6 +166,7 @@ impl Repository {
             cluster: None,
             slice: None,
             range: (0.0, 1.0),
+            unpacked_limit: 8 << 30,
             limit: None,
         });
         let mut repository = Self {

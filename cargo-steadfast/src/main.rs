@@ -47,6 +47,7 @@ mod worker;
 use clap::{Parser, Subcommand};
 
 use exit_code::ExitCode;
+use steadfast::model::onnx;
 use steadfast::text::{self, Page, escaped};
 
 /// Model robustness as a thing that `cargo test` checks.
@@ -110,6 +111,9 @@ struct Init {
 }
 
 fn main() -> std::process::ExitCode {
+    if onnx::child::is_asked() {
+        onnx::child::serve();
+    }
     // Cargo hands a subcommand its own name as the first argument.
     let arguments = std::env::args_os().enumerate();
     let arguments = arguments.filter(|(index, argument)| !(*index == 1 && argument == "steadfast"));

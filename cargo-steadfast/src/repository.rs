@@ -44,10 +44,13 @@ impl Repository {
                 );
                 Error::new(ErrorKind::Usage, message)
             })?;
+        let state = state_folder(&root);
+        let mut context = Context::new(root.clone(), Registry::default());
+        context.try_apart(&state);
         Ok(Self {
-            state: state_folder(&root),
+            state,
             specs: Specs::read(&root, &steadfast::builtin::catalogue()),
-            context: Context::new(root.clone(), Registry::default()),
+            context,
             examples: RefCell::default(),
             root,
         })

@@ -54,6 +54,7 @@ impl Columns {
             cluster: None,
             slice: None,
             range,
+            unpacked_limit: 8 << 30,
             limit: None,
         };
         let default = (0.0, 1.0);

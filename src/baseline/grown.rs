@@ -228,6 +228,7 @@ mod tests {
             cluster: None,
             slice: None,
             range: (0.0, 1.0),
+            unpacked_limit: 8 << 30,
             limit: None,
         })
         .unwrap()

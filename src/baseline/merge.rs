@@ -24,10 +24,12 @@ impl Side {
 
 /// The side that is taken, with what `other` remembers, beside the older anchor.
 pub fn merge(taken: &Side, other: &Side) -> Side {
-    let (own, others) = (taken.anchor(), other.anchor());
-    let older = match others.accepted.at < own.accepted.at {
-        true => others,
-        false => own,
+    // Times are in seconds: of two anchors of one second the one is older that was let go of
+    // for nothing since.
+    let age = |side: &Side| (side.anchor().accepted.at.clone(), side.anchor.is_none());
+    let older = match age(other) < age(taken) {
+        true => other.anchor(),
+        false => taken.anchor(),
     };
     // The baseline is its own anchor where it is the older one.
     let anchor = (older.digest != taken.baseline.digest).then(|| older.clone());

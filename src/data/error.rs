@@ -261,6 +261,19 @@ pub enum Problem {
         examples: usize,
     },
 
+    /// More than the spec allows.
+    #[error(
+        "the array `{array}` would take the unpacked arrays to {bytes} bytes, and [data] unpacked_limit allows {limit}. Raise it (unpacked_limit = \"32 GiB\") where the data are as large as that, or save fewer examples"
+    )]
+    TooLarge {
+        /// The array.
+        array: String,
+        /// What all arrays until then take.
+        bytes: u64,
+        /// What they may take.
+        limit: u64,
+    },
+
     /// More than the machine's memory.
     #[error("the array `{array}` does not fit into memory; save fewer examples")]
     OutOfMemory {

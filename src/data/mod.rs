@@ -57,6 +57,8 @@ pub struct Request {
     pub slice: Option<String>,
     /// The least and the greatest value of an input, both allowed.
     pub range: (f64, f64),
+    /// The most bytes that arrays may take once they are unpacked, all that are used together.
+    pub unpacked_limit: u64,
     /// `None`: all examples.
     pub limit: Option<Limit>,
 }
@@ -141,6 +143,7 @@ struct Slices {
 ///     cluster: None,
 ///     slice: None,
 ///     range: (0.0, 1.0),
+///     unpacked_limit: 8 << 30,
 ///     limit: None,
 /// })?;
 /// digits.check_labels(10)?;
@@ -185,7 +188,7 @@ fn decode(
 
 /// The data set in the `.npz` file that `bytes` are.
 fn decode_arrays(bytes: &[u8], request: &Request) -> Result<Dataset, Problem> {
-    let mut archive = npz::Archive::open(bytes)?;
+    let mut archive = npz::Archive::open(bytes, request.unpacked_limit)?;
     let (inputs, quantised) = table::inputs(&mut archive, &request.inputs, request.range)?;
     let columns = table::columns(&mut archive, request, inputs.len_of(Axis(0)))?;
     let rows = rows(request.limit, columns.labels.len())?;

@@ -23,11 +23,16 @@ const MOST_EXPANSION: u64 = 4 * 258;
 pub(super) struct Archive<'a> {
     zip: ZipArchive<Cursor<&'a [u8]>>,
     length: u64,
+    /// The bytes of the arrays that were read.
+    unpacked: u64,
+    /// The most that they may be.
+    limit: u64,
 }
 
 impl<'a> Archive<'a> {
-    /// Reads the directory of the archive that `bytes` are.
-    pub fn open(bytes: &'a [u8]) -> Result<Self, Problem> {
+    /// Reads the directory of the archive that `bytes` are, of which arrays of `limit` bytes
+    /// may be read.
+    pub fn open(bytes: &'a [u8], limit: u64) -> Result<Self, Problem> {
         if !bytes.starts_with(b"PK") {
             return Err(Problem::NotAnArchive(if bytes.is_empty() {
                 "the file is empty"
@@ -49,6 +54,8 @@ impl<'a> Archive<'a> {
         Ok(Self {
             zip,
             length: bytes.len() as u64,
+            unpacked: 0,
+            limit,
         })
     }
 
@@ -64,7 +71,7 @@ impl<'a> Archive<'a> {
                 there: self.what_there_is(name),
             });
         };
-        let length = self.length;
+        let (length, limit) = (self.length, self.limit);
         let mut file = self
             .zip
             .by_index(index)
@@ -100,6 +107,15 @@ impl<'a> Archive<'a> {
             });
         }
 
+        let all = self.unpacked.saturating_add(expected as u64);
+        if all > limit {
+            return Err(Problem::TooLarge {
+                array: name.to_owned(),
+                bytes: all,
+                limit,
+            });
+        }
+        self.unpacked = all;
         let mut bytes = Vec::new();
         bytes
             .try_reserve_exact(expected)

@@ -20,6 +20,7 @@ pub(crate) fn arrays(path: PathBuf, range: (f64, f64)) -> Request {
         cluster: None,
         slice: None,
         range,
+        unpacked_limit: 8 << 30,
         limit: None,
     }
 }

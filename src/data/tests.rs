@@ -19,6 +19,7 @@ fn request() -> Request {
         cluster: None,
         slice: None,
         range: (0.0, 1.0),
+        unpacked_limit: 8 << 30,
         limit: None,
     }
 }
@@ -685,6 +686,27 @@ fn a_zip_bomb_is_refused_before_it_is_unpacked() {
     assert!(found > 0, "the archive has no zip64 sizes");
     let problem = decode_arrays(&file, &request()).unwrap_err();
     assert!(matches!(problem, Problem::SizeMismatch { .. }), "{problem}");
+}
+
+/// Twenty-four bytes of inputs and as many of labels.
+#[test]
+fn arrays_that_would_be_too_large_are_refused_before_they_are_unpacked() {
+    let within = |unpacked_limit| {
+        let request = Request {
+            unpacked_limit,
+            ..request()
+        };
+        read(&[inputs(), labels()], &request)
+    };
+    assert!(within(48).is_ok());
+    for (limit, array, bytes) in [(47, "y", 48), (23, "x", 24)] {
+        let problem = within(limit).unwrap_err();
+        assert!(
+            matches!(&problem, Problem::TooLarge { array: of, bytes: all, .. } if of == array && *all == bytes),
+            "{problem}"
+        );
+        assert_says(&problem.to_string(), &["[data] unpacked_limit"]);
+    }
 }
 
 #[test]

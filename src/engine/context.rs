@@ -126,6 +126,9 @@ pub struct Context {
     /// Files that a person named, whatever the specs may reach.
     named: HashSet<PathBuf>,
     registry: Registry,
+    /// Where trials are remembered that models pass in processes of their own; `None`: they
+    /// are tried in this one.
+    trials: Option<PathBuf>,
     datasets: Memo<String, Dataset, DataError>,
     models: Memo<String, LoadedModel, ModelError>,
     digests: Memo<String, Digest, std::io::Error>,
@@ -142,6 +145,7 @@ impl Context {
             named: HashSet::new(),
             root,
             registry,
+            trials: None,
             datasets: Memo::new(),
             models: Memo::new(),
             digests: Memo::new(),
@@ -158,6 +162,12 @@ impl Context {
     /// Lets a spec have this file as its model, wherever it is: a person named it.
     pub fn name(&mut self, file: &Path) {
         self.named.insert(self.root.join(file));
+    }
+
+    /// Has ONNX models tried in a process of their own, as a program may that calls
+    /// [`onnx::child::serve`]; those that passed are remembered in the state folder.
+    pub fn try_apart(&mut self, state: &Path) {
+        self.trials = Some(state.join("trials"));
     }
 
     /// What the user registered.
@@ -201,6 +211,7 @@ impl Context {
             cluster: wanted.cluster.clone(),
             slice: wanted.slice.clone(),
             range: wanted.bounds(),
+            unpacked_limit: wanted.unpacked_limit,
             limit: wanted.limit.map(|examples| data::Limit {
                 examples: usize::try_from(examples).unwrap_or(usize::MAX),
                 seed: spec.seed,
@@ -224,7 +235,8 @@ impl Context {
                     ..request.clone()
                 };
                 self.opened(&(file, self.data_request(spec)), gives, || {
-                    boxed(onnx::load(&request))
+                    let (model, _) = self.load_onnx(&request, onnx)?;
+                    boxed(Ok(model))
                 })?
             }
             ModelOrigin::Registered(name) => {
@@ -293,7 +305,7 @@ impl Context {
         let request = self.onnx_request(spec, onnx)?;
         let missing = OnceLock::new();
         let open = || {
-            let (model, without) = onnx::load_with_gradient(&request)?;
+            let (model, without) = self.load_onnx(&request, onnx)?;
             if let Some(reason) = without {
                 let _ = missing.set(reason.to_string());
             }
@@ -322,6 +334,24 @@ impl Context {
                 .and_then(|data| tried(&data, spec.model.batch)),
             batch: spec.model.batch,
         })
+    }
+
+    fn load_onnx(
+        &self,
+        request: &onnx::Request,
+        spec: &OnnxSpec,
+    ) -> Result<(onnx::OnnxModel, Option<ModelError>), ModelError> {
+        match &self.trials {
+            None => onnx::load_with_gradient(request),
+            Some(folder) => onnx::load_apart(
+                request,
+                &onnx::child::Limits {
+                    memory: spec.open_memory,
+                    time: spec.open,
+                    remembered: folder.clone(),
+                },
+            ),
+        }
     }
 
     /// The model that a request asks for, opened once a process.

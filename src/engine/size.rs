@@ -483,6 +483,7 @@ mod tests {
                 cluster: self.clusters.as_ref().map(|_| "c".to_owned()),
                 slice: self.slices.as_ref().map(|_| "site".to_owned()),
                 range: (0.0, 1.0),
+                unpacked_limit: 8 << 30,
                 limit: None,
             })
             .unwrap()

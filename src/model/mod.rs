@@ -4,7 +4,10 @@
 //! How outputs become scores is the metrics' business; how batches are made and
 //! padded is the engine's.
 
+use std::borrow::Cow;
+
 use ndarray::{Array2, ArrayD, ArrayView2, ArrayViewD};
+use serde::{Deserialize, Serialize};
 
 pub mod endpoint;
 pub mod loss;
@@ -136,7 +139,9 @@ pub struct Gradients {
 }
 
 /// Why a model cannot be opened, or did not answer.
-#[derive(Debug, thiserror::Error)]
+///
+/// What an ONNX file is refused for is told from one process to another.
+#[derive(Debug, thiserror::Error, Serialize, Deserialize)]
 pub enum ModelError {
     /// The file is missing or cannot be read.
     #[error("failed to read the model {path}: {source}")]
@@ -144,6 +149,7 @@ pub enum ModelError {
         /// As the spec writes it.
         path: String,
         /// The system's reason.
+        #[serde(with = "in_words")]
         source: std::io::Error,
     },
     /// The bytes are not an ONNX graph.
@@ -162,7 +168,7 @@ pub enum ModelError {
         /// As the spec writes it.
         path: String,
         /// As the spec names it.
-        engine: &'static str,
+        engine: Cow<'static, str>,
         /// What is missing, and the cure.
         reason: String,
     },
@@ -177,7 +183,19 @@ pub enum ModelError {
         /// The node's name in the graph.
         node: String,
         /// What is wrong with the answer, and the cure.
-        reason: &'static str,
+        reason: Cow<'static, str>,
+    },
+    /// The process that tried the model ended, or was ended, before it was through.
+    #[error(
+        "the trial of {path} in a process of its own {how}. No run could end well, so that none is begun{words}"
+    )]
+    Trial {
+        /// As the spec writes it.
+        path: String,
+        /// How it ended, and what would allow more.
+        how: String,
+        /// Its last words, each line after a mark; or nothing.
+        words: String,
     },
     /// An answer depends on the other examples of its batch.
     #[error(
@@ -210,9 +228,11 @@ pub enum ModelError {
     },
     /// A worker did not start or did not answer.
     #[error(transparent)]
+    #[serde(skip)]
     Worker(Box<worker::WorkerError>),
     /// The server of a model.
     #[error(transparent)]
+    #[serde(skip)]
     Endpoint(#[from] endpoint::EndpointError),
     /// A node between the input and the output lets no gradient through.
     #[error(
@@ -239,6 +259,20 @@ pub enum ModelError {
     /// The model panicked.
     #[error("the model panicked: {0}")]
     Panicked(String),
+}
+
+/// An error of the system as its message.
+mod in_words {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::io::Error;
+
+    pub fn serialize<S: Serializer>(error: &Error, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(error)
+    }
+
+    pub fn deserialize<'a, D: Deserializer<'a>>(deserializer: D) -> Result<Error, D::Error> {
+        String::deserialize(deserializer).map(Error::other)
+    }
 }
 
 impl ModelError {

@@ -16,6 +16,8 @@ pub enum Form {
     Segment,
     /// A path, relative to the repository's root.
     Path,
+    /// An amount of memory, as text: `"8 GiB"`.
+    Size,
     /// A list of paths.
     Paths,
     /// `true` or `false`.
@@ -271,6 +273,18 @@ pub const MODEL: &[Key] = &[
         "How long a worker or an endpoint may take to answer one batch, retries included.",
     ),
     key(
+        "open_memory",
+        Form::Size,
+        Is("\"8 GiB\""),
+        "How much memory the trial of an ONNX file may take, in a process of its own, before the file is used. Not held with CUDA.",
+    ),
+    key(
+        "open_seconds",
+        Form::Number(0.001, 86_400.0),
+        Is("300"),
+        "How long that trial may take.",
+    ),
+    key(
         "stop_seconds",
         Form::Number(0.001, 86_400.0),
         Is("5"),
@@ -333,6 +347,12 @@ pub const DATA: &[Key] = &[
         Form::Interval,
         Is("[0, 1]"),
         "The range of the inputs. Perturbations work on the unit scale, and perturbed inputs are clipped to the range; uint8 inputs and the levels of images are mapped onto it.",
+    ),
+    key(
+        "unpacked_limit",
+        Form::Size,
+        Is("\"8 GiB\""),
+        "How much memory the arrays of a `.npz` that are used may take once they are unpacked. Larger ones are refused before they are unpacked.",
     ),
     key(
         "limit",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::address::{self, Address};
 use super::diagnostic::Problem;
-use super::parse::{choice, texts};
+use super::parse::{choice, size, texts};
 use super::read::{Located, Reader, Section};
 use super::value::{Gives, OnnxEngine};
 
@@ -49,6 +49,10 @@ pub struct OnnxSpec {
     pub engine: OnnxEngine,
     /// Whether gradients pass rounding as if it were not there.
     pub straight_through: bool,
+    /// The most bytes of memory that its trial may take.
+    pub open_memory: u64,
+    /// How long the trial may take.
+    pub open: Duration,
 }
 
 /// A program that answers over a pipe.
@@ -104,7 +108,14 @@ struct Way {
 const WAYS: [Way; 4] = [
     Way {
         key: "onnx",
-        own: &["input", "output", "engine", "straight_through"],
+        own: &[
+            "input",
+            "output",
+            "engine",
+            "straight_through",
+            "open_memory",
+            "open_seconds",
+        ],
         example: "onnx = \"models/….onnx\"",
     },
     Way {
@@ -238,6 +249,8 @@ fn origin(reader: &mut Reader<'_>, section: &Section, way: &Way) -> Option<Model
                 .boolean("straight_through")
                 .copied()
                 .unwrap_or(false),
+            open_memory: size(section, "open_memory", 8 << 30),
+            open: seconds(section, "open_seconds", 300),
         }),
         "registered" => ModelOrigin::Registered(section.located_text("registered")?),
         "worker" => {

@@ -12,6 +12,27 @@ pub struct Exact {
     ratio: Ratio<i64>,
 }
 
+/// The bytes that a text like `8 GiB` or `500 MB` means; `None`: it means none.
+pub fn bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit: u64 = match unit.trim() {
+        "B" => 1,
+        "kB" => 1000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return None,
+    };
+    let bytes = number.parse::<u64>().ok()?.checked_mul(unit)?;
+    (1..=i64::MAX as u64).contains(&bytes).then_some(bytes)
+}
+
 /// Most decimal digits that are read: every such number, and a ratio of two, is
 /// then exact in what follows.
 const DIGITS: usize = 15;
@@ -220,6 +241,25 @@ mod tests {
             "0.1234567890123456",
         ] {
             assert!(Exact::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_a_unit() {
+        for (text, expected) in [
+            ("8 GiB", Some(8 << 30)),
+            ("500MB", Some(500_000_000)),
+            (" 1 B", Some(1)),
+            ("0 GiB", None),
+            ("8", None),
+            ("8 gib", None),
+            ("-1 B", None),
+            ("1.5 GiB", None),
+            ("18446744073709551615 TiB", None),
+            ("9223372036854775808 B", None),
+            ("", None),
+        ] {
+            assert_eq!(bytes(text), expected, "{text}");
         }
     }
 

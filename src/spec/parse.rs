@@ -171,6 +171,17 @@ fn among(known: &[&'static Reference], section: &Section) -> Option<&'static Ref
     known.find(|reference| reference.name == name)
 }
 
+/// The bytes at `key`.
+pub(super) fn size(section: &Section, key: &str, absent: u64) -> u64 {
+    let bytes = section.integer(key).copied();
+    bytes
+        .and_then(|bytes| u64::try_from(bytes).ok())
+        .unwrap_or(absent)
+}
+
+/// The most bytes that unpacked data take where the spec says nothing.
+const LARGEST_UNPACKED: u64 = 8 << 30;
+
 /// The choice at `key`, which the grammar has checked already.
 pub(super) fn choice<T>(
     section: &Section,
@@ -551,6 +562,7 @@ impl Parser<'_, '_> {
                 .integer("largest_cluster")
                 .and_then(|&rows| u64::try_from(rows).ok()),
             range: [bound(0, "0"), bound(1, "1")],
+            unpacked_limit: size(section, "unpacked_limit", LARGEST_UNPACKED),
             limit: section
                 .integer("limit")
                 .and_then(|&limit| u64::try_from(limit).ok()),

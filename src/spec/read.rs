@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Problem, nearest};
 use super::grammar::{Form, Key, Role, WhenAbsent, reference};
-use super::number::Exact;
+use super::number::{self, Exact};
 use crate::catalogue::{Catalogue, Parameter};
 
 /// A value and where it stands.
@@ -31,7 +31,7 @@ pub enum Checked {
     Text(String),
     /// True or false.
     Boolean(bool),
-    /// A whole number in its range.
+    /// A whole number in its range; a size in bytes.
     Integer(i64),
     /// A number in its range.
     Number(Exact),
@@ -225,6 +225,15 @@ impl Reader<'_> {
                     return None;
                 }
                 Some(Checked::Text(text.to_string()))
+            }
+            (Form::Size, DeValue::String(text)) => {
+                let bytes = number::bytes(text).and_then(|bytes| i64::try_from(bytes).ok());
+                if bytes.is_none() {
+                    let message = format!("`{name}` is no amount of memory");
+                    let help = "a whole number and a unit: \"8 GiB\", \"500 MB\"".to_owned();
+                    self.report(span, message, "a size", Some(help));
+                }
+                bytes.map(Checked::Integer)
             }
             (Form::Boolean, DeValue::Boolean(value)) => Some(Checked::Boolean(*value)),
             (Form::Integer(low, high), DeValue::Integer(integer)) => {
@@ -649,6 +658,7 @@ fn wanted(form: Form, name: &str) -> String {
     match form {
         Form::Text | Form::Segment => "a string".to_owned(),
         Form::Path => "a path (a string)".to_owned(),
+        Form::Size => "an amount of memory (a string such as \"8 GiB\")".to_owned(),
         Form::Paths => "a list of paths".to_owned(),
         Form::Texts => "a list of strings".to_owned(),
         Form::Boolean => "true or false".to_owned(),

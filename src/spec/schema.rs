@@ -73,6 +73,7 @@ fn number(low: f64, high: f64) -> Value {
 fn form(form: Form, catalogue: &Catalogue) -> Map<String, Value> {
     object(match form {
         Form::Text | Form::Path => json!({"type": "string"}),
+        Form::Size => json!({"type": "string", "pattern": "^[0-9]+ ?([kMGT]?B|[KMGT]iB)$"}),
         Form::Segment => json!({"type": "string", "pattern": "^[a-z0-9_-][a-z0-9_.-]*$"}),
         Form::Paths | Form::Texts => json!({"type": "array", "items": {"type": "string"}}),
         Form::Boolean => json!({"type": "boolean"}),
@@ -345,6 +346,7 @@ fn describe(form: Form) -> String {
         Form::Text => "text".to_owned(),
         Form::Segment => "`[a-z0-9_.-]+`".to_owned(),
         Form::Path => "path".to_owned(),
+        Form::Size => "amount of memory: `\"8 GiB\"`".to_owned(),
         Form::Paths => "list of paths".to_owned(),
         Form::Texts => "list of text".to_owned(),
         Form::Boolean => "`true`, `false`".to_owned(),

@@ -258,6 +258,8 @@ pub struct DataSpec {
     pub largest_cluster: Option<u64>,
     /// The range of the inputs.
     pub range: [Exact; 2],
+    /// The most bytes that the data may take once they are unpacked.
+    pub unpacked_limit: u64,
     /// A seeded draw of that many examples.
     pub limit: Option<u64>,
     /// A sample, or all there are.

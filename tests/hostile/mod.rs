@@ -2,6 +2,8 @@
 //! it. The generators make hostile files of good ones, one field at a time, so that a
 //! field that is new is attacked as well.
 
+pub mod onnx;
+
 use std::ops::Range;
 
 use serde_json::Value;

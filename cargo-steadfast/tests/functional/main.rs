@@ -38,6 +38,7 @@ mod selftest;
 mod server;
 mod show;
 mod slices;
+mod trial;
 mod verdicts;
 mod voice;
 mod ways;

@@ -361,6 +361,7 @@ pub fn digits() -> steadfast::data::Dataset {
         cluster: None,
         slice: None,
         range: (0.0, 1.0),
+        unpacked_limit: 8 << 30,
         limit: None,
     };
     steadfast::data::open(&request).unwrap()

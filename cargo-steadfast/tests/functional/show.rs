@@ -164,6 +164,7 @@ fn severities_stand_side_by_side_and_a_replicate_is_its_own_draw() {
         cluster: None,
         slice: None,
         range: (0.0, 1.0),
+        unpacked_limit: 8 << 30,
         limit: None,
     };
     let data = steadfast::data::open(&request).unwrap();

@@ -25,6 +25,7 @@ use interface::{Interface, show};
 use outputs::Written;
 use probe::{Finding, Trial};
 
+pub mod child;
 mod engine;
 mod gradient;
 mod inspect;
@@ -134,11 +135,11 @@ impl OnnxModel {
 /// Every [`ModelError`] but [`ModelError::Failed`]; none of them is a panic,
 /// whatever the bytes are.
 pub fn load(request: &Request) -> Result<OnnxModel, ModelError> {
-    let (mut opened, gradient) = open(request)?;
-    if let Some(gradient) = gradient {
-        opened.add(gradient, request)?;
+    let (opened, missing) = load_with_gradient(request)?;
+    match missing.filter(|_| request.gradient.is_some()) {
+        Some(missing) => Err(missing),
+        None => Ok(opened),
     }
-    Ok(opened)
 }
 
 /// As [`load`], without gradients where they are all that cannot be had; then with
@@ -149,16 +150,42 @@ pub fn load(request: &Request) -> Result<OnnxModel, ModelError> {
 pub fn load_with_gradient(
     request: &Request,
 ) -> Result<(OnnxModel, Option<ModelError>), ModelError> {
-    let (mut opened, gradient) = open(request)?;
-    let missing = match gradient {
-        Some(gradient) => opened.add(gradient, request).err(),
-        None => Some(ModelError::NoGradient),
+    opened(request, None)
+}
+
+/// The same of a model that is first tried in a process of its own, of limited memory and
+/// time: a graph that ends the process which runs it, or never answers, is then an error. The
+/// program lends itself to that where it calls [`child::serve`] when [`child::is_asked`];
+/// without that the model is tried in this process.
+///
+/// # Errors
+/// Those of [`load`].
+pub fn load_apart(
+    request: &Request,
+    limits: &child::Limits,
+) -> Result<(OnnxModel, Option<ModelError>), ModelError> {
+    opened(request, child::apart(request, limits)?)
+}
+
+fn opened(
+    request: &Request,
+    passed: Option<child::Passed>,
+) -> Result<(OnnxModel, Option<ModelError>), ModelError> {
+    let (mut opened, gradient) = open(request, passed.as_ref())?;
+    let missing = match (passed.and_then(|passed| passed.gradient), gradient) {
+        (Some(missing), _) => Some(missing),
+        (None, Some(gradient)) => opened.add(gradient, request).err(),
+        (None, None) => Some(ModelError::NoGradient),
     };
     Ok((opened, missing))
 }
 
-/// The model without gradients, and what they would be made from, if asked for.
-fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> {
+/// The model without gradients, and what they would be made from, if asked for. One that has
+/// `passed` its trial is not tried again.
+fn open(
+    request: &Request,
+    passed: Option<&child::Passed>,
+) -> Result<(OnnxModel, Option<Gradient>), ModelError> {
     let path = || request.shown.clone();
     let not_onnx = |reason| ModelError::NotOnnx {
         path: path(),
@@ -166,7 +193,7 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
     };
     let engine = Engine::of(request.engine).map_err(|reason| ModelError::NoEngine {
         path: path(),
-        engine: request.engine.text(),
+        engine: request.engine.text().into(),
         reason,
     })?;
     let unsupported = |reason| ModelError::Unsupported {
@@ -207,13 +234,17 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
             path: path(),
             operator: refusal.operator,
             node: refusal.node,
-            reason: refusal.reason,
+            reason: refusal.reason.into(),
         });
     }
     let steps = probe::has_steps(graph);
     let (input, output) = (interface.input.as_str(), interface.output.as_str());
     let load = |engine| guarded(|| Graph::load(engine, bytes.clone(), &[input], &[output]));
-    let (engine, graph) = match (engine, load(engine)) {
+    let first = match passed {
+        Some(passed) if passed.as_written && engine.is_embedded() => engine.as_written(),
+        _ => engine,
+    };
+    let (engine, graph) = match (first, load(first)) {
         (Engine::Rten, Err(_)) => (Engine::RtenAsWritten, load(Engine::RtenAsWritten)),
         (engine, graph) => (engine, graph),
     };
@@ -233,7 +264,7 @@ fn open(request: &Request) -> Result<(OnnxModel, Option<Gradient>), ModelError> 
         interface,
         gradient: None,
     };
-    let examples = request.examples.as_ref();
+    let examples = request.examples.as_ref().filter(|_| passed.is_none());
     let examples = examples.filter(|examples| {
         !examples.is_empty() && super::takes(&opened.interface.example, &examples.shape()[1..])
     });

@@ -46,7 +46,8 @@ impl<'a> Trial<'a> {
     /// On these examples (first axis), in batches of up to `batch`, and of two at least, as
     /// it will be asked: the trial needs no more memory than that.
     pub(super) fn of(examples: &'a ArrayD<f32>, batch: usize) -> Self {
-        let batch = batch.max(PLACES.len());
+        let others = examples.len_of(Axis(0)).max(BATCHES[1].len());
+        let batch = batch.min(others).max(2);
         Self { examples, batch }
     }
 
@@ -66,12 +67,14 @@ impl<'a> Trial<'a> {
     /// there are others.
     fn questions(self, time: usize) -> [ArrayD<f32>; 2] {
         let row = |number: usize| (BOTH * time + number) % self.examples.len_of(Axis(0));
-        let [few, many] = BATCHES.map(|numbers| numbers.iter().copied());
+        let [mut few, many] = BATCHES.map(|numbers| numbers.iter().copied());
         let batch = |numbers: &mut dyn Iterator<Item = usize>| {
             let rows: Vec<usize> = numbers.take(self.batch).map(row).collect();
             self.examples.select(Axis(0), &rows)
         };
-        [batch(&mut few.clone()), batch(&mut many.chain(BOTH..))]
+        // None twice, as long as there are others.
+        let mut more = many.chain([2]).chain(BOTH..);
+        [batch(&mut few), batch(&mut more)]
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) fn versions(model: &ModelProto, opset: i64, engine: Engine) -> Result
     }
     let unknown = |what: String, newest: i64| {
         Err(format!(
-            "{what}, and this engine was held against the specification up to {newest} ({RELEASE}): it would compute what is new since then as the old, and not say so. Export the model with operator set {NEWEST} or older and IR version {NEWEST_IR} or older, or use ONNX Runtime (`engine = \"ort\"`)"
+            "{what}, and this engine was held against the specification up to {newest} ({RELEASE}): it would compute what is new since then as the old, and not say so. Export the model with operator set {NEWEST} or older and IR version {NEWEST_IR} or older (onnx.version_converter, model.ir_version), or use ONNX Runtime (`engine = \"ort\"`)"
         ))
     };
     let ir = model.ir_version.unwrap_or_default();

@@ -432,7 +432,7 @@ fn a_model_is_tried_in_batches_as_large_as_it_will_be_asked_about() {
     let weights = vec![ints("first", &[0]), ints("sixteen", &[16])];
     let whole = model(&[-1, 2], &[-1, 2], nodes, weights);
     let opened = |size| open_in_batches(size, noise(&[64, 2]), &whole);
-    for size in [17, 64] {
+    for size in [17, 64, usize::MAX] {
         let text = message(opened(size));
         assert!(text.contains("beside other examples"), "{text}");
     }
@@ -1451,7 +1451,7 @@ fn a_choice_that_examples_make_for_the_whole_batch_is_refused_by_its_node() {
     let equal = node("Equal", &["columns", "three"], &["condition"]);
     let fixed = [
         (
-            vec![columns.clone(), vec![equal, chosen("condition")]].concat(),
+            [columns.clone(), vec![equal, chosen("condition")]].concat(),
             0.5,
         ),
         (

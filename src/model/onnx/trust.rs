@@ -129,7 +129,7 @@ const RULES: &[Rule] = &[
         whose: Whose::Neighbours,
         operators: &["Loop"],
         applies: |place| place.varies(0) || place.varies(1) || ends_by_examples(place),
-        reason: "it takes as many steps for the whole batch, and how many follows from the examples' numbers, so that an example's answer depends on its neighbours. Export the model with a fixed number of steps, or for batches of one (a batch axis of size 1)",
+        reason: "it takes one number of steps for the whole batch, and which one follows from the examples' numbers, so that an example's answer depends on its neighbours. Export the model with a fixed number of steps, or for batches of one (a batch axis of size 1)",
     },
     Rule {
         whose: Whose::Embedded,

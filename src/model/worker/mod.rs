@@ -18,6 +18,7 @@ use std::time::Duration;
 use ndarray::{Array2, ArrayView2, ArrayViewD, Axis, Ix2};
 
 use super::{Description, Gives, Gradients, Model, ModelError};
+pub(crate) use failure::last_lines;
 pub use failure::{Failure, WorkerError};
 pub use frame::{FrameError, Told, Verb};
 use process::Process;

@@ -133,6 +133,11 @@ impl Engine {
         }
     }
 
+    /// Whether it is rten without its fusions.
+    pub(super) fn is_as_written(self) -> bool {
+        matches!(self, Self::RtenAsWritten)
+    }
+
     pub(super) fn is_embedded(self) -> bool {
         matches!(self, Self::Rten | Self::RtenAsWritten)
     }
