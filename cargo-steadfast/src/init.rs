@@ -515,7 +515,11 @@ fn ask(
     if let Some(gives) = known {
         engine::fit::check(&description, gives, &[], data)?;
     }
-    let answers = engine::ask::answers(model, chosen.inputs.view(), unspecified::BATCH)?;
+    let answers = engine::ask::answers(
+        model,
+        chosen.inputs.view(),
+        unspecified::batch(data.shape()),
+    )?;
     let gives = known.unwrap_or_else(|| guess(answers.view()));
     if (gives == Gives::PositiveProbability) != (answers.ncols() == 1) {
         return Err(usage(format!(

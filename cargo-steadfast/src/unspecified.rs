@@ -8,8 +8,12 @@ use steadfast::data::{self, Dataset};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::model::{Gives, ModelError};
 
-/// Examples a forward pass.
-pub const BATCH: usize = 64;
+/// The most examples a forward pass.
+const BATCH: usize = 64;
+
+/// The most numbers of one: seven images of 224 x 224 pixels. A network holds some hundred
+/// times as many while it computes a gradient.
+const BATCH_NUMBERS: usize = 1 << 20;
 
 /// The most examples that are asked about.
 const MOST: usize = 1000;
@@ -114,11 +118,21 @@ pub fn some(data: &Dataset) -> Result<Chosen, Error> {
 }
 
 /// How many examples of a shape [`MOST_NUMBERS`] numbers are.
-pub fn bearable(shape: &[usize]) -> usize {
-    let numbers = shape
+fn bearable(shape: &[usize]) -> usize {
+    MOST_NUMBERS / numbers(shape)
+}
+
+/// How many examples of a shape a forward pass takes.
+pub fn batch(shape: &[usize]) -> usize {
+    (BATCH_NUMBERS / numbers(shape)).clamp(2, BATCH)
+}
+
+/// How many numbers an example of a shape is.
+pub fn numbers(shape: &[usize]) -> usize {
+    let product = shape
         .iter()
         .fold(1, |all: usize, &size| all.saturating_mul(size));
-    MOST_NUMBERS / numbers.max(1)
+    product.max(1)
 }
 
 /// The class that an answer names; the first of equal ones.
