@@ -205,6 +205,16 @@ pub enum Problem {
     #[error("data.range = [{0}, {1}] is not two finite float32 numbers, the lower first")]
     InvalidRange(f64, f64),
 
+    /// Labels that are quantities.
+    #[error(
+        "the label `{element}` has a fraction, as the target of a regression has; models are \
+         judged by classes, numbered from 0: classifiers only as yet"
+    )]
+    Regression {
+        /// The element, as NumPy indexes it.
+        element: String,
+    },
+
     /// A label below zero, or beyond what this machine counts to.
     #[error("the label `{element}` is {value}; number the classes 0, 1, 2 and so on")]
     InvalidLabel {

@@ -23,7 +23,8 @@ pub(super) const INPUTS: Role = Role {
 /// What `data.labels` takes.
 pub(super) const LABELS: Role = Role {
     key: "data.labels",
-    kinds: &[Kind::Level, Kind::Integer],
+    // Numbers with a fraction are read to say what they are.
+    kinds: &[Kind::Level, Kind::Integer, Kind::Float32, Kind::Float64],
     wanted: "integers (of class names, the return_inverse of numpy.unique)",
     cure: "int64",
 };
@@ -172,8 +173,27 @@ fn labels(archive: &mut Archive<'_>, name: &str) -> Result<Vec<usize>, Problem> 
                 })
             })
             .collect(),
-        _ => Err(LABELS.wrong_type(name, &array.type_name)),
+        Values::Float32(values) => {
+            no_classes(name, &array.type_name, values.into_iter().map(f64::from))
+        }
+        Values::Float64(values) => no_classes(name, &array.type_name, values.into_iter()),
+        Values::Text(_) => Err(LABELS.wrong_type(name, &array.type_name)),
     }
+}
+
+/// Why labels of floating point are none: they are of another type, or of a regression.
+fn no_classes(
+    name: &str,
+    type_name: &str,
+    mut values: impl Iterator<Item = f64>,
+) -> Result<Vec<usize>, Problem> {
+    let found = values.position(|value| value.is_finite() && value.fract() != 0.0);
+    Err(match found {
+        Some(row) => Problem::Regression {
+            element: format!("{name}[{row}]"),
+        },
+        None => LABELS.wrong_type(name, type_name),
+    })
 }
 
 /// Reads names of rows, such as ids: integers, written as such, or strings.
