@@ -55,11 +55,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let only_for_files = arguments.data.is_some()
         || arguments.columns.inputs.is_some()
         || arguments.columns.labels.is_some()
+        || arguments.columns.ids.is_some()
         || arguments.input.is_some()
         || arguments.output.is_some();
     if only_for_files {
         return Err(usage(
-            "--data, --inputs, --labels, --input and --output go with an ONNX file; a spec names its own".to_owned(),
+            "--data, --inputs, --labels, --ids, --input and --output go with an ONNX file; a spec names its own".to_owned(),
         ));
     }
     let repository = Repository::open().map_err(|error| {
@@ -118,7 +119,7 @@ fn file(arguments: &Arguments, batch: Option<usize>) -> Result<ExitCode, Error> 
     let contents = describe(&request)?;
     let sample = match &arguments.data {
         Some(path) => {
-            let (data, _) = arguments.columns.open(&here, path)?;
+            let data = arguments.columns.open(&here, path)?.data;
             request.examples = engine::tried(&data);
             Some(Sample::of(&data, path.clone())?)
         }

@@ -55,6 +55,11 @@ impl Tensor {
         }
     }
 
+    /// Whether it is a tensor, and no list or dictionary.
+    pub fn is_tensor(&self) -> bool {
+        self.kind.is_some()
+    }
+
     /// Whether it is a tensor of float32 numbers.
     pub fn is_float32(&self) -> bool {
         self.kind == Some(DataType::FLOAT)
