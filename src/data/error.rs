@@ -207,12 +207,14 @@ pub enum Problem {
 
     /// Labels that are quantities.
     #[error(
-        "the label `{element}` has a fraction, as the target of a regression has; models are \
-         judged by classes, numbered from 0: classifiers only as yet"
+        "the labels `{array}` are {type_name}, with fractions or hardly a number twice, as the \
+         targets of a regression are; labels are classes, numbered from 0: classifiers only as yet"
     )]
     Regression {
-        /// The element, as NumPy indexes it.
-        element: String,
+        /// The array.
+        array: String,
+        /// Its type.
+        type_name: String,
     },
 
     /// A label below zero, or beyond what this machine counts to.

@@ -3,7 +3,7 @@
 //!
 //! How arrays are stored is the readers' business.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
@@ -181,20 +181,28 @@ fn labels(archive: &mut Archive<'_>, name: &str) -> Result<Vec<usize>, Problem> 
     }
 }
 
-/// Why labels of floating point are none: they are of another type, or of a regression.
+/// Why labels of floating point are none: they are of another type; or the targets of a
+/// regression, which have fractions, or of which hardly one is there twice.
 fn no_classes(
     name: &str,
     type_name: &str,
-    mut values: impl Iterator<Item = f64>,
+    values: impl Iterator<Item = f64>,
 ) -> Result<Vec<usize>, Problem> {
-    let found = values.position(|value| value.is_finite() && value.fract() != 0.0);
-    Err(match found {
-        Some(row) => Problem::Regression {
-            element: format!("{name}[{row}]"),
+    let values: Vec<f64> = values.collect();
+    let whole = values.iter().all(|value| value.fract() == 0.0);
+    let different: HashSet<u64> = values.iter().map(|value| value.to_bits()).collect();
+    let many = values.len() >= FEW_ROWS && different.len() > values.len() / 4;
+    Err(match whole && !many {
+        true => LABELS.wrong_type(name, type_name),
+        false => Problem::Regression {
+            array: name.to_owned(),
+            type_name: type_name.to_owned(),
         },
-        None => LABELS.wrong_type(name, type_name),
     })
 }
+
+/// Of fewer rows nothing is told by how many labels are different.
+const FEW_ROWS: usize = 40;
 
 /// Reads names of rows, such as ids: integers, written as such, or strings.
 fn names(archive: &mut Archive<'_>, name: &str, role: &Role) -> Result<Vec<String>, Problem> {

@@ -329,10 +329,15 @@ fn a_second_spec_finds_room_in_the_budget_and_its_owner_s_comments() {
 
 /// Rows of two columns, of which the second, a ten-thousandth of the first, is the class.
 fn scales(labels: (&str, Vec<u8>)) -> Vec<u8> {
+    stretched(10.0, labels)
+}
+
+/// The same with another step of the first column.
+fn stretched(step: f32, labels: (&str, Vec<u8>)) -> Vec<u8> {
     let rows = 400;
     let numbers = (0..rows).flat_map(|row| {
         let (class, within) = (row % 2, (row / 2) as f32);
-        [10.0 * within, 0.1 * (class as f32 + 0.002 * within)]
+        [step * within, 0.1 * (class as f32 + 0.002 * within)]
     });
     let inputs = numbers.flat_map(f32::to_le_bytes).collect();
     npz(vec![
@@ -382,7 +387,7 @@ fn noise_on_columns_of_different_scales_is_a_share_of_each_column() {
     let ran = repository.steadfast(&["test"]);
     assert!(!ran.all().contains("near chance"), "{}", ran.all());
     let record = |case: &str| {
-        let text = repository.read(&format!(".steadfast/records/m/{case}.json"));
+        let text = repository.read(&format!("state/records/m/{case}.json"));
         let record: serde_json::Value = serde_json::from_str(&text).unwrap();
         record
     };
@@ -395,15 +400,14 @@ fn noise_on_columns_of_different_scales_is_a_share_of_each_column() {
     repository.bless_all();
 
     // Other deviations are other noise.
-    let mut rows = scales(classes());
-    let at = rows
-        .windows(4)
-        .position(|it| it == 1990.0_f32.to_le_bytes())
-        .unwrap();
-    rows[at..at + 4].copy_from_slice(&1980.0_f32.to_le_bytes());
-    repository.write("d.npz", rows);
+    repository.write("d.npz", stretched(9.0, classes()));
     let ran = repository.steadfast(&["test"]);
     assert_ne!(ran.code, 0, "{}", ran.all());
+    assert!(
+        ran.all().contains("scale_by.std: [577.343"),
+        "{}",
+        ran.all()
+    );
 
     // A share of the range drowns the second column, and it is said.
     let drowned = repository.read(path).replace("scale_by = \"std\"\n", "");
@@ -484,16 +488,16 @@ fn what_only_onnx_runtime_takes_gets_its_spec_though_that_is_not_here() {
 fn a_regression_is_told_what_is_judged() {
     let repository = Repository::empty();
     repository.write("m.onnx", threshold().write_buf().unwrap());
-    let targets = (0..400).flat_map(|row| (f64::from(row) + 0.5).to_le_bytes());
-    repository.write("d.npz", scales(("<f8", targets.collect())));
-    let ran = repository.steadfast(&TABLE);
-    assert_eq!(ran.code, 6, "{}", ran.all());
-    assert!(
-        ran.stderr.contains("classifiers only as yet"),
-        "{}",
-        ran.all()
-    );
-    assert!(!ran.stderr.contains("astype"), "{}", ran.all());
+    // Whole numbers of many values are no classes either.
+    for fraction in [0.5, 0.0] {
+        let targets = (0..400).flat_map(|row| (f64::from(row) + fraction).to_le_bytes());
+        repository.write("d.npz", scales(("<f8", targets.collect())));
+        let ran = repository.steadfast(&TABLE);
+        assert_eq!(ran.code, 6, "{}", ran.all());
+        let words = "classifiers only as yet";
+        assert!(ran.stderr.contains(words), "{}", ran.all());
+        assert!(!ran.stderr.contains("astype"), "{}", ran.all());
+    }
 
     // Labels that are classes, and a model that predicts a quantity.
     repository.write("d.npz", scales(classes()));
@@ -513,12 +517,23 @@ fn a_regression_is_told_what_is_judged() {
 }
 
 #[test]
-fn ids_are_named_in_the_spec_and_images_are_known_by_their_files() {
-    let repository = Repository::empty();
-    repository.write("m.onnx", threshold().write_buf().unwrap());
-    let mut rows = scales(classes());
-    repository.write("d.npz", std::mem::take(&mut rows));
-    let ran = repository.steadfast(&[&TABLE[..], &["--ids", "x"]].concat());
-    assert_eq!(ran.code, 6, "{}", ran.all());
-    assert!(ran.stderr.contains("data.ids"), "{}", ran.all());
+fn ids_are_named_in_the_spec() {
+    let repository = Repository::digits();
+    repository.remove("robustness-specs/digits.toml");
+    let (x, y) = ("(2, 1, 8, 8)".to_owned(), "(2,)".to_owned());
+    repository.write(
+        "data/digits-test.npz",
+        npz(vec![
+            ("x.npy", npy("|u1", x, vec![0; 128])),
+            ("y.npy", npy("|u1", y.clone(), vec![1, 1])),
+            ("id.npy", npy("|u1", y, vec![7, 9])),
+        ]),
+    );
+    let ids = |name| repository.steadfast(&[&ARGUMENTS[..], &["--yes", "--ids", name]].concat());
+    // The labels are no ids: two rows have the same.
+    assert_eq!(ids("y").code, 6);
+    let ran = ids("id");
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let spec = repository.read("robustness-specs/digits.toml");
+    assert!(spec.contains("ids = \"id\"\n"), "{spec}");
 }
