@@ -192,6 +192,10 @@ pub enum Family {
 /// one.
 pub const CLEAN: &str = "identity";
 
+/// The perturbations whose noise is added to a value, whatever the value is, so that its
+/// unit may be that of each column.
+pub const ADDED: [&str; 1] = ["gaussian_noise"];
+
 /// A model whose published errors others are measured by.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reference {

@@ -2,14 +2,29 @@
 //! anything yet.
 
 use std::path::Path;
+use std::time::Duration;
 
 use ndarray::{ArrayD, ArrayView1, Axis};
 use steadfast::data::{self, Dataset};
 use steadfast::error::{Error, ErrorKind};
+use steadfast::model::onnx::child::Limits;
 use steadfast::model::{Gives, ModelError};
 
-/// Examples a forward pass.
+/// The most examples a forward pass.
 pub const BATCH: usize = 64;
+
+/// What the trial of a model may take, as without a word in a spec.
+pub fn limits() -> Limits {
+    Limits {
+        memory: 8 << 30,
+        time: Duration::from_secs(300),
+        remembered: None,
+    }
+}
+
+/// The most numbers of one: seven images of 224 x 224 pixels. A network holds some hundred
+/// times as many while it computes a gradient.
+const BATCH_NUMBERS: usize = 1 << 20;
 
 /// The most examples that are asked about.
 const MOST: usize = 1000;
@@ -26,14 +41,28 @@ pub struct Columns {
     /// The array or column of labels; y or label where not given
     #[arg(long)]
     pub labels: Option<String>,
+    /// The array or column of the examples' ids; where not given the row numbers, and of a
+    /// folder of images their files
+    #[arg(long)]
+    pub ids: Option<String>,
+}
+
+/// A data file that was opened.
+pub struct Opened {
+    /// What is in it.
+    pub data: Dataset,
+    /// Its range.
+    pub range: (f64, f64),
+    /// What its ids are, where they are not the row numbers.
+    pub ids: Option<String>,
 }
 
 impl Columns {
     /// The names of the inputs and of the labels in the data file `data`.
     pub fn names(&self, data: &str) -> (&str, &str) {
-        let (inputs, labels) = match Path::new(data).extension() {
-            Some(extension) if extension.eq_ignore_ascii_case("csv") => ("file", "label"),
-            _ => ("x", "y"),
+        let (inputs, labels) = match is_folder(data) {
+            true => ("file", "label"),
+            false => ("x", "y"),
         };
         (
             self.inputs.as_deref().unwrap_or(inputs),
@@ -42,15 +71,25 @@ impl Columns {
     }
 
     /// Opens the data file and finds its range: [0, 1], which is a spec's default,
-    /// where all values are in it.
-    pub fn open(&self, root: &Path, data: &str) -> Result<(Dataset, (f64, f64)), Error> {
+    /// where all values are in it. Images are known by their files, where each is there
+    /// once.
+    pub fn open(&self, root: &Path, data: &str) -> Result<Opened, Error> {
+        if self.ids.is_some() || !is_folder(data) {
+            return self.open_with(root, data, self.ids.clone());
+        }
+        let (files, _) = self.names(data);
+        self.open_with(root, data, Some(files.to_owned()))
+            .or_else(|_| self.open_with(root, data, None))
+    }
+
+    fn open_with(&self, root: &Path, data: &str, ids: Option<String>) -> Result<Opened, Error> {
         let (inputs, labels) = self.names(data);
         let request = |range| data::Request {
             path: root.join(data),
             shown: data.to_owned(),
             inputs: inputs.to_owned(),
             labels: labels.to_owned(),
-            ids: None,
+            ids: ids.clone(),
             cluster: None,
             slice: None,
             range,
@@ -62,11 +101,22 @@ impl Columns {
             Err(error) if error.is_outside_range() => {
                 let widest = (f64::from(f32::MIN), f64::from(f32::MAX));
                 let range = spread(&data::open(&request(widest))?)?;
-                Ok((data::open(&request(range))?, range))
+                let data = data::open(&request(range))?;
+                Ok(Opened { data, range, ids })
             }
-            other => Ok((other?, default)),
+            other => Ok(Opened {
+                data: other?,
+                range: default,
+                ids,
+            }),
         }
     }
+}
+
+/// Whether a data file labels a folder of images.
+fn is_folder(data: &str) -> bool {
+    let extension = Path::new(data).extension();
+    extension.is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
 }
 
 /// The smallest and largest value of a data set.
@@ -115,11 +165,21 @@ pub fn some(data: &Dataset) -> Result<Chosen, Error> {
 }
 
 /// How many examples of a shape [`MOST_NUMBERS`] numbers are.
-pub fn bearable(shape: &[usize]) -> usize {
-    let numbers = shape
+fn bearable(shape: &[usize]) -> usize {
+    MOST_NUMBERS / numbers(shape)
+}
+
+/// How many examples of a shape a forward pass takes.
+pub fn batch(shape: &[usize]) -> usize {
+    (BATCH_NUMBERS / numbers(shape)).clamp(2, BATCH)
+}
+
+/// How many numbers an example of a shape is.
+pub fn numbers(shape: &[usize]) -> usize {
+    let product = shape
         .iter()
         .fold(1, |all: usize, &size| all.saturating_mul(size));
-    MOST_NUMBERS / numbers.max(1)
+    product.max(1)
 }
 
 /// The class that an answer names; the first of equal ones.

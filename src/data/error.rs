@@ -205,6 +205,18 @@ pub enum Problem {
     #[error("data.range = [{0}, {1}] is not two finite float32 numbers, the lower first")]
     InvalidRange(f64, f64),
 
+    /// Labels that are quantities.
+    #[error(
+        "the labels `{array}` are {type_name}, with fractions or hardly a number twice, as the \
+         targets of a regression are; labels are classes, numbered from 0: classifiers only as yet"
+    )]
+    Regression {
+        /// The array.
+        array: String,
+        /// Its type.
+        type_name: String,
+    },
+
     /// A label below zero, or beyond what this machine counts to.
     #[error("the label `{element}` is {value}; number the classes 0, 1, 2 and so on")]
     InvalidLabel {

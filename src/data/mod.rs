@@ -7,6 +7,7 @@
 //! spec's to say; what is done with the examples is the engine's.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use ndarray::{ArrayD, Axis, CowArray, IxDyn};
 use serde_json::Value;
@@ -17,6 +18,7 @@ use crate::file;
 use crate::seed::Stream;
 
 mod array;
+mod deviations;
 mod error;
 mod folder;
 mod image;
@@ -90,6 +92,8 @@ pub struct Dataset {
     digest: Digest,
     ids_digest: Digest,
     quantised: bool,
+    /// Computed when they are first asked for.
+    deviations: OnceLock<Vec<f64>>,
 }
 
 /// Where the inputs are.
@@ -278,6 +282,7 @@ impl Dataset {
             rows,
             ids,
             quantised,
+            deviations: OnceLock::new(),
         }
     }
 
@@ -375,6 +380,18 @@ impl Dataset {
     /// strings without spaces.
     pub fn ids_digest(&self) -> &Digest {
         &self.ids_digest
+    }
+
+    /// The standard deviation of each column of a table over these examples; `None`: they
+    /// are no rows of a table.
+    pub fn deviations(&self) -> Option<&[f64]> {
+        match &self.inputs {
+            Inputs::Array(inputs) if inputs.ndim() == 2 => Some(
+                self.deviations
+                    .get_or_init(|| deviations::deviations(inputs)),
+            ),
+            _ => None,
+        }
     }
 
     /// Whether the inputs were uint8: 256 levels in equal steps over the range.

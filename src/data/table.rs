@@ -3,7 +3,7 @@
 //!
 //! How arrays are stored is the readers' business.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
@@ -23,7 +23,8 @@ pub(super) const INPUTS: Role = Role {
 /// What `data.labels` takes.
 pub(super) const LABELS: Role = Role {
     key: "data.labels",
-    kinds: &[Kind::Level, Kind::Integer],
+    // Numbers with a fraction are read to say what they are.
+    kinds: &[Kind::Level, Kind::Integer, Kind::Float32, Kind::Float64],
     wanted: "integers (of class names, the return_inverse of numpy.unique)",
     cure: "int64",
 };
@@ -172,9 +173,36 @@ fn labels(archive: &mut Archive<'_>, name: &str) -> Result<Vec<usize>, Problem> 
                 })
             })
             .collect(),
-        _ => Err(LABELS.wrong_type(name, &array.type_name)),
+        Values::Float32(values) => {
+            no_classes(name, &array.type_name, values.into_iter().map(f64::from))
+        }
+        Values::Float64(values) => no_classes(name, &array.type_name, values.into_iter()),
+        Values::Text(_) => Err(LABELS.wrong_type(name, &array.type_name)),
     }
 }
+
+/// Why labels of floating point are none: they are of another type; or the targets of a
+/// regression, which have fractions, or of which hardly one is there twice.
+fn no_classes(
+    name: &str,
+    type_name: &str,
+    values: impl Iterator<Item = f64>,
+) -> Result<Vec<usize>, Problem> {
+    let values: Vec<f64> = values.collect();
+    let whole = values.iter().all(|value| value.fract() == 0.0);
+    let different: HashSet<u64> = values.iter().map(|value| value.to_bits()).collect();
+    let many = values.len() >= FEW_ROWS && different.len() > values.len() / 4;
+    Err(match whole && !many {
+        true => LABELS.wrong_type(name, type_name),
+        false => Problem::Regression {
+            array: name.to_owned(),
+            type_name: type_name.to_owned(),
+        },
+    })
+}
+
+/// Of fewer rows nothing is told by how many labels are different.
+const FEW_ROWS: usize = 40;
 
 /// Reads names of rows, such as ids: integers, written as such, or strings.
 fn names(archive: &mut Archive<'_>, name: &str, role: &Role) -> Result<Vec<String>, Problem> {

@@ -9,7 +9,7 @@ use ndarray::{Array2, ArrayViewD, Axis, CowArray, concatenate};
 use super::batch::SMALLEST;
 use super::guard::guarded;
 use super::threads::on_each;
-use crate::model::{Model, ModelError};
+use crate::model::{Model, ModelError, onnx};
 
 /// The answers to `inputs` (first axis the examples), asked in batches of `size`: one
 /// row an example.
@@ -63,9 +63,10 @@ pub struct Rate {
     pub threads: usize,
 }
 
-/// How often a second `call` can be made, tried for about `time`, after one call of
-/// each thread that does not count: on as many threads as the model is `bound` to, or
-/// on those of the inference engine.
+/// How often a second `call` can be made, tried for about `time`: on as many threads as
+/// the model is `bound` to, or on those of the inference engine, after one call of each
+/// that does not count. Before it a call is made alone; where that takes longer than
+/// `time` it is the answer, so that a large model takes the memory of one call.
 ///
 /// # Errors
 /// The first error of a call; a panic is one.
@@ -75,6 +76,17 @@ pub fn rate(
     call: &(dyn Fn() -> Result<(), ModelError> + Sync),
 ) -> Result<Rate, ModelError> {
     let call = || guarded(call).unwrap_or_else(|message| Err(ModelError::Panicked(message)));
+    let alone = Instant::now();
+    match bound {
+        Some(_) => call()?,
+        None => onnx::on_threads(call)?,
+    }
+    if alone.elapsed() > time {
+        return Ok(Rate {
+            calls: 1.0 / alone.elapsed().as_secs_f64(),
+            threads: 1,
+        });
+    }
     let made = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
     let first = on_each(bound, call);

@@ -222,16 +222,27 @@ impl Plan<'_> {
             true => Depth::EightBit,
             false => Depth::Continuous,
         };
+        let parameters = &self.perturbation.parameters;
         let mut apply = |mut values: ArrayViewMutD<'_, f32>| {
+            if let Some(deviations) = &self.perturbation.deviations {
+                // Noise that does not depend on the value is drawn at zero, so that small
+                // columns lose no digits on the way.
+                let mut noise = ArrayD::zeros(values.raw_dim());
+                algorithm.apply(noise.view_mut(), parameters, Depth::Continuous, &mut stream);
+                let shifts = noise.iter().zip(deviations);
+                for (value, (noise, &deviation)) in values.iter_mut().zip(shifts) {
+                    *value = (*value + noise * deviation as f32).clamp(low, high as f32);
+                }
+                if depth == Depth::Continuous {
+                    return;
+                }
+            }
             if !unit {
                 values.mapv_inplace(|value| (value - low) / width);
             }
-            algorithm.apply(
-                values.view_mut(),
-                &self.perturbation.parameters,
-                depth,
-                &mut stream,
-            );
+            if self.perturbation.deviations.is_none() {
+                algorithm.apply(values.view_mut(), parameters, depth, &mut stream);
+            }
             settle(values.view_mut(), depth);
             if !unit {
                 values.mapv_inplace(|value| value * width + low);
@@ -269,8 +280,9 @@ mod tests {
     use super::*;
     use crate::catalogue::Parameters;
     use crate::data::open;
-    use crate::data::testing::{arrays, int64, npy, npz};
+    use crate::data::testing::{arrays, float32, int64, npy, npz};
     use crate::model::{Model, from_fn};
+    use crate::perturb::noise::gaussian::GaussianNoise;
     use crate::perturb::noise::impulse::ImpulseNoise;
 
     /// Every level of 8 bits, in two examples.
@@ -288,6 +300,7 @@ mod tests {
             identity: "identity@1".to_owned(),
             parameters: Parameters::default(),
             columns: None,
+            deviations: None,
             scale: None,
         }
     }
@@ -319,6 +332,7 @@ mod tests {
                 identity: "impulse_noise@1".to_owned(),
                 parameters: Parameters(vec![("amount".to_owned(), 0.0)]),
                 columns: None,
+                deviations: None,
                 scale: None,
             };
             let plan = plan(&data, range, &perturbation, 2);
@@ -333,6 +347,55 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// Two columns of scales that are a million apart, and one of one value.
+    fn columns(folder: &std::path::Path) -> Dataset {
+        let rows = 400;
+        let values = (0..rows).flat_map(|row| {
+            let sign = if row % 2 == 0 { -1.0 } else { 1.0 };
+            [500.0 + 100.0 * sign, 0.5 + 1e-4 * sign, 7.0]
+        });
+        let values: Vec<f32> = values.collect();
+        let path = folder.join("columns.npz");
+        let inputs = float32(&[rows, 3], &values);
+        std::fs::write(&path, npz(&[("x", inputs), ("y", int64(&vec![0; rows]))])).unwrap();
+        open(&arrays(path, (0.0, 1000.0))).unwrap()
+    }
+
+    /// Noise of 1/10 of each column's deviation: its standard error over 400 draws is
+    /// 1/√800 of it; bounds at 4.5 of them.
+    #[test]
+    fn noise_is_a_share_of_what_each_column_deviates_by() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = columns(folder.path());
+        let deviations = data.deviations().unwrap().to_vec();
+        for (found, by_hand) in deviations.iter().zip([100.0, 1e-4, 0.0]) {
+            assert!((found - by_hand).abs() <= 1e-3 * by_hand, "{deviations:?}");
+        }
+        let perturbation = Resolved {
+            algorithm: &GaussianNoise,
+            identity: "gaussian_noise@2".to_owned(),
+            parameters: Parameters(vec![("std".to_owned(), 0.1)]),
+            columns: None,
+            deviations: Some(deviations),
+            scale: None,
+        };
+        let plan = plan(&data, (0.0, 1000.0), &perturbation, 2);
+        let mut squares = [0.0; 3];
+        for example in 0..data.len() {
+            let noisy = plan.example(example, 0).unwrap();
+            let clean = data.example(example).unwrap();
+            for (column, square) in squares.iter_mut().enumerate() {
+                *square += f64::from(noisy[[column]] - clean[[column]]).powi(2);
+            }
+        }
+        for (square, expected) in squares.into_iter().zip([10.0, 1e-5]) {
+            let found = (square / 400.0_f64).sqrt();
+            let bound = 4.5 * expected / 800.0_f64.sqrt();
+            assert!((found - expected).abs() < bound, "{found} and {expected}");
+        }
+        assert_eq!(squares[2], 0.0);
     }
 
     #[test]

@@ -348,7 +348,7 @@ impl Context {
                 &onnx::child::Limits {
                     memory: spec.open_memory,
                     time: spec.open,
-                    remembered: folder.clone(),
+                    remembered: Some(folder.clone()),
                 },
             ),
         }

@@ -10,7 +10,7 @@ use crate::data::Dataset;
 use crate::digest::Digest;
 use crate::perturb::Perturbation;
 use crate::provenance::{Environment, Identity};
-use crate::spec::{Case, ModelOrigin, PerturbationRef, PerturbationSpec, Setting};
+use crate::spec::{Case, ModelOrigin, PerturbationRef, PerturbationSpec, ScaleBy, Setting};
 
 /// Images whose shorter side is below this many pixels have CIFAR-10-C's severities.
 const SMALL: usize = 64;
@@ -25,6 +25,8 @@ pub struct Resolved<'a> {
     pub parameters: Parameters,
     /// The columns of tabular inputs that it changes.
     pub columns: Option<&'a [usize]>,
+    /// What noise is a share of in each of them, where that is not the range of the data.
+    pub deviations: Option<Vec<f64>>,
     /// What a severity is of; `None`: there is none.
     pub scale: Option<Scale>,
 }
@@ -120,8 +122,35 @@ pub fn resolve<'a>(
         },
         parameters,
         columns: entry.columns.as_deref(),
+        deviations: match entry.scale_by {
+            ScaleBy::Range => None,
+            ScaleBy::Std => Some(deviations(entry, data)?),
+        },
         scale: of,
     })
+}
+
+/// The standard deviation of each column that an entry perturbs.
+fn deviations(entry: &PerturbationSpec, data: &Dataset) -> Result<Vec<f64>, RunError> {
+    let all = data.deviations().ok_or_else(|| {
+        RunError::Mismatch(format!(
+            "[[perturbation]] scale_by = \"std\" is of the columns of tabular inputs, and an example here has the shape {:?}. Remove `scale_by`",
+            data.shape()
+        ))
+    })?;
+    let of: Vec<f64> = match &entry.columns {
+        None => all.to_vec(),
+        Some(columns) => {
+            let there = columns.iter().filter_map(|&column| all.get(column));
+            there.copied().collect()
+        }
+    };
+    if of.iter().all(|&deviation| deviation == 0.0) {
+        return Err(RunError::Mismatch(
+            "[[perturbation]] scale_by = \"std\": every column that is perturbed has one value in all examples, so that its standard deviation is 0, and the noise with it. Name others in `columns`".to_owned(),
+        ));
+    }
+    Ok(of)
 }
 
 fn scale_by_size(shape: &[usize]) -> Option<Scale> {
@@ -230,6 +259,9 @@ pub fn tree_inputs(case: &Case, context: &Context, recorded: &Value) -> Result<V
     inputs(case, &data, context.registry(), Some(recorded))
 }
 
+/// The most values of a list that a message shows.
+const MANY: usize = 8;
+
 /// The fields in which two JSON objects differ: `data.digest: a → b`.
 pub fn differing_fields(old: &Value, new: &Value) -> Vec<String> {
     fn walk(path: &str, old: &Value, new: &Value, found: &mut Vec<String>) {
@@ -257,6 +289,20 @@ pub fn differing_fields(old: &Value, new: &Value) -> Vec<String> {
             {
                 for (index, pair) in before.iter().zip(after).enumerate() {
                     walk(&format!("{path}.{index}"), pair.0, pair.1, found);
+                }
+            }
+            // Of many numbers the first that differs stands for all.
+            (Value::Array(before), Value::Array(after))
+                if before.len() == after.len() && before.len() > MANY =>
+            {
+                let pairs = before.iter().zip(after).enumerate();
+                let mut differing = pairs.filter(|(_, (before, after))| before != after);
+                if let Some((index, (before, after))) = differing.next() {
+                    let more = match differing.count() {
+                        0 => String::new(),
+                        count => format!(", and {count} more"),
+                    };
+                    found.push(format!("{path}.{index}: {before} → {after}{more}"));
                 }
             }
             (Value::Array(before), Value::Array(after)) if before.iter().any(Value::is_object) => {
@@ -351,6 +397,9 @@ fn asked(
     }
     if let Some(columns) = perturbation.columns {
         change.insert("columns".to_owned(), columns.into());
+    }
+    if let Some(deviations) = &perturbation.deviations {
+        change.insert("scale_by".to_owned(), json!({ "std": deviations }));
     }
     inputs.insert("perturbation".to_owned(), change.into());
     if perturbation.stochastic() {

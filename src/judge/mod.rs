@@ -6,6 +6,7 @@
 //! are in `report`.
 
 mod anchor;
+mod chance;
 mod changed;
 mod classes;
 mod compare;
@@ -39,6 +40,7 @@ use crate::engine::differing_fields;
 use crate::record::Run;
 use crate::spec::{Case, MetricSpec, Null, Question};
 use crate::verdict::{Status, Verdict};
+use chance::near_chance;
 use changed::Rows;
 use equality::{Equality, equality};
 use flips::{critical, flips, standing};
@@ -120,7 +122,7 @@ fn plain(case: &Case, run: &Run, verdict: Verdict, note: String) -> Judgement {
         verdict,
         status: Status::Fail,
         notes: vec![note],
-        cautions: Vec::new(),
+        cautions: near_chance(case, run).into_iter().collect(),
         metrics: metrics
             .map(|spec| MetricJudgement::plain(spec, run, verdict))
             .collect(),
@@ -354,6 +356,7 @@ fn against(
     }
     notes.extend(critical);
     let is_gain = status == Status::Pass && retrain::is_gain(case, &metrics, baseline);
+    cautions.extend(near_chance(case, run));
     cautions.extend(standing(case, run, flips.as_ref(), beside.rows.places()));
     match (verdict, equality) {
         (Verdict::Nondeterministic, _) => notes.push(

@@ -276,6 +276,12 @@ mod in_words {
 }
 
 impl ModelError {
+    /// Whether the cure is another engine for the file: ONNX Runtime.
+    pub fn proposes_onnx_runtime(&self) -> bool {
+        let refused = matches!(self, Self::Untrusted { .. } | Self::Unsupported { .. });
+        refused && self.to_string().contains("engine = \"ort\"")
+    }
+
     /// Whether one example may have brought it about: each of the batch is then tried
     /// alone. A program that died or hangs, and a server that is away, would be so again
     /// and again.

@@ -498,6 +498,12 @@ pub const PERTURBATION: &[Key] = &[
         Is("all"),
         "The columns of tabular inputs that are perturbed, by number from 0.",
     ),
+    key(
+        "scale_by",
+        Form::Choice(&["range", "std"]),
+        Is("\"range\""),
+        "What `std` of `gaussian_noise` is a share of: the range of the inputs; or the standard deviation of each column of tabular inputs, over the examples of the spec, where columns are of different scales. The deviations are recorded with the outcomes.",
+    ),
 ];
 
 /// `[[metric]]`, beside the parameters of the kind.

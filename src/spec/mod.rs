@@ -23,6 +23,6 @@ pub use parse::{parse_spec, parse_suite};
 pub use read::{Located, is_segment};
 pub use value::{
     AnchorAt, AnchorSpec, Case, CriticalSpec, DataSpec, Direction, Examples, Gives, MetricSpec,
-    Mode, Null, OnInconclusive, OnnxEngine, PerturbationRef, PerturbationSpec, Question, SeedScope,
-    Setting, Spec, Subject, Suite, TestSpec,
+    Mode, Null, OnInconclusive, OnnxEngine, PerturbationRef, PerturbationSpec, Question, ScaleBy,
+    SeedScope, Setting, Spec, Subject, Suite, TestSpec,
 };

@@ -10,11 +10,11 @@ use super::number::Exact;
 use super::read::{Checked, Located, Reader, Section, is_segment};
 use super::value::{
     AnchorAt, AnchorSpec, CriticalSpec, DataSpec, Direction, Examples, MetricSpec, Mode, Null,
-    OnInconclusive, PerturbationRef, PerturbationSpec, Question, SeedScope, Setting, Spec, Suite,
-    TestSpec,
+    OnInconclusive, PerturbationRef, PerturbationSpec, Question, ScaleBy, SeedScope, Setting, Spec,
+    Suite, TestSpec,
 };
 use crate::catalogue::{
-    Better, CLEAN, Catalogue, Family, MetricKind, Parameters, Reference, Scale,
+    ADDED, Better, CLEAN, Catalogue, Family, MetricKind, Parameters, Reference, Scale,
 };
 
 /// Words that a spec may not be called.
@@ -665,6 +665,18 @@ impl Parser<'_, '_> {
             }
             None => PerturbationRef::BuiltIn(self.reader.catalogue.perturbation(written)?),
         };
+        let scale_by = choice(section, "scale_by", ScaleBy::from_text);
+        if scale_by == Some(ScaleBy::Std) && !ADDED.contains(&written) {
+            self.reader.report(
+                section.place("scale_by"),
+                format!("`{written}` adds no noise that could be a share of a column's deviation"),
+                "of no use here",
+                Some(format!(
+                    "`scale_by = \"std\"` goes with {}",
+                    ADDED.join(", ")
+                )),
+            );
+        }
         let label = section
             .text("name")
             .map_or_else(|| written.to_owned(), str::to_owned);
@@ -682,6 +694,7 @@ impl Parser<'_, '_> {
                 });
                 numbers.collect()
             }),
+            scale_by: scale_by.unwrap_or(ScaleBy::Range),
             span: section.span.clone(),
         })
     }

@@ -308,6 +308,16 @@ pub enum Setting {
     Parameters(Parameters),
 }
 
+choice! {
+    /// What the noise of a perturbation is a share of.
+    ScaleBy {
+        /// The range of the inputs.
+        Range = "range",
+        /// The standard deviation of each column.
+        Std = "std",
+    }
+}
+
 /// One `[[perturbation]]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PerturbationSpec {
@@ -321,6 +331,8 @@ pub struct PerturbationSpec {
     pub scale: Option<Scale>,
     /// The columns that are perturbed; all without it.
     pub columns: Option<Vec<usize>>,
+    /// What its noise is a share of.
+    pub scale_by: ScaleBy,
     /// Where the entry stands.
     pub span: Range<usize>,
 }

@@ -19,13 +19,8 @@ pub fn examine(
     ways: &[Way],
     sample: Option<Sample>,
     gives: Option<Gives>,
-    batch: usize,
-) -> Result<ExitCode, Error> {
-    let mut opened = ways.iter().flat_map(|way| &way.opened);
-    let sample = match (sample, opened.next()) {
-        (None, Some(first)) => Sample::random(first.model.model()),
-        (sample, _) => sample,
-    };
+    batch: Option<usize>,
+) -> ExitCode {
     if let Some(sample) = &sample {
         say!("");
         print(&Page::headed("asked about ", &sample.words));
@@ -53,11 +48,11 @@ pub fn examine(
                 "not asked",
                 "no random example is made where its shape is not declared, or is vast; --data names a file of real ones",
             );
-            runs |= counts(way);
             continue;
         };
         let model = opened.model.model();
         let shape = &sample.inputs.shape()[1..];
+        let batch = batch.unwrap_or_else(|| unspecified::batch(shape));
         if let Err(error) = fit::check_shape(&model.describe(), shape) {
             error_line("fails", &Error::from(error).page());
             continue;
@@ -77,10 +72,10 @@ pub fn examine(
         say!("between the two");
         compare(one.view(), other.view(), sample, gives);
     }
-    Ok(match runs {
+    match runs {
         true => ExitCode::Good,
         false => ExitCode::Unavailable,
-    })
+    }
 }
 
 /// What the answers are: one number is a probability, if nothing else is said.

@@ -19,7 +19,8 @@ use self::examine::examine;
 use self::sample::Sample;
 use crate::exit_code::ExitCode;
 use crate::repository::Repository;
-use crate::unspecified::{self, Columns, flagged};
+use crate::unspecified;
+use crate::unspecified::{Columns, flagged};
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -38,23 +39,29 @@ pub struct Arguments {
     /// The output tensor of an ONNX file; the only one where not given
     #[arg(long)]
     output: Option<String>,
+    /// Examples a call; where not given the spec's batch, and for a file 64, or as many as
+    /// a million numbers are
+    #[arg(long, value_parser = clap::value_parser!(u16).range(2..))]
+    batch: Option<u16>,
 }
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let path = Path::new(&arguments.model);
+    let batch = arguments.batch.map(usize::from);
     let extension = path.extension().unwrap_or_default();
     if extension == "onnx" || path.is_file() && extension != "toml" {
-        return file(arguments);
+        return file(arguments, batch);
     }
     let only_for_files = arguments.data.is_some()
         || arguments.columns.inputs.is_some()
         || arguments.columns.labels.is_some()
+        || arguments.columns.ids.is_some()
         || arguments.input.is_some()
         || arguments.output.is_some();
     if only_for_files {
         return Err(usage(
-            "--data, --inputs, --labels, --input and --output go with an ONNX file; a spec names its own".to_owned(),
+            "--data, --inputs, --labels, --ids, --input and --output go with an ONNX file; a spec names its own".to_owned(),
         ));
     }
     let repository = Repository::open().map_err(|error| {
@@ -63,7 +70,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
             arguments.model
         ))
     })?;
-    of_spec(find(&repository, &arguments.model)?.as_ref(), &repository)
+    of_spec(
+        find(&repository, &arguments.model)?.as_ref(),
+        &repository,
+        batch,
+    )
 }
 
 fn usage(message: String) -> Error {
@@ -95,7 +106,7 @@ fn find(repository: &Repository, wanted: &str) -> Result<Arc<Spec>, Error> {
 }
 
 /// An ONNX file of which no spec says anything.
-fn file(arguments: &Arguments) -> Result<ExitCode, Error> {
+fn file(arguments: &Arguments, batch: Option<usize>) -> Result<ExitCode, Error> {
     let here = std::env::current_dir().map_err(|error| usage(error.to_string()))?;
     let mut request = onnx::Request {
         path: here.join(&arguments.model),
@@ -105,34 +116,41 @@ fn file(arguments: &Arguments) -> Result<ExitCode, Error> {
         engine: OnnxEngine::Rten,
         gradient: Some(onnx::Rounding::Refused),
         examples: None,
-        batch: unspecified::BATCH,
+        batch: batch.unwrap_or(unspecified::BATCH),
     };
-    describe(&request)?;
-    let data = match &arguments.data {
+    let contents = describe(&request)?;
+    let sample = match &arguments.data {
         Some(path) => {
-            let (data, _) = arguments.columns.open(&here, path)?;
+            let data = arguments.columns.open(&here, path)?.data;
+            request.batch = batch.unwrap_or_else(|| unspecified::batch(data.shape()));
             request.examples = engine::tried(&data, request.batch);
             Some(Sample::of(&data, path.clone())?)
         }
-        None => None,
+        None => {
+            let input = contents.input(request.input.as_deref());
+            let shape = input.and_then(onnx::Tensor::example);
+            let sample = shape.and_then(|shape| Sample::random(&shape, batch));
+            request.examples = sample.as_ref().map(Sample::tried);
+            sample
+        }
     };
-    examine(&on_engines(&request, None), data, None, unspecified::BATCH)
+    Ok(examine(&on_engines(&request, None), sample, None, batch))
 }
 
 /// The model of a spec, asked about the data of the spec.
-fn of_spec(spec: &Spec, repository: &Repository) -> Result<ExitCode, Error> {
+fn of_spec(spec: &Spec, repository: &Repository, batch: Option<usize>) -> Result<ExitCode, Error> {
     let data = || {
         let data = repository.context.dataset(spec).map_err(Error::from)?;
         Sample::of(&data, spec.data.path.value.clone()).map(Some)
     };
-    let batch = spec.model.batch.max(2);
+    let batch = batch.or(Some(spec.model.batch.max(2)));
     match &spec.model.origin {
         ModelOrigin::Onnx(onnx) => {
             let request = repository.context.onnx_request(spec, onnx);
             let request = request.map_err(Error::from)?;
             describe(&request)?;
             let ways = on_engines(&request, Some(request.engine));
-            examine(&ways, data()?, spec.model.gives, batch)
+            Ok(examine(&ways, data()?, spec.model.gives, batch))
         }
         ModelOrigin::Registered(name) => Err(Error::new(
             ErrorKind::Unavailable,
@@ -161,35 +179,29 @@ fn of_spec(spec: &Spec, repository: &Repository) -> Result<ExitCode, Error> {
                 missing,
                 time,
             });
-            examine(
-                &[Way {
-                    title,
-                    own: true,
-                    opened,
-                }],
-                data()?,
-                Some(gives),
-                batch,
-            )
+            let way = Way {
+                title,
+                own: true,
+                opened,
+            };
+            Ok(examine(&[way], data()?, Some(gives), batch))
         }
     }
 }
 
 /// Says what a file says of itself.
-fn describe(request: &onnx::Request) -> Result<(), Error> {
+fn describe(request: &onnx::Request) -> Result<onnx::Contents, Error> {
     let contents = onnx::inspect(&request.path, &request.shown)?;
     say!("{}", request.shown);
     line("digest", &contents.digest.to_string());
     line("operators", &contents.operator_sets.join(", "));
-    contents
-        .inputs
-        .iter()
-        .for_each(|input| line("input", input));
-    contents
-        .outputs
-        .iter()
-        .for_each(|output| line("output", output));
-    Ok(())
+    for input in &contents.inputs {
+        line("input", &input.to_string());
+    }
+    for output in &contents.outputs {
+        line("output", &output.to_string());
+    }
+    Ok(contents)
 }
 
 fn line(what: &str, words: &str) {
@@ -274,10 +286,11 @@ fn on_engines(request: &onnx::Request, named: Option<OnnxEngine>) -> Vec<Way> {
 
 fn on(engine: OnnxEngine, request: &onnx::Request) -> Result<Opened, ModelError> {
     let started = Instant::now();
-    let (model, missing) = onnx::load_with_gradient(&onnx::Request {
+    let request = onnx::Request {
         engine,
         ..request.clone()
-    })?;
+    };
+    let (model, missing) = onnx::load_apart(&request, &unspecified::limits())?;
     Ok(Opened {
         model: Handle::Onnx(Box::new(model)),
         missing: missing.map(|error| Error::from(error).to_string()),

@@ -1,9 +1,9 @@
 //! What a model is asked about.
 
-use ndarray::{ArrayD, IxDyn};
+use ndarray::{ArrayD, Axis, IxDyn};
 use steadfast::data::Dataset;
 use steadfast::error::Error;
-use steadfast::model::Model;
+use steadfast::model::onnx;
 use steadfast::seed::{Stream, uniform};
 use steadfast::text::Page;
 
@@ -22,6 +22,13 @@ pub struct Sample {
 /// The most random examples, where no data are given.
 const RANDOM: usize = 256;
 
+/// The most numbers that they may be, where they are not fewer than the trial of a file
+/// takes.
+const RANDOM_NUMBERS: usize = 1 << 20;
+
+/// The most numbers of an example that is made up: 64 MB.
+const VAST: usize = 1 << 24;
+
 impl Sample {
     /// Some examples of a data set, which a message calls `shown`.
     pub fn of(data: &Dataset, shown: String) -> Result<Self, Error> {
@@ -38,18 +45,19 @@ impl Sample {
         })
     }
 
-    /// Numbers of a fixed seed, where the model declares a shape that fits in memory.
-    pub fn random(model: &dyn Model) -> Option<Self> {
-        let shape: Option<Vec<usize>> = model.describe().input_shape.into_iter().collect();
-        let shape = shape.filter(|shape| !shape.is_empty())?;
-        let count = unspecified::bearable(&shape).min(RANDOM);
-        if count < 2 {
+    /// Numbers of a fixed seed, for an input whose shape is declared and not vast: at
+    /// least one batch, and what a file is tried on when it is opened.
+    pub fn random(shape: &[usize], batch: Option<usize>) -> Option<Self> {
+        let size = unspecified::numbers(shape);
+        if shape.is_empty() || shape.contains(&0) || size > VAST {
             return None;
         }
-        let mut drawn = vec![0; count * shape.iter().product::<usize>()];
+        let least = batch.unwrap_or(0).max(onnx::TRIED);
+        let count = (RANDOM_NUMBERS / size).min(RANDOM).max(least);
+        let mut drawn = vec![0; count * size];
         Stream::new(1, "doctor@1", 0, "").fill(&mut drawn);
         let numbers = drawn.into_iter().map(|word| uniform(word) as f32);
-        let shape = [&[count], shape.as_slice()].concat();
+        let shape = [&[count], shape].concat();
         let mut words = Page::of(format_args!(
             "{count} random examples, each number uniform on [0, 1], of seed 1."
         ));
@@ -60,5 +68,11 @@ impl Sample {
             labels: None,
             words,
         })
+    }
+
+    /// Those that a file is tried on when it is opened.
+    pub fn tried(&self) -> ArrayD<f32> {
+        let count = onnx::TRIED.min(self.inputs.len_of(Axis(0)));
+        self.inputs.slice_axis(Axis(0), (..count).into()).to_owned()
     }
 }

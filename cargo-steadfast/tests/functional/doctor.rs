@@ -2,6 +2,8 @@
 
 use crate::repository::{Ran, Repository, SPEC, source};
 use crate::server::Server;
+use crate::test_graph::{With, int, list, model, node, value};
+use rten_onnx::onnx::DataType;
 
 /// The digits with an operator that rten computes wrongly: Sign in place of Relu, a
 /// name of the same length, so that the file is whole still.
@@ -95,6 +97,79 @@ fn a_file_alone_is_asked_about_random_numbers_and_says_what_they_cannot_show() {
         6,
         &["the model takes examples of the shape [1, 8, 8]"],
     );
+}
+
+/// The mean over each example's features, or over the batch.
+fn mean(axis: i64, features: &[i64]) -> Vec<u8> {
+    let mean = node("ReduceMean", &["x"], &["mean"])
+        .with("axes", list(&[axis]))
+        .with("keepdims", int(1));
+    let add = node("Add", &["x", "mean"], &["y"]);
+    let shape = [&[-1], features].concat();
+    model(&shape, &shape, vec![mean, add], Vec::new())
+        .write_buf()
+        .unwrap()
+}
+
+/// What an answer takes from the other examples of its batch shows on random ones, too.
+#[test]
+fn a_file_alone_is_tried_in_two_batches() {
+    let repository = Repository::empty();
+    repository.write("mixes.onnx", mean(0, &[4]));
+    let ran = repository.steadfast(&["doctor", "mixes.onnx"]);
+    assert_says(
+        &ran,
+        6,
+        &["cannot run", "another answer beside other examples"],
+    );
+    repository.write("own.onnx", mean(1, &[4]));
+    assert_says(&repository.steadfast(&["doctor", "own.onnx"]), 0, &[]);
+}
+
+#[test]
+fn a_file_that_is_asked_nothing_is_no_success() {
+    let repository = Repository::empty();
+    repository.write("free.onnx", mean(1, &[-1]));
+    let ran = repository.steadfast(&["doctor", "free.onnx"]);
+    assert_says(&ran, 6, &["not asked", "--data names a file of real ones"]);
+    let mut named = model(
+        &[-1, 4],
+        &[-1, 4],
+        vec![node("Relu", &["x"], &["y"])],
+        Vec::new(),
+    );
+    let graph = named.graph.as_mut().unwrap();
+    graph.input.push(value("unused", DataType::FLOAT, &[-1, 2]));
+    repository.write("named.onnx", named.write_buf().unwrap());
+    let ran = repository.steadfast(&["doctor", "named.onnx", "--input", "x"]);
+    assert_says(&ran, 0, &["256 random examples"]);
+}
+
+/// A batch of large examples is small, unless it is asked for.
+#[test]
+fn a_batch_is_as_large_as_is_asked_for_or_as_examples_are_small() {
+    let repository = Repository::digits();
+    let image = model(
+        &[-1, 3, 224, 224],
+        &[-1, 3],
+        vec![
+            node("GlobalAveragePool", &["x"], &["mean"]),
+            node("Flatten", &["mean"], &["y"]),
+        ],
+        Vec::new(),
+    );
+    repository.write("image.onnx", image.write_buf().unwrap());
+    let ran = repository.steadfast(&["doctor", "image.onnx"]);
+    // The trial takes eighteen; a million numbers are six examples.
+    assert_says(&ran, 0, &["18 random examples", "in batches of 6, "]);
+    let ran = repository.steadfast(&["doctor", "image.onnx", "--batch", "20"]);
+    assert_says(&ran, 0, &["20 random examples", "in batches of 20, "]);
+    for model in ["digits", "models/digits.onnx"] {
+        let ran = repository.steadfast(&["doctor", model, "--batch", "10"]);
+        assert_says(&ran, 0, &["in batches of 10, "]);
+    }
+    let ran = repository.steadfast(&["doctor", "digits", "--batch", "1"]);
+    assert_says(&ran, 2, &["--batch"]);
 }
 
 #[test]

@@ -57,6 +57,33 @@ fn photos(ids: &str) -> Repository {
     repository
 }
 
+/// Rows may be added and moved: an image is known by its file, where it is there once.
+#[test]
+fn init_names_images_by_their_files() {
+    let repository = photos("");
+    let init = [
+        "init",
+        "--model",
+        "models/digits.onnx",
+        "--data",
+        LABELS,
+        "--yes",
+        "--name",
+    ];
+    let ran = repository.steadfast(&[&init[..], &["own"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let spec = repository.read("robustness-specs/own.toml");
+    assert!(spec.contains("ids = \"file\"\n"), "{spec}");
+    let ran = repository.steadfast(&[&init[..], &["half", "--ids", "half"]].concat());
+    assert_eq!(ran.code, 6, "{}", ran.all());
+    let twice = format!("{}{},3,even\n", repository.read(LABELS), file(0));
+    repository.write(LABELS, twice);
+    let ran = repository.steadfast(&[&init[..], &["twice"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let spec = repository.read("robustness-specs/twice.toml");
+    assert!(!spec.contains("ids ="), "{spec}");
+}
+
 #[test]
 fn a_folder_of_images_is_gated() {
     let repository = photos("ids = \"file\"\nslice = \"half\"");

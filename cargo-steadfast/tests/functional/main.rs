@@ -38,6 +38,9 @@ mod selftest;
 mod server;
 mod show;
 mod slices;
+#[expect(dead_code, reason = "the graphs of other tests need more of it")]
+#[path = "../../../src/model/onnx/test_graph.rs"]
+mod test_graph;
 mod trial;
 mod verdicts;
 mod voice;

@@ -37,8 +37,8 @@ pub struct Limits {
     pub memory: u64,
     /// How long.
     pub time: Duration,
-    /// The folder in which those that passed are remembered.
-    pub remembered: PathBuf,
+    /// The folder in which those that passed are remembered, if they are.
+    pub remembered: Option<PathBuf>,
 }
 
 /// Memory that is reserved for a thread, and hardly ever taken.
@@ -183,11 +183,9 @@ fn limit(_: Option<u64>) {}
 /// # Errors
 /// What the model is refused for, and where the process ended before it said anything.
 pub(super) fn apart(request: &Request, limits: &Limits) -> Result<Option<Passed>, ModelError> {
-    let key = key(request);
-    let remembered = key.as_ref().map(|key| {
-        limits
-            .remembered
-            .join(format!("{}.json", key.to_string().replace(':', "-")))
+    let remembered = limits.remembered.as_ref().and_then(|folder| {
+        let key = key(request)?.to_string().replace(':', "-");
+        Some(folder.join(format!("{key}.json")))
     });
     if let Some(path) = &remembered
         && let Ok(bytes) = file::read(path)

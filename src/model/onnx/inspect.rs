@@ -1,8 +1,9 @@
 //! What an ONNX file says of itself, whether or not an engine takes it.
 
+use std::fmt;
 use std::path::Path;
 
-use rten_onnx::onnx::ValueInfoProto;
+use rten_onnx::onnx::{DataType, ValueInfoProto};
 
 use super::interface::{element_type, given, name, shape, show};
 use super::parse;
@@ -10,16 +11,80 @@ use crate::digest::Digest;
 use crate::model::ModelError;
 
 /// What an ONNX file says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Contents {
     /// The SHA-256 of the file's bytes.
     pub digest: Digest,
     /// Each set of operators that it uses, with its version: `ai.onnx 17`.
     pub operator_sets: Vec<String>,
-    /// Each input that is no weight: `x: FLOAT (?, 1, 8, 8)`, with `?` for a free axis.
-    pub inputs: Vec<String>,
-    /// Each output, likewise.
-    pub outputs: Vec<String>,
+    /// Each input that is no weight.
+    pub inputs: Vec<Tensor>,
+    /// Each output.
+    pub outputs: Vec<Tensor>,
+}
+
+impl Contents {
+    /// The input of this name, or the only one.
+    pub fn input(&self, wanted: Option<&str>) -> Option<&Tensor> {
+        match (wanted, self.inputs.as_slice()) {
+            (None, [only]) => Some(only),
+            (None, _) => None,
+            (Some(wanted), inputs) => inputs.iter().find(|input| input.name == wanted),
+        }
+    }
+}
+
+/// What a file declares of an input or an output. As text: `x: FLOAT (?, 1, 8, 8)`, with
+/// `?` for a free axis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Its name.
+    pub name: String,
+    /// The type of its numbers; `None`: it is no tensor.
+    kind: Option<DataType>,
+    /// Its axes, where they are declared; `None` for a free one.
+    pub shape: Option<Vec<Option<usize>>>,
+}
+
+impl Tensor {
+    fn of(value: &ValueInfoProto) -> Self {
+        Self {
+            name: name(value).to_owned(),
+            kind: element_type(value),
+            shape: shape(value),
+        }
+    }
+
+    /// Whether it is a tensor, and no list or dictionary.
+    pub fn is_tensor(&self) -> bool {
+        self.kind.is_some()
+    }
+
+    /// Whether it is a tensor of float32 numbers.
+    pub fn is_float32(&self) -> bool {
+        self.kind == Some(DataType::FLOAT)
+    }
+
+    /// The shape of one example of it, where that is declared: without the batch.
+    pub fn example(&self) -> Option<Vec<usize>> {
+        let [_, example @ ..] = self.shape.as_deref()? else {
+            return None;
+        };
+        example.iter().copied().collect()
+    }
+}
+
+impl fmt::Display for Tensor {
+    fn fmt(&self, page: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(kind) = self.kind else {
+            return write!(page, "{}: no tensor", self.name);
+        };
+        write!(page, "{}: {kind}", self.name)?;
+        match &self.shape {
+            Some(axes) => write!(page, " {}", show(axes)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Reads the file at `path`, which messages call `shown`.
@@ -48,17 +113,7 @@ pub fn inspect(path: &Path, shown: &str) -> Result<Contents, ModelError> {
     Ok(Contents {
         digest: Digest::of(&bytes),
         operator_sets: sets.collect(),
-        inputs: given(graph).into_iter().map(words).collect(),
-        outputs: graph.output.iter().map(words).collect(),
+        inputs: given(graph).into_iter().map(Tensor::of).collect(),
+        outputs: graph.output.iter().map(Tensor::of).collect(),
     })
-}
-
-fn words(value: &ValueInfoProto) -> String {
-    match element_type(value) {
-        Some(kind) => {
-            let shape = shape(value).map_or(String::new(), |shape| format!(" {}", show(&shape)));
-            format!("{}: {kind}{shape}", name(value))
-        }
-        None => format!("{}: no tensor", name(value)),
-    }
 }

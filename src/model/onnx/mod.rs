@@ -43,7 +43,7 @@ mod wire;
 pub use crate::spec::OnnxEngine;
 pub use engine::{EMBEDDED, available, on_threads};
 pub use gradient::Rounding;
-pub use inspect::{Contents, inspect};
+pub use inspect::{Contents, Tensor, inspect};
 pub use probe::MOST as TRIED;
 
 /// Which ONNX file to open, and which of its tensors to use.
