@@ -127,6 +127,7 @@ fn code(text: &str) -> String {
     }
     code.replace("fs::canonicalize(", "(")
         .replace("use std::fs::File;", "")
+        .replace("use std::fs::TryLockError;", "")
 }
 
 #[test]
@@ -174,6 +175,8 @@ fn what_a_repository_names_is_behind_the_fence() {
         ("src/data/mod.rs", 1),
         ("src/engine/context.rs", 1),
         ("cargo-steadfast/src/prune.rs", 0),
+        ("cargo-steadfast/src/rename.rs", 0),
+        ("cargo-steadfast/src/merge_driver.rs", 0),
         ("cargo-steadfast/src/init/mod.rs", 0),
         ("cargo-steadfast/src/init/package.rs", 0),
     ] {

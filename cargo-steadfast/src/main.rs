@@ -99,12 +99,11 @@ enum Verb {
 #[derive(clap::Args)]
 #[command(
     mut_group("Origin", |origin| origin.required(false)),
-    mut_arg("data", |data| data.required(false).required_unless_present("git")),
     mut_arg("model", |model| model.required_unless_present_any(["git", "worker", "endpoint"]))
 )]
 struct Init {
     #[command(flatten)]
-    new: Option<init::Arguments>,
+    new: init::Arguments,
     /// Tell git how baselines are merged that two branches changed, and nothing else
     #[arg(long, exclusive = true)]
     git: bool,
@@ -131,8 +130,8 @@ fn main() -> std::process::ExitCode {
         error.exit()
     });
     let result = check_environment().and_then(|()| match arguments.verb {
-        Verb::Init(Init { new: Some(new), .. }) => init::run(&new),
-        Verb::Init(Init { new: None, .. }) => merge_driver::run(),
+        Verb::Init(Init { git: true, .. }) => merge_driver::run(),
+        Verb::Init(Init { new, .. }) => init::run(&new),
         Verb::Test(arguments) => test::run(&arguments),
         Verb::Review(arguments) => review::run(&arguments),
         Verb::Bless(arguments) => bless::run(&arguments),

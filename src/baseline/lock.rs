@@ -4,7 +4,8 @@
 //! The system lets go of a lock when its process ends, however it ends. Nobody holds the
 //! lock at a question to a person.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
+use std::fs::TryLockError;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};

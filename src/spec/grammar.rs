@@ -186,7 +186,7 @@ pub const MODEL: &[Key] = &[
         "worker",
         Form::Texts,
         Is("none"),
-        "A program and its arguments, run in the repository's root, that answers over a pipe: `[\"python3\", \"model.py\"]`.",
+        "A program and its arguments, run in the repository's root, that answers over a pipe: `[\"python3\", \"model.py\"]`. Whether specs may start programs is the operator's to say: `STEADFAST_ALLOW_WORKERS` (docs/files.md).",
     ),
     key(
         "endpoint",
@@ -294,7 +294,7 @@ pub const MODEL: &[Key] = &[
         "token_variable",
         Form::Text,
         Is("none"),
-        "The environment variable that holds the bearer token of an endpoint. The token is never printed or recorded.",
+        "The environment variable that holds the bearer token of an endpoint. The token is never printed or recorded. Which variables specs may read is the operator's to say: `STEADFAST_TOKEN_VARIABLES` (docs/files.md).",
     ),
 ];
 

@@ -28,7 +28,7 @@ pub struct Arguments {
     model: ModelArguments,
     /// The labelled data (.npz, or the .csv that labels a folder of images), relative to
     /// this folder
-    #[arg(long)]
+    #[arg(long, required_unless_present = "git", default_value = "")]
     data: String,
     #[command(flatten)]
     columns: Columns,
