@@ -76,7 +76,10 @@ fn init_needs_no_package_and_writes_no_rust() {
     );
     assert!(!repository.root().join("tests").exists());
     assert!(!repository.root().join("Cargo.toml").exists());
-    assert_eq!(repository.read(".gitignore"), "*.pyc\n.steadfast-*\n.steadfast/\n");
+    assert_eq!(
+        repository.read(".gitignore"),
+        "*.pyc\n.steadfast-*\n.steadfast/\n"
+    );
     let workflow = repository.read(".github/workflows/robustness.yml");
     for (words, there) in [
         ("run: cargo steadfast test", true),
@@ -88,7 +91,10 @@ fn init_needs_no_package_and_writes_no_rust() {
         assert_eq!(workflow.contains(words), there, "{words}: {workflow}");
     }
     assert_eq!(repository.steadfast(&init).code, 0);
-    assert_eq!(repository.read(".gitignore"), "*.pyc\n.steadfast-*\n.steadfast/\n");
+    assert_eq!(
+        repository.read(".gitignore"),
+        "*.pyc\n.steadfast-*\n.steadfast/\n"
+    );
     assert_eq!(repository.steadfast(&["test"]).code, 4);
 }
 
