@@ -111,14 +111,14 @@ impl Fence {
         file::write_real(&self.resolve(folder)?, name, bytes)
     }
 
-    /// Opens the file that stands for a lock, and makes it where it is not there; with its
-    /// folder, if `make_folder`.
+    /// Opens the file that stands for a lock, and makes it where it is not there; `to_write`
+    /// who will hold it alone, with its folder.
     ///
     /// # Errors
     /// A [`Refusal`], and what the system says.
-    pub fn open_lock(&self, path: &Path, make_folder: bool) -> io::Result<File> {
+    pub fn open_lock(&self, path: &Path, to_write: bool) -> io::Result<File> {
         let (folder, name) = file::split(path)?;
-        file::open_lock_real(&self.resolve(folder)?, name, make_folder)
+        file::open_lock_real(&self.resolve(folder)?, name, to_write)
     }
 
     /// Deletes a file; of a link the link itself.

@@ -345,17 +345,17 @@ fn open_as(options: &mut OpenOptions, real: &Path, shown: &Path) -> io::Result<F
     Ok(file)
 }
 
-/// Opens the file that stands for a lock, and makes it where it is not there; with its
-/// folder, if `make_folder`.
-pub(crate) fn open_lock_real(folder: &Path, name: &OsStr, make_folder: bool) -> io::Result<File> {
-    if make_folder {
+/// Opens the file that stands for a lock, and makes it where it is not there; `to_write` who
+/// will hold it alone, with its folder.
+pub(crate) fn open_lock_real(folder: &Path, name: &OsStr, to_write: bool) -> io::Result<File> {
+    if to_write {
         std::fs::create_dir_all(folder)?;
     }
     let path = folder.join(name);
     match OpenOptions::new().write(true).create_new(true).open(&path) {
-        // What stands there may be a link, or a named pipe.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            open_as(OpenOptions::new().write(true), &path, &path)
+        // What stands there may be a link, or a named pipe; and another's, to be read only.
+        Err(_) if std::fs::symlink_metadata(&path).is_ok() => {
+            open_as(OpenOptions::new().read(true).write(to_write), &path, &path)
         }
         opened => opened,
     }

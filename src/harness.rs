@@ -11,7 +11,7 @@
 
 use std::collections::HashSet;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -128,8 +128,23 @@ impl Harness {
         if onnx::child::is_asked() {
             onnx::child::serve();
         }
-        let specs = Specs::read(&self.root, &crate::builtin::catalogue());
         engine::install_panic_hook();
+        // Nobody changes a baseline while cases are held against them.
+        let lock = match arguments.list {
+            true => None,
+            false => Some(baseline::share(&self.root)),
+        };
+        if let Some(Err(error)) = &lock {
+            text::warn(&Page::of(format_args!(
+                "Error: failed to lock {}/: {error}",
+                baseline::FOLDER
+            )));
+            return Conclusion {
+                failed: 1,
+                ..Conclusion::default()
+            };
+        }
+        let specs = Specs::read(&self.root, &crate::builtin::catalogue());
         let state = self.state.unwrap_or_else(|| env::state_folder(&self.root));
         let session = Arc::new(Session::new(self.root, state, self.registry, arguments));
         if arguments.test_threads == Some(0) {
@@ -139,7 +154,7 @@ impl Harness {
                 ..Conclusion::default()
             };
         }
-        let problems = problems(&specs);
+        let problems = problems(&specs, session.context.root());
         let trials = trials(specs, &session);
         if env::is_nextest_process()
             && arguments.exact
@@ -157,21 +172,6 @@ impl Harness {
                     ..Conclusion::default()
                 };
             }
-        }
-        // Nobody changes a baseline while cases are held against them.
-        let lock = match arguments.list {
-            true => None,
-            false => Some(baseline::share(session.context.root())),
-        };
-        if let Some(Err(error)) = &lock {
-            text::warn(&Page::of(format_args!(
-                "Error: failed to lock {}/: {error}",
-                baseline::FOLDER
-            )));
-            return Conclusion {
-                failed: 1,
-                ..Conclusion::default()
-            };
         }
         if !arguments.list {
             session.say_if_unoptimised();
@@ -213,13 +213,29 @@ const ENVIRONMENT: &str = "suite::environment";
 /// The trial that fails where `suite.toml` does not parse.
 const SUITE: &str = "suite::spec";
 
+/// The trial that fails where git could not merge baselines.
+const MERGE: &str = "suite::merge";
+
+/// What is wrong with the merge of baselines, if anything is.
+fn merge_problem(root: &Path) -> Option<Page> {
+    let cases = baseline::unmerged(root);
+    (!cases.is_empty()).then(|| {
+        let mut page = Page::new();
+        for case in cases {
+            page.line(baseline::is_unmerged(&case));
+        }
+        page
+    })
+}
+
 /// What is wrong for every case, whichever is asked for, and the trial that says so.
-fn problems(specs: &Specs) -> Vec<(&'static str, Page)> {
+fn problems(specs: &Specs, root: &Path) -> Vec<(&'static str, Page)> {
     let environment = env::check(std::env::vars_os()).err();
     let environment = environment.map(|error| (ENVIRONMENT, Page::of(error)));
     let suite = specs.suite_error.as_ref();
     let suite = suite.map(|error| (SUITE, error.page()));
-    environment.into_iter().chain(suite).collect()
+    let merge = merge_problem(root).map(|page| (MERGE, page));
+    environment.into_iter().chain(suite).chain(merge).collect()
 }
 
 /// Whether these arguments leave out the trial of this name, as libtest reads them.
@@ -262,6 +278,9 @@ fn trials(specs: Specs, session: &Arc<Session>) -> Vec<Trial> {
     trials.push(trial("suite::ledger", move || {
         fail_on(ledger_problem(&ledger))
     }));
+    if let Some(problem) = merge_problem(session.context.root()) {
+        trials.push(trial(MERGE, move || fail_on(Some(problem))));
+    }
     let cases = specs.cases();
     if let Some(error) = specs.suite_error {
         trials.push(trial(SUITE, move || fail_on(Some(error.page()))));

@@ -105,7 +105,7 @@ impl Verdict {
         match self {
             Self::Error => "could not be run",
             Self::Missing => "no baseline yet",
-            Self::Stale => "the baseline is of other inputs",
+            Self::Stale => "the baseline is of other inputs, or of a merge",
             Self::Critical => "a critical example is wrong, changed or gone",
             Self::Nondeterministic => "nothing changed, and the outcomes differ",
             Self::Drifted => "drifted from the anchor",

@@ -246,9 +246,10 @@ impl Repository {
 
     /// Commits to the baselines of a model.
     fn accept(&self, table: &Answers) {
+        let alone = baseline::hold(self.root()).expect("the lock");
         for cell in 0..self.cases.len() {
             let file = self.draft(cell, table);
-            baseline::write(self.root(), &file).expect("a baseline");
+            baseline::write(&alone, self.root(), &file).expect("a baseline");
         }
     }
 

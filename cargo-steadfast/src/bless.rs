@@ -3,18 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use steadfast::baseline::{self, Anchor, BaselineFile, Draft, Lookup, accepted_metrics};
+use steadfast::baseline::{self, Alone, BaselineFile, Draft, accepted_metrics};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::measure::wanted_columns;
 use steadfast::report::{number, plural};
-use steadfast::spec::AnchorAt;
 use steadfast::text::{self, Page, print};
-use steadfast::verdict::Verdict;
 
 use crate::acceptance::{Acceptance, author, written};
 use crate::anchor;
-use crate::cases::{Recorded, Unusable, recorded, refuse_in_ci};
+use crate::cases::{Recorded, Unusable, recorded, refuse_in_ci, refuse_unmerged};
 use crate::exit_code::ExitCode;
+use crate::objection::{self, Objection, Objections};
 use crate::prune;
 use crate::repository::Repository;
 use crate::retrain;
@@ -55,8 +54,8 @@ fn reason(text: &str) -> Result<String, String> {
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     refuse_in_ci("bless")?;
-    let repository = Repository::open()?;
-    let _alone = repository.hold()?;
+    let (repository, alone) = Repository::open_alone()?;
+    refuse_unmerged(&repository, &arguments.filter)?;
     let code = repository.report_spec_errors(&arguments.filter);
     if code != ExitCode::Good {
         warn!("nothing was moved");
@@ -94,75 +93,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         reanchor: arguments.reanchor,
     };
     if arguments.retrain {
-        return retrain::run(&repository, &ready, &acceptance);
-    }
-    let tagged = ready.iter().find_map(|case| match case.case.anchor() {
-        Some(AnchorAt::Tag(tag)) => Some((case.case.name.as_str(), tag)),
-        _ => None,
-    });
-    if let Some((name, tag)) = tagged.filter(|_| arguments.reanchor) {
-        warn!(
-            "Error: the anchor of {name} is the git tag {tag}: name a later tag in [gate] anchor, or leave the case out"
-        );
-        warn!("nothing was moved");
-        return Ok(ExitCode::Usage);
-    }
-    let unreadable: Vec<String> = ready
-        .iter()
-        .filter_map(|case| match &case.references.baseline {
-            Lookup::Unusable(error) => Some(error.to_string()),
-            _ => None,
-        })
-        .collect();
-    if !unreadable.is_empty() && !arguments.reanchor {
-        for reason in unreadable {
-            warn!("Error: {reason}");
-        }
-        warn!(
-            "nothing was moved: a baseline that cannot be read may hold a history and an anchor, and they would be lost"
-        );
-        return Ok(ExitCode::Unavailable);
-    }
-    let guardless: Vec<&str> = ready
-        .iter()
-        .filter_map(|case| match &case.references.anchor {
-            Anchor::Unusable(reason) => Some(reason.as_str()),
-            _ => None,
-        })
-        .collect();
-    if !guardless.is_empty() && !arguments.reanchor {
-        for reason in guardless {
-            warn!("Error: {reason}");
-        }
-        warn!("nothing was moved");
-        return Ok(ExitCode::Unavailable);
-    }
-    let drifted: Vec<&str> = ready
-        .iter()
-        .filter(|case| case.judgement.verdict == Verdict::Drifted)
-        .map(|case| case.case.name.as_str())
-        .collect();
-    if !drifted.is_empty() && !arguments.reanchor && !arguments.overdraw {
-        warn!(
-            "Error: accepted changes have added up to harm since the anchor: {}. Look at the steps (cargo steadfast review, or the trial's message); bless --reanchor accepts all of it and counts anew, --overdraw accepts it beside the old anchor, against which each next run fails as well",
-            drifted.join(", ")
-        );
-        warn!("nothing was moved");
-        return Ok(ExitCode::Regressed);
-    }
-    let losing: Vec<&str> = ready
-        .iter()
-        .filter(|case| matches!(case.references.anchor, Anchor::Incomparable(_)))
-        .filter(|case| case.judgement.dropped.is_some())
-        .map(|case| case.case.name.as_str())
-        .collect();
-    if !losing.is_empty() && !arguments.reanchor {
-        warn!(
-            "Error: so many examples are gone that the anchor cannot be compared with any more, and accepted losses would count anew: {}. Restore the examples; bless --reanchor lets go of the anchor",
-            losing.join(", ")
-        );
-        warn!("nothing was moved");
-        return Ok(ExitCode::Regressed);
+        return retrain::run(&alone, &repository, &ready, &acceptance);
     }
     let mut tally = Tally::default();
     let is_moved = |case: &Recorded| {
@@ -171,28 +102,33 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         let is_of_other_data = case.references.common.is_some();
         moves || is_of_other_data || arguments.all || arguments.reanchor
     };
-    if !arguments.reanchor {
-        let moved = ready.iter().filter(|case| is_moved(case));
-        let overdrawn: Vec<String> = moved.flat_map(anchor::overdrawn).collect();
-        for line in &overdrawn {
+    let objections = Objections::new(&repository, arguments.reanchor, arguments.overdraw)?;
+    let objections: Vec<Objection> = ready
+        .iter()
+        .filter_map(|case| objections.to(case, is_moved(case)))
+        .collect();
+    if !objections.is_empty() {
+        let code = objection::report(&objections);
+        warn!("nothing was moved");
+        return Ok(code);
+    }
+    if arguments.overdraw {
+        for line in ready
+            .iter()
+            .filter(|case| is_moved(case))
+            .flat_map(anchor::overdrawn)
+        {
             warn!("OVERDRAWN: {line}");
-        }
-        if !overdrawn.is_empty() && !arguments.overdraw {
-            warn!(
-                "Error: these losses are more than is tolerable since the anchor: each next one fails as drifted. bless --reanchor counts losses anew from here; bless --overdraw accepts them beside the old anchor"
-            );
-            warn!("nothing was moved");
-            return Ok(ExitCode::Regressed);
         }
     }
     let (moved, kept): (Vec<_>, Vec<_>) = ready.into_iter().partition(is_moved);
-    repository.remove_temporary_files()?;
+    repository.tidy(&alone)?;
     let is_brief = moved.len() > MANY;
     for (index, case) in moved.iter().enumerate() {
         if !is_brief && (case.is_pending() || case.references.common.is_some()) {
             print(&case.message());
         }
-        let accepted = accept(&repository, case, &acceptance, &mut tally);
+        let accepted = accept(&alone, &repository, case, &acceptance, &mut tally);
         if let (Err(_), true) = (&accepted, index > 0) {
             warn!(
                 "stopped half-way: {index} of {} cases are done, and the rest stand as they were. Mend what follows and give the same command again: it goes on from there",
@@ -214,7 +150,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     }
     tally.print(&repository);
     if arguments.prune {
-        prune::run(&repository, &arguments.filter)?;
+        prune::run(&alone, &repository, &arguments.filter)?;
     }
     Ok(ExitCode::Good)
 }
@@ -314,6 +250,7 @@ impl Recorded {
 
 /// Writes the baseline of a case whose diff was shown; gives what else is to be said.
 pub fn accept(
+    alone: &Alone,
     repository: &Repository,
     case: &Recorded,
     acceptance: &Acceptance,
@@ -329,7 +266,7 @@ pub fn accept(
         tally.unchanged.push(name.clone());
         return Ok(Vec::new());
     }
-    let result = baseline::write_beside(&repository.root, &file, anchor.as_ref());
+    let result = baseline::write_beside(alone, &repository.root, &file, anchor.as_ref());
     written(name, result)?;
     let mut lines = vec![format!("  blessed:   {}", baseline::path(name))];
     let mut line = |text: String| lines.push(format!("             {text}"));

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use steadfast::baseline::{BaselineFile, Lookup, References, look_up};
+use steadfast::baseline::{BaselineFile, Lookup, References, is_unmerged, look_up, unmerged};
 use steadfast::engine::differences_to_tree;
 use steadfast::error::{Error, ErrorKind};
 use steadfast::judge::{Judgement, judge};
@@ -15,7 +15,7 @@ use steadfast::spec::{Case, Spec};
 use steadfast::text::Page;
 use steadfast::verdict::{Status, Verdict};
 
-use crate::repository::Repository;
+use crate::repository::{Repository, matches};
 
 /// A case whose record is of the tree as it stands.
 pub struct Recorded {
@@ -186,6 +186,17 @@ pub fn curves_of(repository: &Repository, spec: &Arc<Spec>, run_id: &str) -> Vec
         let now = curves::accuracy(now).filter(|_| record.run_id == run_id)?;
         Some(Accuracies { before, now })
     })
+}
+
+/// Refuses a verb while git has both sides of baselines that it could not merge.
+pub fn refuse_unmerged(repository: &Repository, filters: &[String]) -> Result<(), Error> {
+    match unmerged(&repository.root)
+        .iter()
+        .find(|case| filters.is_empty() || filters.iter().any(|filter| matches(filter, case)))
+    {
+        None => Ok(()),
+        Some(case) => Err(Error::new(ErrorKind::Evidence, is_unmerged(case))),
+    }
 }
 
 /// Refuses a verb under CI.

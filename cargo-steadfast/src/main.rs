@@ -27,6 +27,7 @@ mod exit_code;
 mod init;
 mod list;
 mod merge_driver;
+mod objection;
 mod power;
 mod prune;
 mod reject;

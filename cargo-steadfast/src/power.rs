@@ -31,8 +31,7 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
-    let repository = Repository::open()?;
-    let _shared = repository.share()?;
+    let (repository, _shared) = Repository::open_shared()?;
     let mut code = repository.report_spec_errors(&arguments.filter);
     for case in repository.cases(&arguments.filter)? {
         if case.spec.ignore.is_some() {

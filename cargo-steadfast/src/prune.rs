@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use steadfast::baseline;
+use steadfast::baseline::{self, Alone};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::fence::Fence;
 
@@ -37,8 +37,8 @@ pub fn orphans(repository: &Repository) -> Result<Vec<(String, PathBuf)>, Error>
         .collect())
 }
 
-/// Deletes the orphans that `filters` match. Only for who holds the baselines alone.
-pub fn run(repository: &Repository, filters: &[String]) -> Result<(), Error> {
+/// Deletes the orphans that `filters` match.
+pub fn run(_: &Alone, repository: &Repository, filters: &[String]) -> Result<(), Error> {
     let fence = Fence::around(&repository.root);
     for (name, path) in orphans(repository)? {
         if !filters.is_empty() && !filters.iter().any(|filter| matches(filter, &name)) {

@@ -18,8 +18,7 @@ pub struct Arguments {
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     refuse_in_ci("reject")?;
-    let repository = Repository::open()?;
-    let _alone = repository.hold()?;
+    let (repository, _alone) = Repository::open_alone()?;
     let mut rejected = 0;
     for case in repository.cases(&arguments.filter)? {
         if reject(&repository, &case.name)? {

@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use steadfast::baseline::{self, BaselineError, BaselineFile, Lookup};
+use steadfast::baseline::{self, BaselineError, Lookup, Side};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::fence::Fence;
 use steadfast::spec::{AnchorAt, FOLDER, is_segment};
 use toml_edit::{DocumentMut, Item, value};
 
 use crate::acceptance::written;
-use crate::cases::refuse_in_ci;
+use crate::cases::{refuse_in_ci, refuse_unmerged};
 use crate::exit_code::ExitCode;
 use crate::repository::{Repository, matches};
 
@@ -37,8 +37,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     if old == new {
         return Err(usage("both names are the same".to_owned()));
     }
-    let repository = Repository::open()?;
-    let _alone = repository.hold()?;
+    let (repository, alone) = Repository::open_alone()?;
+    refuse_unmerged(&repository, &[])?;
     let edit = edit(&repository, old, new)?;
     let moves = moves(&repository, old, new)?;
     if moves.is_empty() && edit.is_none() {
@@ -67,7 +67,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     });
     // New files first: whenever this stops, the same command goes on from there.
     for one in &moves {
-        let result = baseline::write_beside(&repository.root, &one.baseline, one.anchor.as_ref());
+        let result = baseline::write_beside(
+            &alone,
+            &repository.root,
+            &one.side.baseline,
+            one.side.anchor.as_ref(),
+        );
         written(&one.new, result)?;
         say!("{} -> {}", one.old, one.new);
     }
@@ -77,10 +82,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         fence
             .write(&edit.to, edit.text.as_bytes())
             .map_err(failed)?;
-        if edit.from != edit.to {
+        if edit.from == edit.to {
+            say!("changed: {}", edit.to.display());
+        } else {
             fence.remove(&edit.from).map_err(failed)?;
+            say!("{} -> {}", edit.from.display(), edit.to.display());
         }
-        say!("{} -> {}", edit.from.display(), edit.to.display());
     }
     for path in moves.iter().flat_map(|one| &one.left) {
         fence.remove(path).map_err(failed)?;
@@ -105,10 +112,8 @@ fn usage(message: String) -> Error {
 struct Move {
     old: String,
     new: String,
-    /// With its new name.
-    baseline: BaselineFile,
-    /// Likewise; `None`: the baseline itself is it.
-    anchor: Option<BaselineFile>,
+    /// The baseline and its anchor, with the new name.
+    side: Side,
     /// The files that are to go.
     left: Vec<PathBuf>,
 }
@@ -173,34 +178,30 @@ fn one(root: &Path, old: String, new: String) -> Result<Move, Error> {
             })?)
         }
     };
-    let named = |file: BaselineFile| {
-        let mut file = BaselineFile {
-            case: new.clone(),
-            ..file
-        };
-        file.seal();
-        file
+    let side = Side {
+        baseline: file,
+        anchor,
     };
-    let anchor = anchor.map(named);
-    let baseline = named(BaselineFile {
-        anchor: anchor.as_ref().map(|anchor| anchor.digest.clone()),
-        ..file
-    });
+    let side = side.named(&new);
     match baseline::look_up(root, &new) {
-        Lookup::Found(there) if there.digest != baseline.digest => {
+        Lookup::Found(there) if there.digest == side.baseline.digest => {}
+        Lookup::Found(_) => {
             return Err(usage(format!(
                 "{new_path} is there already, and is another: nothing was renamed"
             )));
         }
-        _ => {}
+        // It is this one, and was moved by hand.
+        Lookup::Unusable(BaselineError::Case { found, .. }) if found == old => {}
+        Lookup::Unusable(error) => return Err(error.into()),
+        Lookup::Missing => {}
     }
-    let left = [path, anchor_path].map(PathBuf::from).into_iter();
+    let next = baseline::waiting_anchor_path(&old);
+    let left = [path, anchor_path, next].map(PathBuf::from).into_iter();
     Ok(Move {
         left: left.filter(|path| root.join(path).is_file()).collect(),
         old,
         new,
-        baseline,
-        anchor,
+        side,
     })
 }
 
@@ -234,9 +235,6 @@ fn edit(repository: &Repository, old: &str, new: &str) -> Result<Option<Edit>, E
             if !is_there(&from) {
                 return Ok(None);
             }
-            if is_there(&to) {
-                return Err(usage(format!("{} is there already", to.display())));
-            }
             let mut document = read(&from)?;
             if let Some(known) = document.get_mut("name").and_then(Item::as_value_mut) {
                 // What stands around the name, a comment perhaps, stays.
@@ -245,6 +243,10 @@ fn edit(repository: &Repository, old: &str, new: &str) -> Result<Option<Edit>, E
                 *known.decor_mut() = around;
             }
             let text = document.to_string();
+            // One that is there with this very text was written before this was stopped.
+            if is_there(&to) && read(&to)?.to_string() != text {
+                return Err(usage(format!("{} is there already", to.display())));
+            }
             Ok(Some(Edit { from, to, text }))
         }
         (Some((spec, label)), Some((same, to))) if spec == same => {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use steadfast::baseline::{self, ExamplesSeen};
+use steadfast::baseline::{self, Alone, ExamplesSeen, Lock};
 use steadfast::engine::{Context, Registry};
 use steadfast::env;
 use steadfast::error::{Error, ErrorKind};
@@ -33,43 +33,42 @@ pub struct Repository {
 impl Repository {
     /// Opens the repository that the working folder is in.
     pub fn open() -> Result<Self, Error> {
-        let here = std::env::current_dir().map_err(|error| Error::new(ErrorKind::Usage, error))?;
-        let root = here
-            .ancestors()
-            .find(|folder| folder.join(FOLDER).is_dir())
-            .map(Path::to_path_buf)
-            .ok_or_else(|| {
-                let message = format!(
-                    "there is no {FOLDER}/ here or above. `cargo steadfast init` makes one"
-                );
-                Error::new(ErrorKind::Usage, message)
-            })?;
+        Ok(Self::at(root()?))
+    }
+
+    /// The same, to read baselines beside others who read them.
+    pub fn open_shared() -> Result<(Self, Lock), Error> {
+        let root = root()?;
+        let lock = baseline::share(&root).map_err(unlocked)?;
+        // Only now: specs may have changed while it waited.
+        Ok((Self::at(root), lock))
+    }
+
+    /// The same, to change baselines, alone.
+    pub fn open_alone() -> Result<(Self, Alone), Error> {
+        let root = root()?;
+        let alone = baseline::hold(&root).map_err(unlocked)?;
+        Ok((Self::at(root), alone))
+    }
+
+    fn at(root: PathBuf) -> Self {
         let state = state_folder(&root);
         let mut context = Context::new(root.clone(), Registry::default());
         context.try_apart(&state);
-        Ok(Self {
+        Self {
             state,
             specs: Specs::read(&root, &steadfast::builtin::catalogue()),
             context,
             examples: RefCell::default(),
             root,
-        })
+        }
     }
 
-    /// Shares the baselines with others who read them.
-    pub fn share(&self) -> Result<baseline::Lock, Error> {
-        baseline::share(&self.root).map_err(unlocked)
-    }
-
-    /// Holds the baselines alone, to change them.
-    pub fn hold(&self) -> Result<baseline::Lock, Error> {
-        baseline::hold(&self.root).map_err(unlocked)
-    }
-
-    /// Removes what a process that ended was writing into the folders of baselines. Only for
-    /// who holds them alone.
-    pub fn remove_temporary_files(&self) -> Result<(), Error> {
+    /// Finishes what a process that was killed had begun among the baselines: anchors come to
+    /// their places, and parts of files go.
+    pub fn tidy(&self, alone: &Alone) -> Result<(), Error> {
         let failed = |error| Error::new(ErrorKind::Evidence, error);
+        baseline::settle_all(alone, &self.root).map_err(failed)?;
         let fence = Fence::around(&self.root);
         for path in baseline::temporary_files(&self.root).map_err(failed)? {
             fence.remove(&path).map_err(failed)?;
@@ -172,6 +171,17 @@ impl Repository {
         }
         code
     }
+}
+
+/// The folder with specs that the working folder is in.
+fn root() -> Result<PathBuf, Error> {
+    let here = std::env::current_dir().map_err(|error| Error::new(ErrorKind::Usage, error))?;
+    let found = here.ancestors().find(|folder| folder.join(FOLDER).is_dir());
+    found.map(Path::to_path_buf).ok_or_else(|| {
+        let message =
+            format!("there is no {FOLDER}/ here or above. `cargo steadfast init` makes one");
+        Error::new(ErrorKind::Usage, message)
+    })
 }
 
 fn unlocked(error: std::io::Error) -> Error {

@@ -1,10 +1,9 @@
 //! `resolve`: the baselines that git could not merge, because two branches accepted other
 //! outcomes of one case. As git's merge driver it does the same for one file.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use steadfast::baseline::{self, BaselineFile, Lookup, Side};
+use steadfast::baseline::{self, Alone, BaselineError, BaselineFile, Lookup, Side};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::file;
 use steadfast::spec::FOLDER;
@@ -15,7 +14,10 @@ use crate::exit_code::ExitCode;
 use crate::repository::{Repository, matches};
 
 /// What git is told to run where both sides changed a baseline.
-pub const DRIVER: &str = "cargo steadfast resolve --driver %O %A %B %P";
+///
+/// Not by way of cargo, which does what `.cargo/config.toml` and `rust-toolchain.toml` of the
+/// tree say that is merged.
+pub const DRIVER: &str = "cargo-steadfast resolve --driver %O %A %B %P";
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -37,23 +39,28 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     if arguments.driver {
         return drive(&arguments.filter);
     }
-    let repository = Repository::open()?;
-    let _alone = repository.hold()?;
-    let cases = unmerged(&repository, &arguments.filter)?;
+    let (repository, alone) = Repository::open_alone()?;
+    let mut cases = baseline::unmerged(&repository.root);
+    let all = cases.len();
+    let filters = &arguments.filter;
+    cases.retain(|case| filters.is_empty() || filters.iter().any(|filter| matches(filter, case)));
     if cases.is_empty() {
         return Err(Error::new(
             ErrorKind::Usage,
             format!(
-                "git knows of no such conflict in {}/ or {}/. Where a file with the marks of a conflict was added already, git checkout -m -- PATH brings the conflict back",
+                "git knows of no such conflict in {}/ or {}/. Where a file with the marks of a conflict was added already, git checkout -m -- PATH brings the conflict back; where it was committed, take a side: git checkout COMMIT -- PATH",
                 baseline::FOLDER,
                 baseline::ANCHORS
             ),
         ));
     }
-    let mut left = 0;
+    let (mut left, mut stale) = (0, 0);
     for case in &cases {
-        match resolve(&repository, case, arguments.theirs) {
-            Ok(lines) => lines.iter().for_each(|line| say!("{line}")),
+        match resolve(&alone, &repository, case, arguments.theirs) {
+            Ok(resolved) => {
+                stale += usize::from(resolved.is_stale);
+                resolved.lines.iter().for_each(|line| say!("{line}"));
+            }
             Err(error) => {
                 left += 1;
                 warn!("left: {case}: {error}");
@@ -61,37 +68,46 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         }
     }
     say!("{} resolved, {left} left", cases.len() - left);
-    if left < cases.len() {
-        let anchors = match repository.root.join(baseline::ANCHORS).is_dir() {
-            true => format!(" {}", baseline::ANCHORS),
-            false => String::new(),
-        };
+    if left > 0 || cases.len() < all {
+        say!("settle what is left before git add: nothing is lost until then");
+        return Ok(match left {
+            0 => ExitCode::Good,
+            _ => ExitCode::Unavailable,
+        });
+    }
+    let anchors = match repository.root.join(baseline::ANCHORS).is_dir() {
+        true => format!(" {}", baseline::ANCHORS),
+        false => String::new(),
+    };
+    say!(
+        "next: git add {}{anchors}, and commit the merge",
+        baseline::FOLDER
+    );
+    if stale > 0 {
         say!(
-            "next: git add {}{anchors}, and commit the merge; then run the merged model and bless what it gives: until then these cases are stale",
-            baseline::FOLDER
+            "then run the merged model, and bless what it gives: until then these cases are stale"
         );
     }
-    Ok(match left {
-        0 => ExitCode::Good,
-        _ => ExitCode::Unavailable,
-    })
+    Ok(ExitCode::Good)
 }
 
-/// The cases of which git could not merge the baseline or the anchor.
-fn unmerged(repository: &Repository, filters: &[String]) -> Result<BTreeSet<String>, Error> {
-    let paths = baseline::unmerged(&repository.root).map_err(git_failed)?;
-    let cases = paths.iter().filter_map(|path| baseline::case_of(path));
-    let wanted =
-        |case: &String| filters.is_empty() || filters.iter().any(|filter| matches(filter, case));
-    Ok(cases.filter(wanted).collect())
+/// What came of a case.
+struct Resolved {
+    lines: Vec<String>,
+    is_stale: bool,
 }
 
 fn git_failed(error: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Usage, format!("git failed: {error}"))
 }
 
-/// Settles one case; gives what is to be said.
-fn resolve(repository: &Repository, case: &str, theirs: bool) -> Result<Vec<String>, Error> {
+/// Settles one case.
+fn resolve(
+    alone: &Alone,
+    repository: &Repository,
+    case: &str,
+    theirs: bool,
+) -> Result<Resolved, Error> {
     let path = baseline::path(case);
     let (ours, others) = match baseline::sides(&repository.root, &path).map_err(git_failed)? {
         // Only the anchor is in conflict.
@@ -100,16 +116,12 @@ fn resolve(repository: &Repository, case: &str, theirs: bool) -> Result<Vec<Stri
             (standing.clone(), standing)
         }
         Some(sides) => {
-            let side = |name: &str, bytes: Option<Vec<u8>>| match bytes {
-                Some(bytes) => Ok(baseline::parse(&format!("{path} ({name})"), case, &bytes)?),
-                None => Err(Error::new(
-                    ErrorKind::Evidence,
-                    format!(
-                        "one side deleted {path}: keep it (git add {path}) or delete it (git rm {path})"
-                    ),
-                )),
-            };
-            (side("ours", sides.ours)?, side("theirs", sides.theirs)?)
+            let sides = (
+                side(&path, case, sides.ours)?,
+                side(&path, case, sides.theirs)?,
+            );
+            refuse_settled(repository, case, &sides)?;
+            sides
         }
     };
     let (ours, others) = (
@@ -121,24 +133,70 @@ fn resolve(repository: &Repository, case: &str, theirs: bool) -> Result<Vec<Stri
         false => (ours, others),
     };
     let merged = baseline::merge(&taken, &other);
-    let result = baseline::write_beside(&repository.root, &merged.baseline, merged.anchor.as_ref());
+    let anchor = merged.anchor.as_ref();
+    let result = baseline::write_beside(alone, &repository.root, &merged.baseline, anchor);
     written(case, result)?;
     let accepted = |file: &BaselineFile| {
         let day = file.accepted.at.get(..10).unwrap_or(&file.accepted.at);
         format!("{day}, {}, \"{}\"", file.accepted.by, file.accepted.reason)
     };
+    let is_stale = merged.baseline.merged.is_some();
     let mut lines = vec![format!("resolved: {path}")];
-    if merged.baseline.merged.is_some() {
+    if is_stale {
         lines.push(format!("  taken:     {}", accepted(&taken.baseline)));
         lines.push(format!("  not taken: {}", accepted(&other.baseline)));
     } else {
         lines.push("  both sides accepted the same outcomes".to_owned());
     }
-    lines.push(match &merged.anchor {
+    lines.push(match anchor {
         Some(anchor) => format!("  anchor:    {}", accepted(anchor)),
         None => "  anchor:    itself".to_owned(),
     });
-    Ok(lines)
+    if anchor.is_some() && (taken.anchor.is_none() || other.anchor.is_none()) {
+        lines.push(
+            "  one side counted losses anew (--reanchor), and the older anchor is kept: bless --reanchor does it again"
+                .to_owned(),
+        );
+    }
+    Ok(Resolved { lines, is_stale })
+}
+
+/// One side's baseline, under the name of its case there: it may have been renamed on the
+/// other.
+fn side(path: &str, case: &str, bytes: Option<Vec<u8>>) -> Result<BaselineFile, Error> {
+    let bytes = bytes.ok_or_else(|| {
+        Error::new(
+            ErrorKind::Evidence,
+            format!(
+                "one side deleted {path}: keep it (git add {path}) or delete it (git rm {path})"
+            ),
+        )
+    })?;
+    let parse = |case: &str| baseline::parse(path, case, &bytes);
+    Ok(match parse(case) {
+        Err(BaselineError::Case { found, .. }) => parse(&found)?,
+        parsed => parsed?,
+    })
+}
+
+/// Whoever resolved a case, or blessed it since, is not overrun.
+fn refuse_settled(
+    repository: &Repository,
+    case: &str,
+    (ours, theirs): &(BaselineFile, BaselineFile),
+) -> Result<(), Error> {
+    match baseline::look_up(&repository.root, case) {
+        Lookup::Found(there) if ![&ours.digest, &theirs.digest].contains(&&there.digest) => {
+            let path = baseline::path(case);
+            Err(Error::new(
+                ErrorKind::Usage,
+                format!(
+                    "it is settled already: git add {path}. To settle it otherwise: git checkout -m -- {path}, and resolve again"
+                ),
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The baseline that stands in the working tree.
@@ -153,35 +211,46 @@ fn standing(repository: &Repository, case: &str) -> Result<BaselineFile, Error> 
     }
 }
 
-/// A baseline and the anchor that it names, wherever the merge has left that.
+/// A baseline under the name `case`, and the anchor that it names, wherever the merge has left
+/// that.
 fn beside_its_anchor(
     repository: &Repository,
     case: &str,
     file: BaselineFile,
 ) -> Result<Side, Error> {
-    let Some(named) = &file.anchor else {
-        return Ok(Side {
-            baseline: file,
-            anchor: None,
-        });
+    let root = &repository.root;
+    let anchor = match &file.anchor {
+        None => None,
+        Some(named) => {
+            let then = &file.case;
+            let paths = [then.as_str(), case].map(baseline::anchor_path);
+            let standing = || match baseline::look_up_anchor(root, then, named) {
+                Lookup::Found(anchor) if anchor.digest == *named => Some(*anchor),
+                _ => None,
+            };
+            let mut committed = paths
+                .iter()
+                .filter_map(|path| baseline::find(root, path, then, named));
+            let anchor = standing().or_else(|| committed.next()).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Evidence,
+                    format!(
+                        "the anchor {} that one side names is on neither. Restore it by hand; or take a side (git checkout --ours -- {}), and bless --reanchor",
+                        paths[1],
+                        baseline::path(case)
+                    ),
+                )
+            })?;
+            Some(anchor)
+        }
     };
-    let path = baseline::anchor_path(case);
-    let found = match baseline::look_up_anchor(&repository.root, case, named) {
-        Lookup::Found(anchor) if anchor.digest == *named => Some(*anchor),
-        _ => baseline::find(&repository.root, &path, case, named),
-    };
-    let anchor = found.ok_or_else(|| {
-        Error::new(
-            ErrorKind::Evidence,
-            format!(
-                "the anchor {path} that one side names is on neither. Restore it by hand; or take a side (git checkout --ours -- {}), and bless --reanchor",
-                baseline::path(case)
-            ),
-        )
-    })?;
-    Ok(Side {
+    let side = Side {
         baseline: file,
-        anchor: Some(anchor),
+        anchor,
+    };
+    Ok(match side.baseline.case == case {
+        true => side,
+        false => side.named(case),
     })
 }
 
@@ -232,14 +301,5 @@ fn case_within(path: &Path) -> Option<String> {
 /// What becomes of two sides that need no other anchor than stands there.
 fn driven(case: &str, ours: &[u8], theirs: &[u8]) -> Option<BaselineFile> {
     let parse = |bytes| baseline::parse("a side", case, bytes).ok();
-    let (ours, theirs) = (parse(ours)?, parse(theirs)?);
-    if ours.anchor != theirs.anchor {
-        return None;
-    }
-    // Each is its own anchor: the older one is kept.
-    let is_older = ours.anchor.is_none() && theirs.accepted.at < ours.accepted.at;
-    Some(match is_older {
-        true => baseline::join(&theirs, &ours),
-        false => baseline::join(&ours, &theirs),
-    })
+    baseline::merge_alone(parse(ours)?, parse(theirs)?)
 }

@@ -1,7 +1,7 @@
 //! `bless --retrain`: honest retrains of the accepted model, whose spread
 //! `null = "retrain"` takes into account.
 
-use steadfast::baseline::{self, Retrain};
+use steadfast::baseline::{self, Alone, Retrain};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::judge::{FEWEST_RETRAINS, retrain_metrics};
 use steadfast::measure::wanted_columns;
@@ -20,6 +20,7 @@ use crate::repository::Repository;
 /// # Errors
 /// All that is wrong at once, and then nothing is written.
 pub fn run(
+    alone: &Alone,
     repository: &Repository,
     cases: &[Recorded],
     acceptance: &Acceptance,
@@ -53,7 +54,7 @@ pub fn run(
     }
     for (case, file) in &added {
         print(&case.message());
-        written(&file.case, baseline::write(&repository.root, file))?;
+        written(&file.case, baseline::write(alone, &repository.root, file))?;
         if case.judgement.status == Status::Fail {
             say!(
                 "CAUTION: this one fails by itself ({}), and widens what passes as a retrain. If the pipeline gives such models, keep it: a record without the unlucky ones cries wolf. If something went wrong with it, take it out (git checkout -- {})",

@@ -10,6 +10,7 @@ use crate::acceptance::{Acceptance, author};
 use crate::bless::{Tally, accept};
 use crate::cases::{Recorded, recorded, refuse_in_ci};
 use crate::exit_code::ExitCode;
+use crate::objection::{self, Objections};
 use crate::reject::reject;
 use crate::repository::Repository;
 
@@ -27,11 +28,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         let message = "`review` asks questions and needs a terminal; `bless` and `reject` do not";
         return Err(Error::new(ErrorKind::Usage, message));
     }
-    let repository = Repository::open()?;
+    let (repository, shared) = Repository::open_shared()?;
     let code = repository.report_spec_errors(&arguments.filter);
     let author = author(&repository)?;
     let mut pending: Vec<Recorded> = Vec::new();
-    let shared = repository.share()?;
     for case in repository.cases(&arguments.filter)? {
         match recorded(&repository, case) {
             Ok(case) if case.is_pending() => pending.push(case),
@@ -57,18 +57,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
                     // What was shown is the drift itself: accepting it is a new start.
                     reanchor: case.judgement.verdict == Verdict::Drifted,
                 };
-                let _alone = repository.hold()?;
-                match as_shown(case) {
-                    Ok(case) => {
-                        for line in accept(&repository, &case, &acceptance, &mut tally)? {
-                            say!("{line}");
-                        }
-                    }
-                    Err(changed) => print(&Page::headed("skipped: ", &changed)),
-                }
+                bless(case, &acceptance, &mut tally)?;
             }
             Answer::Reject => {
-                let _alone = repository.hold()?;
+                let (repository, _alone) = Repository::open_alone()?;
                 reject(&repository, &case.case.name)?;
                 say!("rejected: {}", case.case.name);
             }
@@ -84,21 +76,44 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     Ok(code)
 }
 
-/// A case read again, if it is as it was shown, though its question may have waited for
-/// hours: the record, the tree that the record is of, and what it is held against.
-fn as_shown(shown: &Recorded) -> Result<Recorded, Page> {
+/// Accepts a case, if it is as it was shown, though its question may have waited for hours,
+/// and if `bless` would accept it.
+fn bless(shown: &Recorded, acceptance: &Acceptance, tally: &mut Tally) -> Result<(), Error> {
+    let (repository, alone) = Repository::open_alone()?;
+    let case = match as_shown(&repository, shown) {
+        Ok(case) => case,
+        Err(changed) => {
+            print(&Page::headed("skipped: ", &changed));
+            return Ok(());
+        }
+    };
+    let objections = Objections::new(&repository, acceptance.reanchor, false)?;
+    if let Some(objection) = objections.to(&case, true) {
+        objection::report(&[objection]);
+        warn!("skipped: review accepts what a plain bless accepts");
+        return Ok(());
+    }
+    repository.tidy(&alone)?;
+    for line in accept(&alone, &repository, &case, acceptance, tally)? {
+        say!("{line}");
+    }
+    Ok(())
+}
+
+/// A case read again, if it is as it was shown: the record, the tree that the record is of,
+/// and what it is held against.
+fn as_shown(repository: &Repository, shown: &Recorded) -> Result<Recorded, Page> {
     let name = &shown.case.name;
     let again = || {
         Page::of(format_args!(
             "{name} changed since it was shown. Review it again"
         ))
     };
-    // Opened anew: specs, data and models may be others by now.
-    let repository = Repository::open().map_err(|error| error.page())?;
-    let filter = [name.clone()];
-    let mut cases = repository.cases(&filter).map_err(|error| error.page())?;
+    let mut cases = repository
+        .cases(std::slice::from_ref(name))
+        .map_err(|error| error.page())?;
     let case = cases.pop().ok_or_else(again)?;
-    let now = recorded(&repository, case).map_err(|unusable| unusable.message().clone())?;
+    let now = recorded(repository, case).map_err(|unusable| unusable.message().clone())?;
     match now.message() == shown.message() && now.record.digest == shown.record.digest {
         true => Ok(now),
         false => Err(again()),

@@ -10,7 +10,7 @@ use steadfast::record::Record;
 use steadfast::report::plural;
 use steadfast::spec::{Case, ledger};
 use steadfast::text::{self, Page, print};
-use steadfast::verdict::Status;
+use steadfast::verdict::{Status, Verdict};
 
 use crate::cases::{Recorded, recorded};
 use crate::exit_code::ExitCode;
@@ -30,9 +30,12 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
-    let repository = Repository::open()?;
-    let _shared = repository.share()?;
+    let (repository, _shared) = Repository::open_shared()?;
     let mut code = repository.report_spec_errors(&arguments.filter);
+    for case in baseline::unmerged(&repository.root) {
+        warn!("Error: {}", baseline::is_unmerged(&case));
+        code = code.and(ExitCode::Unavailable);
+    }
     let mut counts = Counts::default();
     let mut seen = Vec::new();
     for case in repository.judged_cases(&arguments.filter)? {
@@ -144,10 +147,12 @@ fn renamings(
         };
         if let Some(case) = missing.iter().find(is_of) {
             let (old, new) = without_common_end(orphan, &case.name);
-            lines.push(format!(
-                "renamed? {orphan} has the inputs of {}, which has no baseline: cargo steadfast rename {old} {new}",
-                case.name
-            ));
+            let line = format!(
+                "renamed? what is called {new} has no baseline and the inputs of {old}, which no spec asks for: cargo steadfast rename {old} {new}"
+            );
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
         }
     }
     lines
@@ -219,11 +224,13 @@ fn examine(
     }
     let baseline = match look_up(&repository.root, &name) {
         Lookup::Missing => {
-            let has_record = Record::read(&repository.state, &name).is_ok();
-            let next = if has_record {
-                format!("cargo steadfast bless {name} --reason \"…\"")
-            } else {
-                format!("run it, then bless it: {}", repository.run_command(&name))
+            let next = match Record::read(&repository.state, &name) {
+                Ok(record) if record.verdict == Verdict::Error => format!(
+                    "it errored in its last run. Mend it and run it again: {}",
+                    repository.run_command(&name)
+                ),
+                Ok(_) => format!("cargo steadfast bless {name} --reason \"…\""),
+                Err(_) => format!("run it, then bless it: {}", repository.run_command(&name)),
             };
             return (
                 Found::Missing,

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file::{BaselineError, BaselineFile, parse, render};
+use super::lock::Alone;
 use crate::digest::Digest;
 use crate::fence::Fence;
 use crate::file;
@@ -38,7 +39,7 @@ pub fn anchor_path(case: &str) -> String {
 }
 
 /// Where an anchor waits until the baseline that names it is written.
-fn next_anchor_path(case: &str) -> String {
+pub fn waiting_anchor_path(case: &str) -> String {
     path_in(ANCHORS, &format!("{case}{NEXT}"))
 }
 
@@ -72,7 +73,7 @@ pub fn look_up_anchor(root: &Path, case: &str, named: &Digest) -> Lookup {
     if is_named(&at_path) {
         return at_path;
     }
-    let next = look_up_at(root, &next_anchor_path(case), case);
+    let next = look_up_at(root, &waiting_anchor_path(case), case);
     if is_named(&next) { next } else { at_path }
 }
 
@@ -93,7 +94,7 @@ pub fn look_up_at(root: &Path, shown: &str, case: &str) -> Lookup {
 }
 
 /// Writes a baseline that names the anchor that the one before names.
-pub fn write(root: &Path, file: &BaselineFile) -> io::Result<()> {
+pub fn write(_: &Alone, root: &Path, file: &BaselineFile) -> io::Result<()> {
     write_to(root, &path(&file.case), file)
 }
 
@@ -106,6 +107,7 @@ fn write_to(root: &Path, path: &str, file: &BaselineFile) -> io::Result<()> {
 /// Whenever that stops, the baseline that stands finds the anchor that it names: a new anchor
 /// waits beside the old one until the baseline that names the new one is written.
 pub fn write_beside(
+    alone: &Alone,
     root: &Path,
     file: &BaselineFile,
     anchor: Option<&BaselineFile>,
@@ -114,11 +116,28 @@ pub fn write_beside(
     if let Some(anchor) = anchor {
         let standing = look_up_anchor(root, &file.case, &anchor.digest);
         if !matches!(standing, Lookup::Found(standing) if standing.digest == anchor.digest) {
-            write_to(root, &next_anchor_path(&file.case), anchor)?;
+            write_to(root, &waiting_anchor_path(&file.case), anchor)?;
         }
     }
-    write(root, file)?;
+    write(alone, root, file)?;
     settle(root, &file.case)
+}
+
+/// Brings all anchors to their places that wait for it.
+pub fn settle_all(_: &Alone, root: &Path) -> io::Result<()> {
+    for (case, path) in files(root, ANCHORS)? {
+        if path.to_string_lossy().contains(NEXT) {
+            settle(root, &case)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether an anchor stands for a case, whatever its baseline says.
+pub fn has_anchor(root: &Path, case: &str) -> bool {
+    let paths = [anchor_path(case), waiting_anchor_path(case)];
+    let mut lookups = paths.iter().map(|path| look_up_at(root, path, case));
+    lookups.any(|lookup| !matches!(lookup, Lookup::Missing))
 }
 
 /// Brings the anchor of a case to its place, and removes what its baseline does not name:
@@ -134,15 +153,15 @@ fn settle(root: &Path, case: &str) -> io::Result<()> {
     };
     let Some(named) = &baseline.anchor else {
         remove(anchor_path(case))?;
-        return remove(next_anchor_path(case));
+        return remove(waiting_anchor_path(case));
     };
-    let next = look_up_at(root, &next_anchor_path(case), case);
+    let next = look_up_at(root, &waiting_anchor_path(case), case);
     if let Lookup::Found(next) = next
         && next.digest == *named
     {
         write_to(root, &anchor_path(case), &next)?;
     }
-    remove(next_anchor_path(case))
+    remove(waiting_anchor_path(case))
 }
 
 /// What was being written into the folders of baselines and anchors when its process ended.
@@ -199,6 +218,7 @@ pub fn total_size(root: &Path) -> io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::super::file::tests::of_day;
+    use super::super::lock::hold;
     use super::*;
 
     /// Whether the baseline that stands finds the anchor that it names.
@@ -217,31 +237,32 @@ mod tests {
     fn wherever_a_bless_stops_a_baseline_finds_its_anchor() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
+        let alone = hold(root).unwrap();
         let [first, second, mut third] = [1, 2, 3].map(of_day);
         let case = first.case.clone();
-        write_beside(root, &second, None).unwrap();
+        write_beside(&alone, root, &second, None).unwrap();
         assert!(is_whole(root, &case));
         // Another anchor than stands there, in the steps of `write_beside`.
         let mut beside_first = second.clone();
         beside_first.anchor = Some(first.digest.clone());
         beside_first.seal();
-        write_beside(root, &beside_first, Some(&first)).unwrap();
+        write_beside(&alone, root, &beside_first, Some(&first)).unwrap();
         assert!(is_whole(root, &case));
         third.anchor = Some(second.digest.clone());
         third.seal();
-        write_to(root, &next_anchor_path(&case), &second).unwrap();
+        write_to(root, &waiting_anchor_path(&case), &second).unwrap();
         assert!(is_whole(root, &case));
         assert_eq!(files(root, ANCHORS).unwrap().len(), 2);
-        write(root, &third).unwrap();
+        write(&alone, root, &third).unwrap();
         assert!(is_whole(root, &case));
         // The next one that writes puts it right, whatever it does.
         let fourth = of_day(4);
-        write_beside(root, &fourth, None).unwrap();
+        write_beside(&alone, root, &fourth, None).unwrap();
         assert!(is_whole(root, &case));
         assert_eq!(files(root, ANCHORS).unwrap(), []);
-        write(root, &third).unwrap();
-        write_to(root, &next_anchor_path(&case), &second).unwrap();
-        write_beside(root, &third, Some(&second)).unwrap();
+        write(&alone, root, &third).unwrap();
+        write_to(root, &waiting_anchor_path(&case), &second).unwrap();
+        write_beside(&alone, root, &third, Some(&second)).unwrap();
         assert!(is_whole(root, &case));
         let anchors = files(root, ANCHORS).unwrap();
         assert_eq!(anchors, [(case.clone(), PathBuf::from(anchor_path(&case)))]);
@@ -251,7 +272,8 @@ mod tests {
     fn what_a_killed_process_left_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let first = of_day(1);
-        write(folder.path(), &first).unwrap();
+        let alone = hold(folder.path()).unwrap();
+        write(&alone, folder.path(), &first).unwrap();
         let beside = folder.path().join(path(&first.case));
         let left = beside.parent().unwrap().join(".steadfast-x7.tmp");
         std::fs::write(&left, "{").unwrap();

@@ -1,9 +1,10 @@
 //! Baselines among git's objects: at a tag, on the two sides of a merge.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::file::{BaselineFile, parse};
-use super::folder::{Lookup, path};
+use super::folder::{ANCHORS, FOLDER, Lookup, case_of, path};
 use crate::digest::Digest;
 
 /// The two sides of a file that git could not merge.
@@ -55,24 +56,40 @@ pub fn at_tag(_: &Path, name: &str, _: &str) -> Result<Lookup, String> {
     ))
 }
 
-/// The paths of `root`, from it, that git could not merge.
-///
-/// # Errors
-/// What git says.
+/// The cases of which git could not merge the baseline or the anchor, and was not told how;
+/// none outside a repository.
 #[cfg(feature = "git")]
-pub fn unmerged(root: &Path) -> Result<Vec<PathBuf>, git2::Error> {
-    let repository = git2::Repository::discover(root)?;
-    let inside = inside(&repository, root);
-    let index = repository.index()?;
-    let mut found = Vec::new();
-    for conflict in index.conflicts()? {
-        let conflict = conflict?;
-        let entry = [conflict.our, conflict.their, conflict.ancestor];
-        let path = entry.into_iter().flatten().next().map(|entry| entry.path);
-        let path = PathBuf::from(String::from_utf8_lossy(&path.unwrap_or_default()).as_ref());
-        found.extend(path.strip_prefix(&inside).map(Path::to_owned));
-    }
-    Ok(found)
+pub fn unmerged(root: &Path) -> BTreeSet<String> {
+    let paths = || -> Result<Vec<PathBuf>, git2::Error> {
+        let repository = git2::Repository::discover(root)?;
+        let inside = inside(&repository, root);
+        let index = repository.index()?;
+        let mut found = Vec::new();
+        for conflict in index.conflicts()? {
+            let conflict = conflict?;
+            let entries = [conflict.our, conflict.their, conflict.ancestor];
+            let path = entries.into_iter().flatten().next().map(|entry| entry.path);
+            let path = PathBuf::from(String::from_utf8_lossy(&path.unwrap_or_default()).as_ref());
+            found.extend(path.strip_prefix(&inside).map(Path::to_owned));
+        }
+        Ok(found)
+    };
+    let paths = paths().unwrap_or_default();
+    paths.iter().filter_map(|path| case_of(path)).collect()
+}
+
+/// Without the feature `git` nothing is known of merges.
+#[cfg(not(feature = "git"))]
+pub fn unmerged(_: &Path) -> BTreeSet<String> {
+    BTreeSet::new()
+}
+
+/// What is to be said of such a case.
+pub fn is_unmerged(case: &str) -> String {
+    format!(
+        "two branches changed {}, and git has not been told how it is merged. cargo steadfast resolve takes one side and keeps both histories; then git add {FOLDER} {ANCHORS}",
+        path(case)
+    )
 }
 
 /// The two sides of a path of `root` that git could not merge; `None`: it could.
@@ -94,7 +111,7 @@ pub fn sides(root: &Path, path: &str) -> Result<Option<Sides>, git2::Error> {
 }
 
 /// The file of a case that has this digest, at `path` of `root` on any side of what is being
-/// merged: an anchor that the merge moved or deleted.
+/// merged, or on the branch as it was before: an anchor that the merge moved or deleted.
 #[cfg(feature = "git")]
 pub fn find(root: &Path, path: &str, case: &str, digest: &Digest) -> Option<BaselineFile> {
     let repository = git2::Repository::discover(root).ok()?;

@@ -29,6 +29,13 @@ pub struct Lock {
     _file: Option<File>,
 }
 
+/// The lock, held alone: who changes baselines shows it.
+#[must_use = "the lock is let go of when this goes out of scope"]
+#[derive(Debug)]
+pub struct Alone {
+    _lock: Lock,
+}
+
 /// Shares the lock, to read.
 ///
 /// # Errors
@@ -46,13 +53,14 @@ pub fn share(root: &Path) -> io::Result<Lock> {
 ///
 /// # Errors
 /// What the system says.
-pub fn hold(root: &Path) -> io::Result<Lock> {
-    take(open(root, true)?, File::try_lock, File::lock)
+pub fn hold(root: &Path) -> io::Result<Alone> {
+    let file = open(root, true)?;
+    take(file, File::try_lock, File::lock).map(|_lock| Alone { _lock })
 }
 
-fn open(root: &Path, make_folder: bool) -> io::Result<File> {
+fn open(root: &Path, to_write: bool) -> io::Result<File> {
     let path = Path::new(FOLDER).join(format!("{OWN}lock"));
-    Fence::around(root).open_lock(&path, make_folder)
+    Fence::around(root).open_lock(&path, to_write)
 }
 
 fn is_nobody_there(error: &io::Error) -> bool {

@@ -22,6 +22,26 @@ impl Side {
     }
 }
 
+impl Side {
+    /// The same of a case that has another name now.
+    pub fn named(self, case: &str) -> Self {
+        let named = |file: BaselineFile| {
+            let mut file = BaselineFile {
+                case: case.to_owned(),
+                ..file
+            };
+            file.seal();
+            file
+        };
+        let anchor = self.anchor.map(named);
+        let baseline = named(BaselineFile {
+            anchor: anchor.as_ref().map(|anchor| anchor.digest.clone()),
+            ..self.baseline
+        });
+        Self { baseline, anchor }
+    }
+}
+
 /// The side that is taken, with what `other` remembers, beside the older anchor.
 pub fn merge(taken: &Side, other: &Side) -> Side {
     // Times are in seconds: of two anchors of one second the one is older that was let go of
@@ -39,8 +59,22 @@ pub fn merge(taken: &Side, other: &Side) -> Side {
     Side { baseline, anchor }
 }
 
-/// The same for baselines that name one anchor, or none.
-pub fn join(taken: &BaselineFile, other: &BaselineFile) -> BaselineFile {
+/// The same of two baselines alone, as git's merge driver is given them; `None`: an anchor
+/// would have to be moved, which is another file. Of two that are their own anchors the older
+/// one is taken, so that the anchor stays where it is.
+pub fn merge_alone(ours: BaselineFile, theirs: BaselineFile) -> Option<BaselineFile> {
+    if ours.anchor != theirs.anchor {
+        return None;
+    }
+    let is_newer = ours.anchor.is_none() && theirs.accepted.at < ours.accepted.at;
+    Some(match is_newer {
+        true => join(&theirs, &ours),
+        false => join(&ours, &theirs),
+    })
+}
+
+/// What becomes of two baselines, whatever their anchors.
+fn join(taken: &BaselineFile, other: &BaselineFile) -> BaselineFile {
     let mut baseline = taken.clone();
     baseline.history = joined(taken.history.iter().chain(&other.history));
     let same_outcomes = taken.columns == other.columns
@@ -54,6 +88,11 @@ pub fn join(taken: &BaselineFile, other: &BaselineFile) -> BaselineFile {
             }
         }
         baseline.merged = baseline.merged.or_else(|| other.merged.clone());
+        if other.accepted != taken.accepted {
+            // Both are answerable for what both accepted.
+            let theirs = other.blessing();
+            baseline.history = joined(baseline.history.iter().chain([&theirs]));
+        }
     } else {
         // What either has of an earlier merge was accepted all the same.
         let earlier = [&taken.merged, &other.merged].into_iter().flatten();
@@ -140,6 +179,9 @@ mod tests {
         theirs.baseline.seal();
         let merged = merge(&ours, &theirs);
         assert_eq!(merged.baseline.merged, None);
-        assert_eq!(reasons(&merged.baseline.history), ["day 1", "day 2"]);
+        assert_eq!(
+            reasons(&merged.baseline.history),
+            ["day 1", "day 2", "others' words"]
+        );
     }
 }

@@ -18,13 +18,15 @@ pub use file::{
     RetrainMetric, SCHEMA, parse, render,
 };
 pub use folder::{
-    ANCHORS, FOLDER, Lookup, anchor_path, case_of, files, look_up, look_up_anchor, look_up_at,
-    path, temporary_files, total_size, write, write_beside,
+    ANCHORS, FOLDER, Lookup, anchor_path, case_of, files, has_anchor, look_up, look_up_anchor,
+    look_up_at, path, settle_all, temporary_files, total_size, waiting_anchor_path, write,
+    write_beside,
 };
 #[cfg(feature = "git")]
-pub use git::{Sides, find, sides, unmerged};
+pub use git::{Sides, find, sides};
+pub use git::{is_unmerged, unmerged};
 pub use grown::{Common, ENOUGH, ExamplesSeen, common, is_enough};
-pub use lock::{Lock, hold, share};
-pub use merge::{Side, join, joined, merge};
+pub use lock::{Alone, Lock, hold, share};
+pub use merge::{Side, joined, merge, merge_alone};
 pub use references::{Anchor, References};
 pub use stated::accepted_metrics;

@@ -107,7 +107,14 @@ impl<'a> Archive<'a> {
             });
         }
 
-        let all = self.unpacked.saturating_add(expected as u64);
+        // Inputs become float32.
+        let elements = header.shape.iter().map(|&size| size as u64);
+        let as_floats = elements.fold(4, u64::saturating_mul);
+        let takes = match role.key {
+            "inputs" => (expected as u64).max(as_floats),
+            _ => expected as u64,
+        };
+        let all = self.unpacked.saturating_add(takes);
         if all > limit {
             return Err(Problem::TooLarge {
                 array: name.to_owned(),

@@ -707,6 +707,17 @@ fn arrays_that_would_be_too_large_are_refused_before_they_are_unpacked() {
         );
         assert_says(&problem.to_string(), &["[data] unpacked_limit"]);
     }
+    // Levels of 8 bits take a byte in the file, and four in memory.
+    let levels = ("x", npy("|u1", false, &[3, 2], &[0; 6]));
+    let request = Request {
+        unpacked_limit: 23,
+        ..request()
+    };
+    let problem = read(&[levels, labels()], &request).unwrap_err();
+    assert!(
+        matches!(problem, Problem::TooLarge { bytes: 24, .. }),
+        "{problem}"
+    );
 }
 
 #[test]

@@ -135,7 +135,8 @@ impl Found {
         let ids = ids.map_or(String::new(), |ids| format!("ids = {ids:?}\n"));
         let (inputs, labels) = arguments.columns.names(&arguments.data);
         let (low, high) = self.range;
-        let range = if (low, high) == (0.0, 1.0) {
+        let (low, high) = (outward(low, -1.0), outward(high, 1.0));
+        let range = if self.range == (0.0, 1.0) {
             String::new()
         } else {
             format!(
@@ -265,4 +266,49 @@ fn are_probabilities(answers: ArrayView2<'_, f32>) -> bool {
     let mut rows = answers.rows().into_iter();
     numbers.all(|value| (-ROUNDING..=1.0 + ROUNDING).contains(value))
         && (answers.ncols() == 1 || rows.all(|row| (row.sum() - 1.0).abs() < ROUNDING))
+}
+
+/// A bound of a range in seven digits, no further inward than it is.
+fn outward(bound: f64, direction: f64) -> String {
+    let rounded = |bound: f64| format!("{bound:.6e}").parse().unwrap_or(bound);
+    let near: f64 = rounded(bound);
+    let unit = 10_f64.powf(bound.abs().log10().floor() - 6.0);
+    let written = match (near - bound) * direction < 0.0 {
+        true => rounded(near + direction * unit),
+        false => near,
+    };
+    match written == 0.0 || (1e-4..1e9).contains(&written.abs()) {
+        true => format!("{written}"),
+        false => format!("{written:e}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use steadfast::seed::Stream;
+    use steadfast::spec::Exact;
+
+    use super::outward;
+
+    #[test]
+    fn a_bound_is_written_outward_and_can_be_read() {
+        let mut stream = Stream::new(1, "test", 0, "");
+        let drawn = (0..2000).map(|_| {
+            let float = f32::from_bits(stream.word() as u32);
+            f64::from(float)
+        });
+        let sized = drawn.filter(|float| float.is_finite() && (1e-12..1e12).contains(&float.abs()));
+        let bounds = [0.0, 1.0, -1.0, 255.0, 0.1, 1e9, f64::from(-2.653_842_7_f32)];
+        for bound in sized.chain(bounds) {
+            for direction in [-1.0, 1.0] {
+                let text = outward(bound, direction);
+                let read = Exact::parse(&text).unwrap_or_else(|why| panic!("{text}: {why}"));
+                let beyond = (read.value() - bound) * direction;
+                assert!(beyond >= 0.0, "{bound} as {text}");
+                assert!(beyond <= bound.abs() * 2.1e-6, "{bound} as {text}");
+            }
+        }
+        assert_eq!(outward(255.0, 1.0), "255");
+        assert_eq!(outward(-1.0, -1.0), "-1");
+    }
 }

@@ -51,11 +51,35 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let root = std::env::current_dir().map_err(|error| Error::new(ErrorKind::Usage, error))?;
     arguments.model.origin.check()?;
     let name = name(arguments)?;
+    let above = root
+        .ancestors()
+        .skip(1)
+        .take_while(|folder| folder.parent().is_some());
+    let mut above = above.filter(|folder| folder.join(FOLDER).is_dir());
+    if let (false, Some(above)) = (root.join("Cargo.toml").is_file(), above.next()) {
+        let message = format!(
+            "there are specs in {} already, and those below would be another suite: run it there",
+            above.join(FOLDER).display()
+        );
+        return Err(Error::new(ErrorKind::Usage, message));
+    }
     let found = Found::look(&root, arguments)?;
     print(&found.words(arguments));
     say!("");
     let fence = Fence::around(&root);
     let spec_path = PathBuf::from(format!("{FOLDER}/{name}.toml"));
+    if root.join(&spec_path).exists() {
+        let model = arguments.model.origin.shown();
+        // A second time with the same model changes nothing.
+        let text = read(&fence, &spec_path)?;
+        if !model.split_whitespace().all(|word| text.contains(word)) {
+            let message = format!(
+                "{} is there already, and is of another model than {model}: give the new one a --name",
+                spec_path.display()
+            );
+            return Err(Error::new(ErrorKind::Usage, message));
+        }
+    }
     let suite_path = Path::new(FOLDER).join(SUITE_FILE);
     let suite = match root.join(&suite_path).exists() {
         true => Some(read(&fence, &suite_path)?),

@@ -183,7 +183,7 @@ impl ModelArguments {
             Err(error) if error.proposes_onnx_runtime() => {
                 let model = match onnx::available(OnnxEngine::Ort) {
                     Ok(_) => Ok(load(OnnxEngine::Ort).map_err(flagged)?),
-                    Err(missing) => Err(format!("{error}\nONNX Runtime: {missing}")),
+                    Err(missing) => Err(format!("{error}. ONNX Runtime: {missing}")),
                 };
                 (model, Some(OnnxEngine::Ort))
             }

@@ -34,7 +34,14 @@ pub fn manifest(
     })?;
     let mut added = Vec::new();
     let table = || Item::Table(Table::new());
+    let no_table = |key: &str| {
+        let message = format!("Cargo.toml: `{key}` is no table, so that nothing can be added");
+        Error::new(ErrorKind::Usage, message)
+    };
     let dependencies = document.entry("dev-dependencies").or_insert_with(table);
+    let dependencies = dependencies
+        .as_table_like_mut()
+        .ok_or_else(|| no_table("dev-dependencies"))?;
     if dependencies.get("steadfast").is_none() {
         let version = env!("CARGO_PKG_VERSION");
         let mut table = InlineTable::new();
@@ -53,7 +60,7 @@ pub fn manifest(
             "[dev-dependencies]\nsteadfast = {}",
             wanted.to_string().trim()
         ));
-        dependencies["steadfast"] = wanted;
+        dependencies.insert("steadfast", wanted);
     }
     let tests = document
         .entry("test")
@@ -71,13 +78,16 @@ pub fn manifest(
         }
     }
     let mut packages = &mut document["profile"];
-    for key in ["dev", "package"] {
+    for (key, inner) in [("profile", "dev"), ("profile.dev", "package")] {
         if packages.is_none() {
             let mut implicit = Table::new();
             implicit.set_implicit(true);
             *packages = Item::Table(implicit);
         }
-        packages = &mut packages[key];
+        if !packages.is_table_like() {
+            return Err(no_table(key));
+        }
+        packages = &mut packages[inner];
     }
     if packages.is_none() {
         let mut table = Table::new();

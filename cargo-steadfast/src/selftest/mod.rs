@@ -92,10 +92,9 @@ fn churn(text: &str) -> Result<f64, String> {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
-    let repository = Repository::open()?;
+    let (repository, shared) = Repository::open_shared()?;
     let mut code = repository.report_spec_errors(&arguments.filter);
     let mut left_out = Vec::new();
-    let shared = repository.share()?;
     let suite = suite(&repository, arguments, &mut left_out)?;
     drop(shared);
     let Some(suite) = suite else {

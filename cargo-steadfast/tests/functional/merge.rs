@@ -57,7 +57,11 @@ fn a_conflict_is_told_and_nothing_is_lost() {
     let before = repository.read(PATH);
     let ran = repository.steadfast(&["bless", "--all", "--reason", "merged"]);
     assert_eq!(ran.code, 6, "{}", ran.all());
-    assert!(ran.stderr.contains("they would be lost"), "{}", ran.all());
+    assert!(
+        ran.stderr.contains("cargo steadfast resolve"),
+        "{}",
+        ran.all()
+    );
     assert_eq!(repository.read(PATH), before);
     // What the message says works.
     let ran = repository.steadfast(&["resolve"]);
@@ -69,8 +73,108 @@ fn a_conflict_is_told_and_nothing_is_lost() {
     ] {
         assert!(ran.stdout.contains(words), "{words}: {}", ran.all());
     }
+    // Once is enough: nobody's choice, and no bless, is overrun.
+    let settled = repository.read(PATH);
+    let ran = repository.steadfast(&["resolve", "--theirs"]);
+    assert_eq!(ran.code, 6, "{}", ran.all());
+    assert!(
+        ran.stderr.contains("it is settled already"),
+        "{}",
+        ran.all()
+    );
+    assert_eq!(repository.read(PATH), settled);
     is_stale_until_blessed(&repository);
     assert_eq!(repository.steadfast(&["resolve"]).code, 2);
+}
+
+/// A driver that could not be started leaves our side, without marks.
+#[test]
+fn a_conflict_without_marks_is_told() {
+    let repository = two_branches();
+    repository.git(&["config", "merge.steadfast.driver", "none-such %A"]);
+    repository.write(
+        ".git/info/attributes",
+        "baselines/**/*.json merge=steadfast\n",
+    );
+    assert!(!merge(&repository, "-"));
+    assert!(!repository.read(PATH).contains("<<<<<<< "));
+    repository.wrong(400, &[(0..14).collect()]);
+    for arguments in [&[][..], &["--exact", "table::custom::cell::cell_0"]] {
+        let ran = repository.test(arguments);
+        assert_eq!(ran.code, 101, "{}", ran.all());
+        assert!(
+            ran.all().contains("cargo steadfast resolve"),
+            "{}",
+            ran.all()
+        );
+    }
+    for arguments in [&["status"][..], &["bless", "--all", "--reason", "r"]] {
+        let ran = repository.steadfast(arguments);
+        assert_eq!(ran.code, 6, "{}", ran.all());
+        assert!(
+            ran.stderr.contains("cargo steadfast resolve"),
+            "{}",
+            ran.all()
+        );
+    }
+    assert_eq!(repository.steadfast(&["resolve"]).code, 0);
+}
+
+/// One branch renames, the other accepts.
+#[test]
+fn a_rename_and_a_bless_are_merged() {
+    let repository = Repository::table(400, 1, "margin = 0.03", "");
+    repository.write(".gitignore", "state/\n.steadfast-*\n");
+    accept(&repository, 10, "first");
+    accept(&repository, 11, "second");
+    repository.git(&["branch", "other"]);
+    let ran = repository.steadfast(&["rename", "table", "renamed"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    commit(&repository, "rename");
+    repository.git(&["checkout", "-q", "other"]);
+    accept(&repository, 12, "third");
+    assert!(!merge(&repository, "-"));
+    let ran = repository.steadfast(&["resolve"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let path = "baselines/renamed/custom/cell/cell_0.json";
+    let file: serde_json::Value = serde_json::from_str(&repository.read(path)).unwrap();
+    assert_eq!(file["accepted"]["reason"], "third");
+    assert_eq!(file["history"][0]["accepted"]["reason"], "first");
+    assert_eq!(file["case"], "renamed::custom::cell::cell_0");
+    let anchor = repository.read("anchors/renamed/custom/cell/cell_0.json");
+    let anchor: serde_json::Value = serde_json::from_str(&anchor).unwrap();
+    assert_eq!(file["anchor"], anchor["digest"]);
+}
+
+#[test]
+fn a_first_baseline_that_is_not_the_first_is_refused() {
+    let repository = Repository::table(400, 1, "margin = 0.03", "");
+    accept(&repository, 10, "first");
+    accept(&repository, 12, "second");
+    repository.test(&[]);
+    let kept = repository.read(PATH);
+    repository.remove(PATH);
+    let bless = || repository.steadfast(&["bless", "--reason", "r"]);
+    let ran = bless();
+    assert_eq!(ran.code, 6, "{}", ran.all());
+    assert!(
+        ran.stderr.contains(&format!("git checkout -- {PATH}")),
+        "{}",
+        ran.all()
+    );
+    repository.write(PATH, kept);
+    // Renamed in the spec alone.
+    let spec = repository.read("robustness-specs/table.toml");
+    repository.remove("robustness-specs/table.toml");
+    repository.write("robustness-specs/other.toml", spec);
+    repository.test(&[]);
+    let ran = bless();
+    assert_eq!(ran.code, 6, "{}", ran.all());
+    let offer = "rename table::custom::cell::cell_0 other::custom::cell::cell_0";
+    assert!(ran.stderr.contains(offer), "{}", ran.all());
+    let ran = repository.steadfast(&["rename", "table", "other"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert_eq!(repository.test(&[]).code, 0);
 }
 
 /// After a merge of the branches that accepted "ours" and "theirs" since "first".
@@ -134,19 +238,19 @@ fn git_merges_baselines_by_itself_where_it_was_told_to() {
     assert_eq!(ran.code, 0, "{}", ran.all());
     let config = repository.read(".git/config");
     assert!(
-        config.contains("cargo steadfast resolve --driver %O %A %B %P"),
+        config.contains("cargo-steadfast resolve --driver %O %A %B %P"),
         "{config}"
     );
     commit(&repository, "attributes");
     let again = repository.steadfast(&["init", "--git"]);
     assert_eq!(again.code, 0, "{}", again.all());
     assert!(!again.stdout.contains("added"), "{}", again.all());
-    // `cargo steadfast` is what is built here.
+    // The program is the one that is built here.
     let program = env!("CARGO_BIN_EXE_cargo-steadfast");
     repository.edit(
         ".git/config",
-        "cargo steadfast",
-        &format!("{program} steadfast"),
+        "cargo-steadfast resolve",
+        &format!("{program} resolve"),
     );
     // The models are in conflict, and the baselines are not.
     assert!(!merge(&repository, "-"));

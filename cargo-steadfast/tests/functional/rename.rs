@@ -97,7 +97,7 @@ fn what_was_moved_by_hand_is_recognised() {
 fn nothing_is_renamed_where_something_is_in_the_way() {
     let repository = repository();
     let spec = repository.read("robustness-specs/table.toml");
-    repository.write("robustness-specs/other.toml", spec);
+    repository.write("robustness-specs/other.toml", format!("# Another.\n{spec}"));
     let before = repository.files("");
     for (old, new, words) in [
         (
@@ -121,4 +121,34 @@ fn nothing_is_renamed_where_something_is_in_the_way() {
     assert_eq!(repository.files(""), before);
     let ran = repository.steadfast_with(&[("CI", "true")], &["rename", "table", "mine"]);
     assert_eq!(ran.code, 2, "{}", ran.all());
+}
+
+#[test]
+fn a_rename_that_was_stopped_goes_on() {
+    let repository = repository();
+    let spec = "robustness-specs/table.toml";
+    let (old, anchor) = (repository.read(OLD), repository.read(OLD_ANCHOR));
+    let text = repository.read(spec);
+    let ran = repository.steadfast(&["rename", "table", "other"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    // As it was before the old files went.
+    repository.write(spec, text);
+    repository.write(OLD, old);
+    repository.write(OLD_ANCHOR, anchor);
+    let ran = repository.steadfast(&["rename", "table", "other"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert!(!repository.root().join(spec).exists());
+    is_whole(&repository, "other/custom/cell/cell_0.json");
+}
+
+#[test]
+fn what_cannot_be_read_is_not_renamed_over() {
+    let repository = repository();
+    let there = "baselines/other/custom/cell/cell_0.json";
+    for bytes in ["{", "<<<<<<< ours\n=======\n>>>>>>> theirs\n"] {
+        repository.write(there, bytes);
+        let ran = repository.steadfast(&["rename", "table", "other"]);
+        assert_eq!(ran.code, 6, "{}", ran.all());
+        assert_eq!(repository.read(there), bytes);
+    }
 }

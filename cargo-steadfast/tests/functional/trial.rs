@@ -73,7 +73,34 @@ fn a_graph_that_goes_too_deep_fails_its_own_cases() {
 #[test]
 fn a_declared_input_without_end_is_refused() {
     let said = said_of(onnx::wide(), "");
-    assert!(said.contains("hostile"), "{said}");
+    assert!(said.contains("1099511627776"), "{said}");
+}
+
+/// A name that is no text is no way around the trial.
+#[cfg(target_os = "linux")]
+#[test]
+fn whatever_a_model_is_called_it_is_tried_apart() {
+    use std::os::unix::ffi::OsStrExt;
+    let repository = beside(onnx::plain(), "");
+    let odd = std::ffi::OsStr::from_bytes(b"models/\xff.onnx");
+    let odd = repository.root().join(odd);
+    std::fs::write(&odd, onnx::deep(5_000)).unwrap();
+    repository.remove("models/hostile.onnx");
+    std::os::unix::fs::symlink(&odd, repository.root().join("models/hostile.onnx")).unwrap();
+    let ran = repository.test(&[]);
+    assert_eq!(
+        repository.verdict("good::identity"),
+        "missing",
+        "{}",
+        ran.all()
+    );
+    assert_eq!(
+        repository.verdict("hostile::identity"),
+        "error",
+        "{}",
+        ran.all()
+    );
+    assert!(ran.stdout.contains(APART), "{}", ran.all());
 }
 
 #[test]
@@ -83,8 +110,14 @@ fn a_model_that_passed_is_not_tried_again_until_something_changes() {
     let trials = || repository.files("state/trials").len();
     let first = trials();
     assert!(first > 0);
+    // Another trial would write anew what it finds.
+    for path in repository.files("state/trials").into_keys() {
+        let remembered = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{remembered} ")).unwrap();
+    }
+    let before = repository.files("state/trials");
     repository.test(&[]);
-    assert_eq!(trials(), first);
+    assert_eq!(repository.files("state/trials"), before);
     repository.rows(&(1..41).collect::<Vec<_>>(), false);
     repository.test(&[]);
     assert!(trials() > first, "other data are another trial");

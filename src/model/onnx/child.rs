@@ -7,7 +7,7 @@
 //! remembered by all that it depends on.
 
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -47,11 +47,15 @@ const OF_A_THREAD: u64 = 64 << 20;
 /// The stack on which a model is tried: a part of the 2 MiB that the threads of a run have.
 const STACK: usize = 3 << 19;
 
-/// How long a process may take to end, beyond its limit, and to be gone once it has spoken.
+/// How long after its limit a process ends itself, whose parent may be gone.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The key under which a trial says what came of it; other lines of stdout are the program's.
 const SAID: &str = "steadfast_trial";
+
+/// The line by which a process says that it is about to try a model: one that ends without it
+/// does not lend itself to that, and one that ends after it is the model's doing.
+const BEGUN: &str = "steadfast: trying a model";
 
 /// Bytes of its last words that are kept.
 const KEPT: usize = 4096;
@@ -59,7 +63,8 @@ const KEPT: usize = 4096;
 /// What the process is told, before the numbers of the examples.
 #[derive(Serialize, Deserialize)]
 struct Told {
-    path: PathBuf,
+    /// Its bytes, which may be no text.
+    path: Vec<u8>,
     shown: String,
     input: Option<String>,
     output: Option<String>,
@@ -85,6 +90,9 @@ pub(super) struct Passed {
 /// What came of a trial.
 type Outcome = Result<Passed, ModelError>;
 
+/// Raised when a trial finds what an older one did not, so that older ones are forgotten.
+const VERSION_OF_TRIAL: u32 = 1;
+
 /// Whether this process is to try a model and to do nothing else.
 pub fn is_asked() -> bool {
     std::env::var_os(VARIABLE).is_some()
@@ -92,6 +100,7 @@ pub fn is_asked() -> bool {
 
 /// Tries the model that stdin names, says what came of it, and ends the process.
 pub fn serve() -> ! {
+    print(&Page::of(BEGUN));
     let code = match tried() {
         Ok(outcome) => {
             print(&Page::json(&json!({ (SAID): outcome })));
@@ -119,7 +128,7 @@ fn tried() -> Result<serde_json::Value, Box<dyn std::error::Error>> {
         ArrayD::from_shape_vec(IxDyn(&shape), numbers)
     });
     let request = Request {
-        path: told.path,
+        path: path_of(told.path)?,
         shown: told.shown,
         input: told.input,
         output: told.output,
@@ -183,8 +192,12 @@ fn limit(_: Option<u64>) {}
 /// # Errors
 /// What the model is refused for, and where the process ended before it said anything.
 pub(super) fn apart(request: &Request, limits: &Limits) -> Result<Option<Passed>, ModelError> {
+    if is_asked() {
+        // A program that opens models before it looks whether it is the one apart.
+        return Ok(None);
+    }
     let remembered = limits.remembered.as_ref().and_then(|folder| {
-        let key = key(request)?.to_string().replace(':', "-");
+        let key = key(request, limits)?.to_string().replace(':', "-");
         Some(folder.join(format!("{key}.json")))
     });
     if let Some(path) = &remembered
@@ -206,12 +219,21 @@ pub(super) fn apart(request: &Request, limits: &Limits) -> Result<Option<Passed>
 }
 
 /// All that a trial depends on; `None` where the file cannot be read.
-fn key(request: &Request) -> Option<Digest> {
+fn key(request: &Request, limits: &Limits) -> Option<Digest> {
     let model = Digest::of_file(&request.path).ok()?;
     let engine = super::available(request.engine).ok()?;
     let told = (&request.input, &request.output, request.batch);
     let environment = Environment::of_engine(&engine);
-    let head = json!([VERSION, model, told, environment, gradient_of(request)]);
+    let head = json!([
+        VERSION,
+        VERSION_OF_TRIAL,
+        model,
+        told,
+        environment,
+        gradient_of(request),
+        limits.memory,
+        limits.time.as_secs_f64(),
+    ]);
     let mut hasher = Hasher::default();
     hasher.update(head.to_string().as_bytes());
     if let Some(examples) = &request.examples {
@@ -244,7 +266,7 @@ fn ask(request: &Request, limits: &Limits) -> Result<Option<Outcome>, ModelError
         .spawn()
         .map_err(not_begun)?;
     let told = Told {
-        path: request.path.clone(),
+        path: bytes_of(&request.path).map_err(not_begun)?,
         shown: request.shown.clone(),
         input: request.input.clone(),
         output: request.output.clone(),
@@ -255,7 +277,8 @@ fn ask(request: &Request, limits: &Limits) -> Result<Option<Outcome>, ModelError
         examples: request.examples.as_ref().map(|rows| rows.shape().to_vec()),
         batch: request.batch,
     };
-    let mut bytes = serde_json::to_vec(&told).unwrap_or_default();
+    let told = serde_json::to_vec(&told).map_err(std::io::Error::other);
+    let mut bytes = told.map_err(not_begun)?;
     bytes.push(b'\n');
     let numbers = request.examples.iter().flatten();
     bytes.extend(numbers.flat_map(|number| number.to_le_bytes()));
@@ -270,8 +293,7 @@ fn ask(request: &Request, limits: &Limits) -> Result<Option<Outcome>, ModelError
     if let Some(outcome) = outcome_in(&stdout) {
         return Ok(Some(outcome));
     }
-    if in_time && status.as_ref().is_ok_and(|status| status.code().is_some()) {
-        // An engine that gives up is killed by the system; this program has ended by itself.
+    if in_time && !stdout.lines().any(|line| line == BEGUN) {
         return Ok(None);
     }
     let how = match (in_time, status) {
@@ -329,6 +351,31 @@ fn listen(child: &mut Child, bytes: Vec<u8>) -> mpsc::Receiver<(String, String)>
         let _ = sender.send((text(&said), text(&last)));
     });
     receiver
+}
+
+#[cfg(unix)]
+fn bytes_of(path: &Path) -> std::io::Result<Vec<u8>> {
+    use std::os::unix::ffi::OsStrExt;
+    Ok(path.as_os_str().as_bytes().to_vec())
+}
+
+#[cfg(unix)]
+fn path_of(bytes: Vec<u8>) -> std::io::Result<PathBuf> {
+    use std::os::unix::ffi::OsStringExt;
+    Ok(std::ffi::OsString::from_vec(bytes).into())
+}
+
+#[cfg(not(unix))]
+fn bytes_of(path: &Path) -> std::io::Result<Vec<u8>> {
+    let text = path.to_str().map(|text| text.as_bytes().to_vec());
+    text.ok_or_else(|| std::io::Error::other("the path of the model is no text"))
+}
+
+#[cfg(not(unix))]
+fn path_of(bytes: Vec<u8>) -> std::io::Result<PathBuf> {
+    String::from_utf8(bytes)
+        .map(PathBuf::from)
+        .map_err(std::io::Error::other)
 }
 
 fn size(bytes: u64) -> String {

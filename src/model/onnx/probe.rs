@@ -253,17 +253,19 @@ fn own(value: &Value, count: usize, place: usize) -> Option<Array1<f32>> {
     fits.then(|| own().iter().copied().collect())
 }
 
-/// How far two answers are apart, as a share of the largest number; 0 where one of them is
-/// no number.
+/// How far two answers are apart, as a share of the largest number; without end where one has
+/// a number and the other none.
 fn apart(first: ArrayView1<'_, f32>, second: ArrayView1<'_, f32>) -> f32 {
     let numbers = first.iter().chain(second);
-    let largest = numbers.fold(0.0_f32, |largest, number| largest.max(number.abs()));
-    let differences = first
-        .iter()
-        .zip(second)
-        .map(|(one, other)| (one - other).abs());
-    let finite = differences.filter(|apart| apart.is_finite());
-    finite.fold(0.0, f32::max) / largest.max(f32::MIN_POSITIVE)
+    let finite = numbers.filter(|number| number.is_finite());
+    let largest = finite.fold(0.0_f32, |largest, number| largest.max(number.abs()));
+    let difference = |(&one, &other): (&f32, &f32)| match one.is_finite() && other.is_finite() {
+        true => (one - other).abs(),
+        false if one == other || one.is_nan() && other.is_nan() => 0.0,
+        false => f32::INFINITY,
+    };
+    let differences = first.iter().zip(second).map(difference);
+    differences.fold(0.0, f32::max) / largest.max(f32::MIN_POSITIVE)
 }
 
 /// Calls each node by its operator and its name.
