@@ -62,7 +62,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         return Ok(code);
     }
     let author = author(&repository)?;
-    let cases = repository.cases(&arguments.filter)?;
+    let cases = repository.judged_cases(&arguments.filter)?;
     for case in cases.iter().filter(|case| case.spec.ignore.is_some()) {
         say!("ignored: {}", case.name);
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use steadfast::baseline::{self, BaselineError, Lookup, Side};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::fence::Fence;
-use steadfast::spec::{AnchorAt, FOLDER, is_segment};
+use steadfast::spec::{AnchorAt, FOLDER, POOLED, is_segment};
 use toml_edit::{DocumentMut, Item, value};
 
 use crate::acceptance::written;
@@ -32,6 +32,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     if let Some(odd) = new.split("::").find(|segment| !is_segment(segment)) {
         return Err(usage(format!(
             "`{odd}` cannot be part of a case's name: lower-case letters, digits, `_`, `.` and `-`"
+        )));
+    }
+    if new.rsplit("::").next() == Some(POOLED) && new.contains("::") {
+        return Err(usage(format!(
+            "`{POOLED}` is what the case over all perturbations is called"
         )));
     }
     if old == new {

@@ -88,7 +88,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         ledger.budget,
         repository.specs.suite.capacity
     );
-    if let Some(problem) = steadfast::harness::ledger_problem(&ledger) {
+    // Of a suite that is not read nothing is known.
+    let is_read = repository.specs.suite_error.is_none();
+    if let Some(problem) = steadfast::harness::ledger_problem(&ledger).filter(|_| is_read) {
         text::warn(&Page::headed("Error: ", &problem));
         code = code.and(ExitCode::Spec);
     }

@@ -268,19 +268,17 @@ fn are_probabilities(answers: ArrayView2<'_, f32>) -> bool {
         && (answers.ncols() == 1 || rows.all(|row| (row.sum() - 1.0).abs() < ROUNDING))
 }
 
-/// A bound of a range in seven digits, no further inward than it is.
+/// A bound of a range in seven digits, no further inward than it is. (Specs take fifteen
+/// decimal places.)
 fn outward(bound: f64, direction: f64) -> String {
-    let rounded = |bound: f64| format!("{bound:.6e}").parse().unwrap_or(bound);
+    let places = (6.0 - bound.abs().log10().floor()).clamp(0.0, 15.0) as usize;
+    let rounded = |bound: f64| format!("{bound:.places$}").parse().unwrap_or(bound);
     let near: f64 = rounded(bound);
-    let unit = 10_f64.powf(bound.abs().log10().floor() - 6.0);
     let written = match (near - bound) * direction < 0.0 {
-        true => rounded(near + direction * unit),
+        true => rounded(near + direction * 10_f64.powi(-(places as i32))),
         false => near,
     };
-    match written == 0.0 || (1e-4..1e9).contains(&written.abs()) {
-        true => format!("{written}"),
-        false => format!("{written:e}"),
-    }
+    format!("{written}")
 }
 
 #[cfg(test)]
@@ -305,7 +303,7 @@ mod tests {
                 let read = Exact::parse(&text).unwrap_or_else(|why| panic!("{text}: {why}"));
                 let beyond = (read.value() - bound) * direction;
                 assert!(beyond >= 0.0, "{bound} as {text}");
-                assert!(beyond <= bound.abs() * 2.1e-6, "{bound} as {text}");
+                assert!(beyond <= bound.abs() * 2.1e-6 + 2e-15, "{bound} as {text}");
             }
         }
         assert_eq!(outward(255.0, 1.0), "255");

@@ -107,6 +107,11 @@ fn nothing_is_renamed_where_something_is_in_the_way() {
         ),
         ("table", "Other", "`Other` cannot be part of a case's name"),
         ("table", "table", "both names are the same"),
+        (
+            "table::custom::cell",
+            "table::pooled",
+            "the case over all perturbations",
+        ),
         ("none", "other", "nothing is called none"),
         (
             "table::custom::cell::cell_0",
