@@ -45,7 +45,7 @@ impl Fence {
             return Ok(real);
         }
         let shown = self.shown(path).display().to_string();
-        if real.starts_with(git) {
+        if real.starts_with(git) || is_gits_own(&real, &self.top) {
             let real = real.display().to_string();
             return Err(Refusal::Git { path: shown, real }.into());
         }
@@ -132,6 +132,21 @@ impl Fence {
     }
 }
 
+/// Whether a path is within a folder of git's own: that of another checkout within the
+/// repository, or one without a working tree, whatever that is called.
+fn is_gits_own(real: &Path, top: &Path) -> bool {
+    let inside = real.strip_prefix(top).unwrap_or(real);
+    let is_git = |part: std::path::Component<'_>| part.as_os_str().eq_ignore_ascii_case(GIT.0);
+    let is_bare = |folder: &&Path| {
+        folder.join("HEAD").is_file()
+            && folder.join("objects").is_dir()
+            && folder.join("refs").is_dir()
+    };
+    let above = real.ancestors().skip(1);
+    let mut above = above.take_while(|folder| folder.starts_with(top));
+    inside.components().any(is_git) || above.any(|folder| is_bare(&folder))
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use std::os::unix::fs::symlink;
@@ -149,6 +164,13 @@ mod tests {
         std::fs::write(folder.path().join("repository/beside"), "beside").unwrap();
         std::fs::write(folder.path().join("repository/.git/config"), "token").unwrap();
         std::fs::write(folder.path().join("repository/.git/annex/1"), "large").unwrap();
+        for other in ["nested/.git", "bare"] {
+            let other = folder.path().join("repository").join(other);
+            std::fs::create_dir_all(other.join("objects")).unwrap();
+            std::fs::create_dir(other.join("refs")).unwrap();
+            std::fs::write(other.join("HEAD"), "ref: refs/heads/main").unwrap();
+            std::fs::write(other.join("config"), "token").unwrap();
+        }
         let fence = Fence::around(&root);
         (folder, root, fence)
     }
@@ -173,6 +195,9 @@ mod tests {
             "dangling",
             "config",
             "../.git/config",
+            "../nested/.git/config",
+            "../nested/.GIT/config",
+            "../bare/config",
             "../../other/secret",
             "/proc/self/environ",
             folder.path().join("other/secret").to_str().unwrap(),

@@ -54,6 +54,18 @@ pub enum Refusal {
         /// What would allow it.
         folder: String,
     },
+    /// A link that a repository tracks leads elsewhere what would be written.
+    #[error(
+        "{path} goes through the link {link}, which is committed, to {real}: a commit must not say where files are written or deleted"
+    )]
+    Led {
+        /// As it was asked for.
+        path: String,
+        /// The link.
+        link: String,
+        /// Where it leads in the end.
+        real: String,
+    },
     /// A path of a repository leads out of it.
     #[error(
         "{path} leads to {real}, outside the repository {top}: what is committed must not reach other files of this machine"
@@ -91,6 +103,7 @@ impl Refusal {
     pub fn cure(&self) -> String {
         match self {
             Self::Irregular { .. } => "name a regular file".to_owned(),
+            Self::Led { .. } => "remove the link from the repository".to_owned(),
             Self::Git { .. } => "name a file of the repository".to_owned(),
             Self::Link { folder, .. } => format!(
                 "replace the link; or, as the one who runs steadfast, allow that folder: {ROOTS_VARIABLE}={folder}"
@@ -147,7 +160,7 @@ pub fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
 /// A [`Refusal`], and what the system says.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (folder, name) = split(path)?;
-    write_real(&own(folder)?, name, bytes)
+    write_real(&own_to_write(folder)?, name, bytes)
 }
 
 /// Deletes a file; of a link the link itself.
@@ -157,7 +170,21 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// none.
 pub fn remove(path: &Path) -> io::Result<()> {
     let (folder, name) = split(path)?;
-    remove_real(&own(folder)?, name)
+    remove_real(&own_to_write(folder)?, name)
+}
+
+/// Whether git tracks a file, or a link on the way to it: then it is what a commit brought,
+/// and nothing of this machine. What cannot be looked up counts as tracked.
+pub fn is_committed(path: &Path) -> bool {
+    let Ok(followed) = follow(path) else {
+        return true;
+    };
+    let mut all = followed.links.iter().chain([&followed.real]);
+    all.any(|path| {
+        path.parent()
+            .and_then(top)
+            .is_some_and(|top| is_in_index(top, path, None))
+    })
 }
 
 /// The size of a file in bytes; of a link its own.
@@ -280,6 +307,26 @@ fn own(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
+/// The same for what is written or deleted: by no committed link at all, since within a
+/// repository there are git's own folder, and the baselines.
+fn own_to_write(path: &Path) -> io::Result<PathBuf> {
+    let real = own(path)?;
+    let followed = follow(path)?;
+    let committed = followed.links.iter().find(|link| {
+        let top = link.parent().and_then(top);
+        top.is_some_and(|top| is_tracked(top, link))
+    });
+    match committed {
+        Some(link) if !roots().iter().any(|root| real.starts_with(root)) => Err(Refusal::Led {
+            path: path.display().to_string(),
+            link: link.display().to_string(),
+            real: real.display().to_string(),
+        }
+        .into()),
+        _ => Ok(real),
+    }
+}
+
 /// The folder to allow, so that a path may be reached.
 pub(crate) fn folder_of(real: &Path) -> String {
     let folder = match std::fs::metadata(real) {
@@ -299,27 +346,33 @@ fn leads_out(followed: &Followed) -> Option<(&Path, &Path)> {
 }
 
 /// Whether git tracks a link. One that cannot be looked up counts as tracked.
-#[cfg(feature = "git")]
 fn is_tracked(top: &Path, link: &Path) -> bool {
     const LINK: u32 = 0o120_000;
+    is_in_index(top, link, Some(LINK))
+}
+
+/// Whether git tracks a path, of a mode if that is said.
+#[cfg(feature = "git")]
+fn is_in_index(top: &Path, path: &Path, mode: Option<u32>) -> bool {
     let Ok(index) = git2::Repository::open(top).and_then(|repository| repository.index()) else {
         return true;
     };
-    let inside = link.strip_prefix(top).unwrap_or(link);
+    let inside = path.strip_prefix(top).unwrap_or(path);
     let parts = inside.components();
     let parts: Vec<_> = parts
         .map(|part| part.as_os_str().to_string_lossy())
         .collect();
     // Some systems find a file whatever the case of its name.
     let name = parts.join("/");
-    index
-        .iter()
-        .any(|entry| entry.mode == LINK && entry.path.eq_ignore_ascii_case(name.as_bytes()))
+    index.iter().any(|entry| {
+        mode.is_none_or(|mode| entry.mode == mode)
+            && entry.path.eq_ignore_ascii_case(name.as_bytes())
+    })
 }
 
-/// Without the feature `git` it is not known: every link in a repository counts.
+/// Without the feature `git` it is not known: whatever is in a repository counts.
 #[cfg(not(feature = "git"))]
-fn is_tracked(_: &Path, _: &Path) -> bool {
+fn is_in_index(_: &Path, _: &Path, _: Option<u32>) -> bool {
     true
 }
 

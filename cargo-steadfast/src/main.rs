@@ -114,6 +114,7 @@ fn main() -> std::process::ExitCode {
     if onnx::child::is_asked() {
         onnx::child::serve();
     }
+    steadfast::engine::install_panic_hook();
     // Cargo hands a subcommand its own name as the first argument.
     let arguments = std::env::args_os().enumerate();
     let arguments = arguments.filter(|(index, argument)| !(*index == 1 && argument == "steadfast"));

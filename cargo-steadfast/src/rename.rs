@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use steadfast::baseline::{self, BaselineError, Lookup, Side};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::fence::Fence;
-use steadfast::spec::{AnchorAt, FOLDER, POOLED, is_segment};
+use steadfast::spec::{AnchorAt, FOLDER, POOLED, Source, is_segment, parse_spec};
 use toml_edit::{DocumentMut, Item, value};
 
 use crate::acceptance::written;
@@ -248,6 +249,12 @@ fn edit(repository: &Repository, old: &str, new: &str) -> Result<Option<Edit>, E
                 *known.decor_mut() = around;
             }
             let text = document.to_string();
+            let source = Arc::new(Source {
+                path: to.display().to_string(),
+                text: text.clone(),
+            });
+            let catalogue = steadfast::builtin::catalogue();
+            parse_spec(new, &source, &repository.specs.suite, &catalogue)?;
             // One that is there with this very text was written before this was stopped.
             if is_there(&to) && read(&to)?.to_string() != text {
                 return Err(usage(format!("{} is there already", to.display())));

@@ -1,9 +1,12 @@
 //! Panics of a model, turned into messages: a model that panics fails its own
 //! case and no other.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::{Cell, RefCell};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::Once;
+
+use crate::text::{Page, warn};
 
 thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
@@ -11,14 +14,14 @@ thread_local! {
 }
 
 /// Makes guarded panics silent: their message and place go into the case's own
-/// failure. Other panics are reported as before.
+/// failure. Other panics are reported as Rust does, but for what a message may hold of
+/// others' words: an engine's threads, which nobody guards, name the tensors of a graph.
 pub fn install_panic_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let previous = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             if !GUARDED.get() {
-                return previous(info);
+                return report(info);
             }
             let place = info.location().map_or(String::new(), |place| {
                 format!(" at {}:{}", place.file(), place.line())
@@ -27,6 +30,19 @@ pub fn install_panic_hook() {
             MESSAGE.set(Some(format!("{text}{place}")));
         }));
     });
+}
+
+fn report(info: &PanicHookInfo<'_>) {
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or("<unnamed>");
+    let mut page = Page::of(format_args!("thread '{name}' panicked at {place}:"));
+    page.line(payload_text(info.payload()));
+    let trace = Backtrace::capture();
+    if trace.status() == BacktraceStatus::Captured {
+        trace.to_string().lines().for_each(|line| page.line(line));
+    }
+    warn(&page);
 }
 
 fn payload_text(payload: &dyn std::any::Any) -> String {

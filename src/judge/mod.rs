@@ -35,7 +35,7 @@ pub use outlook::{ASSUMED_CHURN, Basis, Outlook};
 pub use pair::{Assumed, Comparison, Decisive, Design, smallest_bearable_margin};
 pub use retrain::FEWEST_RETRAINS;
 
-use crate::baseline::{Anchor, BaselineFile, Blessing, Common, Lookup, References};
+use crate::baseline::{Anchor, BaselineFile, Blessing, Common, ENOUGH, Lookup, References};
 use crate::engine::differing_fields;
 use crate::record::Run;
 use crate::spec::{Case, MetricSpec, Null, Question};
@@ -198,6 +198,15 @@ impl<'a> Beside<'a> {
             None => (Rows::same(all, run), None, Vec::new()),
             Some(common) => {
                 let same_labels = changed::same_labels(&all, run, common);
+                if !same_labels.is_enough() {
+                    let note = format!(
+                        "the data changed, so that nothing was tested: {} of the baseline's {} examples have the label that it states, and {} % are needed",
+                        same_labels.old.len(),
+                        common.of(),
+                        100.0 * ENOUGH
+                    );
+                    return Err((Verdict::Stale, note));
+                }
                 let regrouped = changed::regrouped(file, &all, run, (common, &same_labels));
                 let scored = case.metrics().iter().any(metric::is_scored)
                     && same_labels.old.len() < common.old.len();

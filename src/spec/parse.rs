@@ -1,6 +1,7 @@
 //! From a checked document to a spec or a suite: defaults filled in, and the
 //! rules that tie one key to another.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::diagnostic::{Problem, Source, SpecError, nearest};
@@ -583,6 +584,7 @@ impl Parser<'_, '_> {
 
     fn perturbations(&mut self) -> Vec<PerturbationSpec> {
         let mut entries: Vec<PerturbationSpec> = Vec::new();
+        let mut taken = HashSet::new();
         for section in self.sections("perturbation") {
             let Some(entry) = self.perturbation(&section) else {
                 continue;
@@ -596,18 +598,8 @@ impl Parser<'_, '_> {
                     })
                     .collect()
             };
-            let taken: Vec<String> = entries.iter().flat_map(cases).collect();
-            let mut own = cases(&entry);
-            let twice = own
-                .iter()
-                .find(|name| taken.contains(name))
-                .cloned()
-                .or_else(|| {
-                    own.sort();
-                    own.windows(2)
-                        .find(|pair| pair[0] == pair[1])
-                        .map(|pair| pair[0].clone())
-                });
+            let mut own = cases(&entry).into_iter();
+            let twice = own.find(|name| !taken.insert(name.clone()));
             let equal_settings =
                 entry
                     .settings

@@ -372,6 +372,27 @@ fn a_committed_link_does_not_move_the_state_and_the_operators_own_does() {
     }
 }
 
+/// Within a repository there are git's own folder, and the baselines.
+#[test]
+fn a_committed_link_leads_no_record_anywhere() {
+    for folder in [".git", "baselines", "models"] {
+        let repository = Repository::digits();
+        repository.bless_all();
+        std::fs::remove_dir_all(repository.root().join("state")).unwrap();
+        std::fs::create_dir(repository.root().join("state")).unwrap();
+        let records = repository.root().join("state/records");
+        std::os::unix::fs::symlink(format!("../{folder}"), records).unwrap();
+        repository.git(&["add", "-f", "state/records"]);
+        repository.git(&["commit", "-q", "-m", "link"]);
+        let before = repository.files(folder);
+        let ran = repository.test(&["--exact", "digits::identity"]);
+        assert_eq!(ran.code, 101, "{}", ran.all());
+        assert!(words(&ran).contains("which is committed"), "{}", ran.all());
+        repository.steadfast(&["reject", "digits"]);
+        assert_eq!(repository.files(folder), before, "{folder}");
+    }
+}
+
 #[test]
 fn init_writes_nothing_where_a_folder_leads_out() {
     for folder in [".github", ".github/workflows", "robustness-specs"] {

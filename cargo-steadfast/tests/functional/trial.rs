@@ -123,6 +123,25 @@ fn a_model_that_passed_is_not_tried_again_until_something_changes() {
     assert!(trials() > first, "other data are another trial");
 }
 
+/// What a commit brings was not tried here.
+#[test]
+fn a_committed_trial_is_none() {
+    let repository = beside(onnx::plain(), "");
+    repository.test(&[]);
+    for path in repository.files("state/trials").into_keys() {
+        std::fs::write(path, r#"{"as_written":true,"gradient":null}"#).unwrap();
+    }
+    let engine = || {
+        repository.test(&[]);
+        repository.record("good::identity")["identity"]["environment"]["engine"].to_string()
+    };
+    assert!(engine().contains("without fusions"));
+    repository.git(&["add", "-f", "state/trials"]);
+    repository.git(&["commit", "-q", "-m", "trials"]);
+    let engine = engine();
+    assert!(!engine.contains("without fusions"), "{engine}");
+}
+
 #[test]
 fn the_variable_of_the_trial_is_nobody_elses() {
     let repository = Repository::digits();

@@ -201,6 +201,9 @@ pub(super) fn apart(request: &Request, limits: &Limits) -> Result<Option<Passed>
         Some(folder.join(format!("{key}.json")))
     });
     if let Some(path) = &remembered
+        && path.exists()
+        // What a commit brought is nothing that was tried here.
+        && !file::is_committed(path)
         && let Ok(bytes) = file::read(path)
         && let Ok(passed) = serde_json::from_slice(&bytes)
     {
