@@ -263,6 +263,8 @@ fn ask(request: &Request, limits: &Limits) -> Result<Option<Outcome>, ModelError
     let program = std::env::current_exe().map_err(not_begun)?;
     let mut child = Command::new(program)
         .env(VARIABLE, "1")
+        // Its last words are to say what ended it, and not where.
+        .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
