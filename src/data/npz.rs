@@ -14,6 +14,7 @@ use super::Problem;
 use super::array::{Array, Role};
 use super::error::what_there_is;
 use super::npy::{Header, damaged};
+use super::table::INPUTS;
 
 /// The bytes that one byte of DEFLATE can stand for at most: four matches of 258
 /// bytes, each of one bit for the length and one for the distance (RFC 1951).
@@ -110,9 +111,9 @@ impl<'a> Archive<'a> {
         // Inputs become float32.
         let elements = header.shape.iter().map(|&size| size as u64);
         let as_floats = elements.fold(4, u64::saturating_mul);
-        let takes = match role.key {
-            "inputs" => (expected as u64).max(as_floats),
-            _ => expected as u64,
+        let takes = match role.key == INPUTS.key {
+            true => (expected as u64).max(as_floats),
+            false => expected as u64,
         };
         let all = self.unpacked.saturating_add(takes);
         if all > limit {
