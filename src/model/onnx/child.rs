@@ -386,7 +386,7 @@ fn path_of(bytes: Vec<u8>) -> std::io::Result<PathBuf> {
 fn size(bytes: u64) -> String {
     match bytes >> 20 {
         0 => format!("{bytes} B"),
-        mebibytes if bytes % (1 << 30) == 0 => format!("{} GiB", mebibytes >> 10),
+        mebibytes if bytes.is_multiple_of(1 << 30) => format!("{} GiB", mebibytes >> 10),
         mebibytes => format!("{mebibytes} MiB"),
     }
 }
