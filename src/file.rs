@@ -292,6 +292,11 @@ pub(crate) fn roots() -> Vec<PathBuf> {
 
 /// Where a path leads, by no committed link out of a repository.
 fn own(path: &Path) -> io::Result<PathBuf> {
+    Ok(followed_own(path)?.real)
+}
+
+/// The same with the links on the way.
+fn followed_own(path: &Path) -> io::Result<Followed> {
     let followed = follow(path)?;
     let allowed = || roots().iter().any(|root| followed.real.starts_with(root));
     match leads_out(&followed) {
@@ -303,16 +308,15 @@ fn own(path: &Path) -> io::Result<PathBuf> {
             top: top.display().to_string(),
         }
         .into()),
-        _ => Ok(followed.real),
+        _ => Ok(followed),
     }
 }
 
 /// The same for what is written or deleted: by no committed link at all, since within a
 /// repository there are git's own folder, and the baselines.
 fn own_to_write(path: &Path) -> io::Result<PathBuf> {
-    let real = own(path)?;
-    let followed = follow(path)?;
-    let committed = followed.links.iter().find(|link| {
+    let Followed { real, links } = followed_own(path)?;
+    let committed = links.iter().find(|link| {
         let top = link.parent().and_then(top);
         top.is_some_and(|top| is_tracked(top, link))
     });

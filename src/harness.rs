@@ -155,7 +155,7 @@ impl Harness {
             };
         }
         let problems = problems(&specs, session.context.root());
-        let trials = trials(specs, &session);
+        let trials = trials(specs, &problems, &session);
         if env::is_nextest_process()
             && arguments.exact
             && !arguments.list
@@ -261,11 +261,14 @@ pub struct Conclusion {
 }
 
 /// All trials: the cases, and those that are about the suite itself.
-fn trials(specs: Specs, session: &Arc<Session>) -> Vec<Trial> {
-    let mut trials = vec![trial(ENVIRONMENT, || {
-        let error = env::check(std::env::vars_os()).err();
-        fail_on(error.map(Page::of))
-    })];
+fn trials(specs: Specs, problems: &[(&'static str, Page)], session: &Arc<Session>) -> Vec<Trial> {
+    let problem = |name: &str| {
+        let mut problems = problems.iter();
+        let (_, page) = problems.find(|(of, _)| *of == name)?;
+        Some(page.clone())
+    };
+    let environment = problem(ENVIRONMENT);
+    let mut trials = vec![trial(ENVIRONMENT, move || fail_on(environment))];
     if specs.is_empty() {
         let message = Page::of(format_args!(
             "no spec is found in {}: write one, or let `cargo steadfast init` do it",
@@ -278,13 +281,12 @@ fn trials(specs: Specs, session: &Arc<Session>) -> Vec<Trial> {
     trials.push(trial("suite::ledger", move || {
         fail_on(ledger_problem(&ledger))
     }));
-    if let Some(problem) = merge_problem(session.context.root()) {
-        trials.push(trial(MERGE, move || fail_on(Some(problem))));
+    for name in [MERGE, SUITE] {
+        if let Some(problem) = problem(name) {
+            trials.push(trial(name, move || fail_on(Some(problem))));
+        }
     }
     let cases = specs.cases();
-    if let Some(error) = specs.suite_error {
-        trials.push(trial(SUITE, move || fail_on(Some(error.page()))));
-    }
     for (stem, error) in specs.errors {
         trials.push(trial(&format!("{stem}::spec"), move || {
             fail_on(Some(error.page()))

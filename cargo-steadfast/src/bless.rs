@@ -228,15 +228,7 @@ impl Tally {
             }
         );
         if !self.moved.is_empty() {
-            let anchors = if repository.root.join(baseline::ANCHORS).is_dir() {
-                format!(" {}", baseline::ANCHORS)
-            } else {
-                String::new()
-            };
-            say!(
-                "commit them: git add {}{anchors} && git commit",
-                baseline::FOLDER
-            );
+            say!("commit them: {} && git commit", repository.add_command());
         }
     }
 }

@@ -15,7 +15,7 @@ use steadfast::spec::{Case, Spec};
 use steadfast::text::Page;
 use steadfast::verdict::{Status, Verdict};
 
-use crate::repository::{Repository, matches};
+use crate::repository::{Repository, is_wanted};
 
 /// A case whose record is of the tree as it stands.
 pub struct Recorded {
@@ -190,10 +190,8 @@ pub fn curves_of(repository: &Repository, spec: &Arc<Spec>, run_id: &str) -> Vec
 
 /// Refuses a verb while git has both sides of baselines that it could not merge.
 pub fn refuse_unmerged(repository: &Repository, filters: &[String]) -> Result<(), Error> {
-    match unmerged(&repository.root)
-        .iter()
-        .find(|case| filters.is_empty() || filters.iter().any(|filter| matches(filter, case)))
-    {
+    let unmerged = unmerged(&repository.root);
+    match unmerged.iter().find(|case| is_wanted(filters, case)) {
         None => Ok(()),
         Some(case) => Err(Error::new(ErrorKind::Evidence, is_unmerged(case))),
     }

@@ -1,9 +1,8 @@
 //! Why a case is not accepted as it is asked: something would be lost, or more accepted than
 //! is tolerable, that nobody has asked for. `bless` and `review` object alike.
 
-use std::path::PathBuf;
-
 use steadfast::baseline::{self, Anchor, BaselineError, Lookup, look_up};
+use steadfast::digest::Digest;
 use steadfast::error::Error;
 use steadfast::spec::AnchorAt;
 use steadfast::verdict::Verdict;
@@ -31,7 +30,8 @@ pub struct Objections<'a> {
     reanchor: bool,
     /// Whether losses beyond what is tolerable are accepted beside the anchor.
     overdraw: bool,
-    orphans: Vec<(String, PathBuf)>,
+    /// The cases that no spec asks for, and of which inputs their baselines are.
+    orphans: Vec<(String, Digest)>,
 }
 
 impl<'a> Objections<'a> {
@@ -40,11 +40,16 @@ impl<'a> Objections<'a> {
     /// # Errors
     /// When the folder of baselines cannot be read.
     pub fn new(repository: &'a Repository, reanchor: bool, overdraw: bool) -> Result<Self, Error> {
+        let orphans = orphans(repository)?.into_iter();
+        let with_inputs = orphans.filter_map(|(name, _)| match look_up(&repository.root, &name) {
+            Lookup::Found(file) => Some((name, file.inputs_digest)),
+            _ => None,
+        });
         Ok(Self {
             repository,
             reanchor,
             overdraw,
-            orphans: orphans(repository)?,
+            orphans: with_inputs.collect(),
         })
     }
 
@@ -134,11 +139,8 @@ impl<'a> Objections<'a> {
                 cure: "with the baseline its history and its anchor would be lost; bless --reanchor lets go of them",
             });
         }
-        let same_inputs = |(orphan, _): &&(String, PathBuf)| match look_up(root, orphan) {
-            Lookup::Found(file) => file.inputs_digest == case.run.identity.inputs_digest,
-            _ => false,
-        };
-        let (orphan, _) = self.orphans.iter().find(same_inputs)?;
+        let inputs = &case.run.identity.inputs_digest;
+        let (orphan, _) = self.orphans.iter().find(|(_, of)| of == inputs)?;
         Some(Objection {
             code: ExitCode::Unavailable,
             reasons: vec![format!(

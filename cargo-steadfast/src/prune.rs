@@ -1,12 +1,13 @@
 //! Baselines and anchors of cases that no spec asks for.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use steadfast::baseline::{self, Alone};
 use steadfast::error::{Error, ErrorKind};
 use steadfast::fence::Fence;
 
-use crate::repository::{Repository, matches};
+use crate::repository::{Repository, is_wanted, matches};
 
 /// The orphans: the case that each file would be of, and the file.
 ///
@@ -14,6 +15,7 @@ use crate::repository::{Repository, matches};
 /// When the folder cannot be read.
 pub fn orphans(repository: &Repository) -> Result<Vec<(String, PathBuf)>, Error> {
     let cases = repository.specs.cases();
+    let asked: HashSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
     let mut files = Vec::new();
     for folder in [baseline::FOLDER, baseline::ANCHORS] {
         files.extend(baseline::files(&repository.root, folder).map_err(|error| {
@@ -33,7 +35,7 @@ pub fn orphans(repository: &Repository) -> Result<Vec<(String, PathBuf)>, Error>
     };
     Ok(files
         .into_iter()
-        .filter(|(name, _)| !broken(name) && !cases.iter().any(|case| case.name == *name))
+        .filter(|(name, _)| !broken(name) && !asked.contains(name.as_str()))
         .collect())
 }
 
@@ -41,7 +43,7 @@ pub fn orphans(repository: &Repository) -> Result<Vec<(String, PathBuf)>, Error>
 pub fn run(_: &Alone, repository: &Repository, filters: &[String]) -> Result<(), Error> {
     let fence = Fence::around(&repository.root);
     for (name, path) in orphans(repository)? {
-        if !filters.is_empty() && !filters.iter().any(|filter| matches(filter, &name)) {
+        if !is_wanted(filters, &name) {
             continue;
         }
         fence.remove(&path).map_err(|error| {

@@ -52,8 +52,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
             "nothing is called {old}. `cargo steadfast list` prints all cases"
         )));
     }
+    let cases = repository.specs.cases();
     if edit.is_none() {
-        let cases = repository.specs.cases();
         let unknown = moves
             .iter()
             .find(|one| !cases.iter().any(|case| case.name == one.new));
@@ -64,8 +64,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
             )));
         }
     }
-    let tags = repository.cases(&[]).unwrap_or_default();
-    let at_tag = tags.iter().find_map(|case| match case.anchor() {
+    let at_tag = cases.iter().find_map(|case| match case.anchor() {
         Some(AnchorAt::Tag(tag)) if matches(old, &case.name) || matches(new, &case.name) => {
             Some(tag.clone())
         }
@@ -169,14 +168,11 @@ fn one(root: &Path, old: String, new: String) -> Result<Move, Error> {
     let anchor = match &file.anchor {
         None => None,
         Some(named) => {
-            let at_old = baseline::look_up_anchor(root, &old, named);
-            let at_new = baseline::look_up_at(root, &baseline::anchor_path(&new), &old);
-            let anchor = [at_old, at_new]
-                .into_iter()
-                .find_map(|lookup| match lookup {
-                    Lookup::Found(anchor) if anchor.digest == *named => Some(*anchor),
-                    _ => None,
-                });
+            let moved = || match baseline::look_up_at(root, &baseline::anchor_path(&new), &old) {
+                Lookup::Found(anchor) if anchor.digest == *named => Some(*anchor),
+                _ => None,
+            };
+            let anchor = baseline::find_anchor(root, &old, named).or_else(moved);
             Some(anchor.ok_or_else(|| {
                 usage(format!(
                     "the anchor {anchor_path} that {path} names is not there: restore it (git checkout -- {anchor_path}), and give the command again"

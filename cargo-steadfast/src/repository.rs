@@ -96,10 +96,10 @@ impl Repository {
                 return Err(Error::new(ErrorKind::Usage, message));
             }
         }
-        let wanted = |case: &Case| {
-            filters.is_empty() || filters.iter().any(|filter| matches(filter, &case.name))
-        };
-        Ok(cases.into_iter().filter(wanted).collect())
+        let cases = cases.into_iter();
+        Ok(cases
+            .filter(|case| is_wanted(filters, &case.name))
+            .collect())
     }
 
     /// The same for a verb whose success says that something was judged: an error where no
@@ -142,6 +142,15 @@ impl Repository {
             .entry(key)
             .or_insert_with(|| Some(ExamplesSeen::of(&data, asked.ids.is_some())));
         Ok(seen.clone())
+    }
+
+    /// What adds all baselines and anchors to a commit.
+    pub fn add_command(&self) -> String {
+        let anchors = match self.root.join(baseline::ANCHORS).is_dir() {
+            true => format!(" {}", baseline::ANCHORS),
+            false => String::new(),
+        };
+        format!("git add {}{anchors}", baseline::FOLDER)
     }
 
     /// How a case is run here.
@@ -195,6 +204,11 @@ pub fn matches(filter: &str, name: &str) -> bool {
         || name
             .strip_prefix(filter)
             .is_some_and(|rest| rest.starts_with("::"))
+}
+
+/// Whether any of `filters` matches a case's name, or there is none.
+pub fn is_wanted(filters: &[String], name: &str) -> bool {
+    filters.is_empty() || filters.iter().any(|filter| matches(filter, name))
 }
 
 /// The state folder of a repository that is no package.

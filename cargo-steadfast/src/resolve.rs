@@ -11,7 +11,7 @@ use steadfast::spec::FOLDER;
 use crate::acceptance::written;
 use crate::cases::refuse_in_ci;
 use crate::exit_code::ExitCode;
-use crate::repository::{Repository, matches};
+use crate::repository::{Repository, is_wanted};
 
 /// What git is told to run where both sides changed a baseline.
 ///
@@ -42,8 +42,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let (repository, alone) = Repository::open_alone()?;
     let mut cases = baseline::unmerged(&repository.root);
     let all = cases.len();
-    let filters = &arguments.filter;
-    cases.retain(|case| filters.is_empty() || filters.iter().any(|filter| matches(filter, case)));
+    cases.retain(|case| is_wanted(&arguments.filter, case));
     if cases.is_empty() {
         return Err(Error::new(
             ErrorKind::Usage,
@@ -75,14 +74,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
             _ => ExitCode::Unavailable,
         });
     }
-    let anchors = match repository.root.join(baseline::ANCHORS).is_dir() {
-        true => format!(" {}", baseline::ANCHORS),
-        false => String::new(),
-    };
-    say!(
-        "next: git add {}{anchors}, and commit the merge",
-        baseline::FOLDER
-    );
+    say!("next: {}, and commit the merge", repository.add_command());
     if stale > 0 {
         say!(
             "then run the merged model, and bless what it gives: until then these cases are stale"
@@ -224,14 +216,11 @@ fn beside_its_anchor(
         Some(named) => {
             let then = &file.case;
             let paths = [then.as_str(), case].map(baseline::anchor_path);
-            let standing = || match baseline::look_up_anchor(root, then, named) {
-                Lookup::Found(anchor) if anchor.digest == *named => Some(*anchor),
-                _ => None,
-            };
+            let standing = baseline::find_anchor(root, then, named);
             let mut committed = paths
                 .iter()
                 .filter_map(|path| baseline::find(root, path, then, named));
-            let anchor = standing().or_else(|| committed.next()).ok_or_else(|| {
+            let anchor = standing.or_else(|| committed.next()).ok_or_else(|| {
                 Error::new(
                     ErrorKind::Evidence,
                     format!(

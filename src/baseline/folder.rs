@@ -77,6 +77,14 @@ pub fn look_up_anchor(root: &Path, case: &str, named: &Digest) -> Lookup {
     if is_named(&next) { next } else { at_path }
 }
 
+/// The anchor of a case that its baseline names by its digest.
+pub fn find_anchor(root: &Path, case: &str, named: &Digest) -> Option<BaselineFile> {
+    match look_up_anchor(root, case, named) {
+        Lookup::Found(anchor) if anchor.digest == *named => Some(*anchor),
+        _ => None,
+    }
+}
+
 /// Reads the file of a case at a path from the root, where a baseline or an anchor may be that was
 /// moved by hand.
 pub fn look_up_at(root: &Path, shown: &str, case: &str) -> Lookup {
@@ -113,14 +121,13 @@ pub fn write_beside(
     anchor: Option<&BaselineFile>,
 ) -> io::Result<()> {
     settle(root, &file.case)?;
-    if let Some(anchor) = anchor {
-        let standing = look_up_anchor(root, &file.case, &anchor.digest);
-        if !matches!(standing, Lookup::Found(standing) if standing.digest == anchor.digest) {
-            write_to(root, &waiting_anchor_path(&file.case), anchor)?;
-        }
+    if let Some(anchor) = anchor
+        && find_anchor(root, &file.case, &anchor.digest).is_none()
+    {
+        write_to(root, &waiting_anchor_path(&file.case), anchor)?;
     }
     write(alone, root, file)?;
-    settle(root, &file.case)
+    settle_beside(root, file)
 }
 
 /// Brings all anchors to their places that wait for it.
@@ -140,12 +147,18 @@ pub fn has_anchor(root: &Path, case: &str) -> bool {
     lookups.any(|lookup| !matches!(lookup, Lookup::Missing))
 }
 
-/// Brings the anchor of a case to its place, and removes what its baseline does not name:
-/// what was left to do where [`write_beside`] stopped.
+/// What was left to do for a case where [`write_beside`] stopped.
 fn settle(root: &Path, case: &str) -> io::Result<()> {
-    let Lookup::Found(baseline) = look_up(root, case) else {
-        return Ok(());
-    };
+    match look_up(root, case) {
+        Lookup::Found(baseline) => settle_beside(root, &baseline),
+        _ => Ok(()),
+    }
+}
+
+/// Brings the anchor of a baseline that stands to its place, and removes what the baseline
+/// does not name.
+fn settle_beside(root: &Path, baseline: &BaselineFile) -> io::Result<()> {
+    let case = baseline.case.as_str();
     let fence = Fence::around(root);
     let remove = |path: String| match fence.remove(Path::new(&path)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -226,10 +239,7 @@ mod tests {
         let Lookup::Found(baseline) = look_up(root, case) else {
             return false;
         };
-        let finds = |named| match look_up_anchor(root, case, named) {
-            Lookup::Found(anchor) => anchor.digest == *named,
-            _ => false,
-        };
+        let finds = |named| find_anchor(root, case, named).is_some();
         baseline.anchor.as_ref().is_none_or(finds)
     }
 

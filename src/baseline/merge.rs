@@ -20,9 +20,7 @@ impl Side {
     fn anchor(&self) -> &BaselineFile {
         self.anchor.as_ref().unwrap_or(&self.baseline)
     }
-}
 
-impl Side {
     /// The same of a case that has another name now.
     pub fn named(self, case: &str) -> Self {
         let named = |file: BaselineFile| {

@@ -18,7 +18,7 @@ pub use file::{
     RetrainMetric, SCHEMA, parse, render,
 };
 pub use folder::{
-    ANCHORS, FOLDER, Lookup, anchor_path, case_of, files, has_anchor, look_up, look_up_anchor,
+    ANCHORS, FOLDER, Lookup, anchor_path, case_of, files, find_anchor, has_anchor, look_up,
     look_up_at, path, settle_all, temporary_files, total_size, waiting_anchor_path, write,
     write_beside,
 };
